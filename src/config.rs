@@ -1,0 +1,259 @@
+//! Settings: the contract's names, their defaults, and one list of everything wrong with them.
+//!
+//! Defaults < TOML file < environment < `--set`. `table` says which settings there are and what each takes;
+//! `source` reads the three places, `layer` holds every entry against the table, `convert` makes values of the entries
+//! (`collect` of lists and tables, `wording` says why not), `load` stacks the layers; `rule` is about one
+//! text, `check` about settings that meet. The environment is read here and nowhere else.
+
+mod check;
+mod collect;
+mod convert;
+mod kafka;
+mod layer;
+mod load;
+mod rule;
+mod secret;
+mod source;
+mod table;
+mod wording;
+
+pub use kafka::{
+    Headers, KafkaConfig, OauthConfig, SchemaRegistryConfig, SecurityConfig, SubjectStrategy, TopicsCreate,
+};
+pub use load::{Effective, Loaded, Mistake, load};
+pub use secret::{Properties, Secret, SecretError};
+pub use source::Sources;
+pub use table::keys;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer};
+
+/// Every setting, checked. `Config::default()` is the table's defaults.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Config {
+    /// This producer's name: client.id, CloudEvents source, key on the sync topic, SDK app name.
+    pub name: String,
+    /// Static key; set with `secret_access_key` or not at all.
+    pub access_key_id: Option<Secret>,
+    /// Static key; set with `access_key_id` or not at all.
+    pub secret_access_key: Option<Secret>,
+    /// Goes with the two static keys where they are temporary.
+    pub session_token: Option<Secret>,
+    /// Without it AWS's default region chain decides.
+    pub default_region: Option<String>,
+    /// Roles to assume with the base credentials. [`Config::roles`] joins them with `roles`.
+    pub assume_role_arns: Vec<String>,
+    /// AssumeRole's DurationSeconds.
+    pub session_duration: u32,
+    /// Records per List or Describe request, 1 to 100.
+    pub page_size: u32,
+    /// API requests in flight, over all roles and regions.
+    pub parallel_requests: usize,
+    /// Retries after the first try of a call.
+    pub maximum_retries: u32,
+    /// Options of single objects.
+    pub operation_options: OperationOptions,
+    /// Regions to sync. [`Config::regions`] falls back to the default region.
+    pub regions: Vec<String>,
+    /// AssumeRole's ExternalId, for roles without their own.
+    pub external_id: Option<String>,
+    /// AssumeRole's RoleSessionName, for roles without their own.
+    pub role_session_name: Option<String>,
+    /// Roles with settings of their own.
+    pub roles: Vec<RoleConfig>,
+    /// Share (0, 1] of every published token bucket, rate and burst, that this producer allows itself.
+    pub api_share: f64,
+    /// Objects to read, such as `EcsTask`; never empty.
+    pub objects: Vec<String>,
+    /// The token buckets of ECS.
+    pub rates: Rates,
+    /// The sidecar's period, start to start; absent: one sync.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub interval: Option<Duration>,
+    /// A sync that takes longer stops reading.
+    #[serde(default, deserialize_with = "optional_duration")]
+    pub timeout: Option<Duration>,
+    /// Where records go.
+    pub kafka: KafkaConfig,
+    /// Where schemas are registered.
+    pub schema_registry: SchemaRegistryConfig,
+    /// What a refused record does.
+    pub errors: ErrorsConfig,
+    /// Logs, health and metrics.
+    pub telemetry: TelemetryConfig,
+    /// Not settings: a test sets milliseconds here, through the library.
+    #[serde(skip)]
+    pub limits: Limits,
+}
+
+/// Options of single objects, under the objects' names.
+#[derive(Debug, Clone, Deserialize)]
+pub struct OperationOptions {
+    /// Options of `EcsTask`.
+    #[serde(rename = "EcsTask")]
+    pub ecs_task: EcsTaskOptions,
+}
+
+/// Options of `EcsTask`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EcsTaskOptions {
+    /// Also list tasks whose desiredStatus is STOPPED.
+    #[serde(rename = "fetchStoppedTasks")]
+    pub fetch_stopped_tasks: bool,
+}
+
+/// One role to assume, and what holds for it alone.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct RoleConfig {
+    /// The role's ARN.
+    pub arn: String,
+    /// AssumeRole's ExternalId.
+    pub external_id: Option<String>,
+    /// AssumeRole's RoleSessionName.
+    pub role_session_name: Option<String>,
+    /// Regions to sync with this role.
+    #[serde(default)]
+    pub regions: Vec<String>,
+    /// As [`Config::api_share`].
+    pub api_share: Option<f64>,
+}
+
+/// AWS's token buckets of ECS, per account and region: "Request throttling for the Amazon ECS API".
+#[derive(Debug, Clone, Deserialize)]
+pub struct Rates {
+    /// ListClusters, DescribeClusters.
+    pub cluster_read: Rate,
+    /// ListServices, DescribeServices.
+    pub service_read: Rate,
+    /// ListTasks, DescribeTasks.
+    pub cluster_resource_read: Rate,
+    /// ListTaskDefinitions, DescribeTaskDefinition.
+    pub task_definition_read: Rate,
+}
+
+/// One token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+pub struct Rate {
+    /// The bucket's capacity, requests.
+    pub burst: u32,
+    /// Requests that flow in each second.
+    pub per_second: u32,
+}
+
+/// What a refused record does.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ErrorsConfig {
+    /// Whether its type goes on.
+    pub tolerance: Tolerance,
+}
+
+/// Whether a type goes on after a refused record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tolerance {
+    /// A refused record ends its type.
+    None,
+    /// A refused record goes to the dead letter topic.
+    Dlq,
+}
+
+/// Logs, health and metrics.
+#[derive(Debug, Clone, Deserialize)]
+pub struct TelemetryConfig {
+    /// Address of the health and metrics server; absent: none.
+    pub listen: Option<SocketAddr>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Bounds that nobody sets but tests.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// One attempt of an API call.
+    pub attempt_timeout: Duration,
+    /// The first back-off; each further one may be twice as long.
+    pub backoff_base: Duration,
+    /// The longest back-off.
+    pub backoff_cap: Duration,
+    /// Records handed to librdkafka and not yet acknowledged.
+    pub in_flight_records: usize,
+    /// Their bytes: key, value, headers and librdkafka's own.
+    pub in_flight_bytes: usize,
+    /// How long what was read may take to be delivered after a stop.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            attempt_timeout: Duration::from_secs(20),
+            backoff_base: Duration::from_secs(1),
+            backoff_cap: Duration::from_secs(20),
+            in_flight_records: 20_000,
+            in_flight_bytes: 24 << 20,
+            drain_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        load(&Sources::default())
+            .config
+            .expect("the table's defaults hold: a test loads them")
+    }
+}
+
+impl Config {
+    /// The regions of a scope that names none; empty where AWS's default region chain has to decide.
+    pub fn regions(&self) -> Vec<String> {
+        if self.regions.is_empty() {
+            self.default_region.iter().cloned().collect()
+        } else {
+            self.regions.clone()
+        }
+    }
+
+    /// `assume_role_arns` and `roles` as one list without duplicates, what a role leaves out filled in.
+    /// Empty: sync with the base credentials.
+    pub fn roles(&self) -> Vec<RoleConfig> {
+        let own = |arn: &str| self.roles.iter().find(|role| role.arn == arn).cloned();
+        let mut arns: Vec<&String> = self.assume_role_arns.iter().collect();
+        for role in &self.roles {
+            if !arns.contains(&&role.arn) {
+                arns.push(&role.arn);
+            }
+        }
+        let filled_in = |arn: &String| {
+            let mut role = own(arn).unwrap_or_default();
+            role.arn.clone_from(arn);
+            role.external_id = role.external_id.or_else(|| self.external_id.clone());
+            role.role_session_name = role.role_session_name.or_else(|| self.role_session_name.clone());
+            if role.regions.is_empty() {
+                role.regions = self.regions();
+            }
+            role
+        };
+        arns.into_iter().map(filled_in).collect()
+    }
+}
+
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    humantime::parse_duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
+}
+
+fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    duration(from).map(Some)
+}

@@ -1,0 +1,165 @@
+//! Settings that are fine alone and not together.
+
+use super::layer::{Notes, Seen};
+use super::table::{Kind, OBJECTS, SETTINGS};
+use super::{Config, SubjectStrategy, TopicsCreate};
+
+/// librdkafka's properties that a setting of ours stands for.
+const OWNED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "kafka.bootstrap_servers"),
+    ("metadata.broker.list", "kafka.bootstrap_servers"),
+    ("client.id", "name"),
+    ("message.timeout.ms", "kafka.delivery_timeout"),
+    ("delivery.timeout.ms", "kafka.delivery_timeout"),
+];
+
+/// librdkafka's properties on which delivery, order of keys or the bound on memory rests, and the values that keep them.
+const FIXED: &[(&str, &[&str])] = &[
+    ("enable.idempotence", &["true"]),
+    ("acks", &["all", "-1"]),
+    ("request.required.acks", &["all", "-1"]),
+    ("partitioner", &["murmur2_random"]),
+    ("allow.auto.create.topics", &["false"]),
+    ("delivery.report.only.error", &["false"]),
+    ("transactional.id", &[]),
+    ("queue.buffering.max.messages", &[]),
+    ("queue.buffering.max.kbytes", &[]),
+];
+
+/// Why one of librdkafka's properties may not be set to that value, and the way out.
+pub(super) fn property_conflict(name: &str, value: &str) -> Option<(String, String)> {
+    if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
+        let reason = format!("contradicts the setting {setting}");
+        return Some((reason, format!("set {setting} instead")));
+    }
+    let (_, kept) = FIXED
+        .iter()
+        .find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
+    let reason = "is not open to change: what the producer guarantees rests on it".to_owned();
+    let keep = kept
+        .first()
+        .map(|value| format!(" or set it to {value}"))
+        .unwrap_or_default();
+    Some((reason, format!("leave it out{keep}")))
+}
+
+/// Finds settings that are fine alone and not together.
+pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
+    secrets(seen, notes);
+    if config.objects.is_empty() {
+        let way_out = format!("it takes one or more of {}", OBJECTS.join(", "));
+        notes.mistake("objects", seen.place("objects"), "is empty", way_out);
+    }
+    for (at, role) in config.roles.iter().enumerate() {
+        if config.roles[..at].iter().any(|other| other.arn == role.arn) {
+            let reason = format!("{} stands in more than one of roles", role.arn);
+            let key = format!("roles[{at}].arn");
+            notes.mistake(key, seen.place("roles"), reason, "join the two tables");
+        }
+    }
+    topics(config, seen, notes);
+    without_effect(config, seen, notes);
+}
+
+fn secrets(seen: &Seen, notes: &mut Notes) {
+    for setting in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Secret)) {
+        let (key, file) = (setting.key, format!("{}_file", setting.key));
+        if seen.exactly(key) && seen.exactly(&file) {
+            let reason = format!("{file} ({}) is set too", seen.place(&file));
+            notes.mistake(key, seen.place(key), reason, "keep one of the two");
+        }
+    }
+    let (id, secret, token) = ("access_key_id", "secret_access_key", "session_token");
+    let otherwise = "to use AWS's default credential chain";
+    for (one, other) in [(id, secret), (secret, id)] {
+        if seen.has(one) && !seen.has(other) {
+            let way_out = format!("set both, or neither {otherwise}");
+            notes.mistake(one, seen.place(one), format!("{other} is missing"), way_out);
+        }
+    }
+    if seen.has(token) && !seen.has(id) && !seen.has(secret) {
+        let way_out = format!("set all three, or none {otherwise}");
+        notes.mistake(
+            token,
+            seen.place(token),
+            format!("{id} and {secret} are missing"),
+            way_out,
+        );
+    }
+}
+
+/// One topic can hold two objects only where subjects do not follow the topic; the producer's own topics hold none.
+fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
+    let own = |name| format!("{}.{name}", config.kafka.topic_prefix);
+    let holder = "the producer's own records";
+    let mut taken = vec![(own("sync"), holder), (own("dlq"), holder)];
+    for object in &config.objects {
+        let topic = config.kafka.topic(object);
+        if let Some((_, holder)) = taken.iter().find(|(other, _)| *other == topic) {
+            let mut overrides = [object, *holder]
+                .map(|object| format!("kafka.topics.{object}"))
+                .into_iter();
+            let key = overrides
+                .find(|key| seen.has(key))
+                .unwrap_or_else(|| "kafka.topic_prefix".to_owned());
+            let reason = format!("topic {topic} would hold both {object} and {holder}");
+            notes.mistake(&key, seen.place(&key), reason, "give each a topic of its own");
+        }
+        if config.schema_registry.subject_strategy == SubjectStrategy::TopicName {
+            taken.push((topic, object));
+        }
+    }
+}
+
+/// No setting is silently without effect.
+fn without_effect(config: &Config, seen: &Seen, notes: &mut Notes) {
+    let mut warn = |keys: &[&str], unless: &str| {
+        for key in keys.iter().filter(|key| seen.changed(key)) {
+            notes
+                .warnings
+                .push(format!("{key}: has no effect ({}) without {unless}", seen.place(key)));
+        }
+    };
+    if config.assume_role_arns.is_empty() && config.roles.is_empty() {
+        warn(
+            &["session_duration", "external_id", "role_session_name"],
+            "assume_role_arns or roles",
+        );
+    }
+    if config.kafka.topics_create == TopicsCreate::Never {
+        let companions = ["kafka.retention", "kafka.partitions", "kafka.replication_factor"];
+        warn(&companions, "kafka.topics_create = \"if_missing\"");
+    }
+    if config.operation_options.ecs_task.fetch_stopped_tasks && !config.objects.iter().any(|object| object == "EcsTask")
+    {
+        warn(
+            &["operation_options.EcsTask.fetchStoppedTasks"],
+            "EcsTask among objects",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_property_is_refused_only_where_it_contradicts() {
+        for (name, value) in [
+            ("linger.ms", "5"),
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("security.protocol", "ssl"),
+        ] {
+            assert_eq!(property_conflict(name, value), None, "{name}");
+        }
+        for (name, value) in [
+            ("acks", "1"),
+            ("bootstrap.servers", "a:1"),
+            ("transactional.id", "a"),
+            ("partitioner", "random"),
+        ] {
+            assert!(property_conflict(name, value).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The words for a value that is refused: what it is, what it is not, and what its setting takes.
+
+use super::source::Node;
+use super::table::{self, Kind};
+
+/// Why a value of another type or form is refused.
+pub(super) fn unlike(kind: &Kind, node: &Node) -> String {
+    match (kind, node) {
+        (Kind::Secret, _) => "is not text".to_owned(),
+        (Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio, Node::Text(text)) if text.parse::<f64>().is_ok() => {
+            format!("{text:?} is text, not {}", noun(kind))
+        }
+        _ => format!("{} is not {}", shown(node), noun(kind)),
+    }
+}
+
+/// A value as a mistake shows it.
+pub(super) fn shown(node: &Node) -> String {
+    match node {
+        Node::Word(text) | Node::Text(text) => format!("{:?}", text.trim()),
+        Node::Int(number) => number.to_string(),
+        Node::Float(number) => number.to_string(),
+        Node::Flag(flag) => flag.to_string(),
+        Node::Time(time) => time.clone(),
+        Node::List(_) => "an array".to_owned(),
+        Node::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// What a value has to be.
+fn noun(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Text(rule) => rule.noun,
+        Kind::Secret => "text",
+        Kind::Flag => "true or false",
+        Kind::Int(..) | Kind::Clamped(..) => "a whole number",
+        Kind::Ratio => "a number",
+        Kind::Duration(_) => "a duration",
+        Kind::Choice(table::OBJECTS) => "an object",
+        Kind::Choice(_) => "a choice",
+        Kind::List(_) => "a list",
+        Kind::Properties => "a table",
+        Kind::Tables(_) => "an array of tables",
+    }
+}
+
+/// The way out.
+pub(super) fn takes(kind: &Kind, node: &Node) -> String {
+    match kind {
+        Kind::Text(rule) => rule.takes.to_owned(),
+        Kind::Secret => "it takes text, or leave it out".to_owned(),
+        Kind::Flag => "it takes true or false, in lower case".to_owned(),
+        Kind::Int(min, max, unit) => format!("it takes {min} to {max}{unit}"),
+        Kind::Clamped(min, max) => format!("it takes {min} to {max}"),
+        Kind::Ratio => "it takes a number above 0, at most 1".to_owned(),
+        Kind::Duration(most_days) => {
+            format!("it takes a duration such as 30s, 15m or 1h, 1ms to {most_days}d")
+        }
+        Kind::Choice(words) => {
+            let near = match node {
+                Node::Word(text) | Node::Text(text) => table::nearest_of(text.trim(), words.iter().copied()),
+                _ => None,
+            };
+            near.map_or_else(
+                || format!("it takes one of {}", words.join(", ")),
+                |near| format!("did you mean {near}?"),
+            )
+        }
+        Kind::List(_) => "it takes an array or comma-separated text".to_owned(),
+        Kind::Properties | Kind::Tables(_) => "it takes tables, such as [{ arn = \"…\" }]".to_owned(),
+    }
+}
