@@ -1,0 +1,135 @@
+//! The command line: what can be asked, and how it is explained.
+
+pub(crate) mod check;
+pub(crate) mod run;
+pub(crate) mod schemas;
+pub(crate) mod settings;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// `EX_USAGE` of sysexits.h: wrong settings or flags; nothing was contacted.
+pub(crate) const USAGE: u8 = 64;
+
+/// Streams the Amazon ECS inventory of one or many AWS accounts to Kafka as Avro records, one topic per object type.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  See what would be sent, without Kafka:
+    ecs-sdm-producer sync --dry-run --set default_region=eu-central-1
+  One sync, from a settings file:
+    ecs-sdm-producer sync --config connector.toml
+  One sync of two roles, with the report as JSON:
+    ecs-sdm-producer sync --report json --set kafka.bootstrap_servers=localhost:9092 \\
+      --set assume_role_arns=arn:aws:iam::111111111111:role/reader,arn:aws:iam::222222222222:role/reader
+
+Settings: defaults < TOML file (--config) < environment (ECS_SDM_...) < --set. `ecs-sdm-producer check` shows them all.
+Exit codes: 0 completed, 1 partial or aborted, 2 failed, 64 wrong settings or flags.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Runs as settings say: one sync, then exit (a sidecar with `interval`, once that is available)
+    #[command(after_help = "Example:\n  ecs-sdm-producer run --config connector.toml")]
+    Run(Run),
+    /// Runs one sync, whatever `interval` says
+    #[command(after_help = "Example:\n  ecs-sdm-producer sync --dry-run --set objects=EcsTask | jq .value.TASK_ARN")]
+    Sync(Run),
+    /// Checks the settings and shows each with where it comes from; contacts nothing
+    #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
+    Check(Settings),
+    /// Shows the Avro schemas of the records
+    Schemas {
+        #[command(subcommand)]
+        command: Schemas,
+    },
+    /// Prints a completion script for a shell
+    #[command(after_help = "Example:\n  ecs-sdm-producer completions bash > /etc/bash_completion.d/ecs-sdm-producer")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// What `run` and `sync` take.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Prints records as JSON lines on standard output instead of producing them; needs no broker
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How the report is given at the end: text on standard error, or JSON as the last line of standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) report: Format,
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Debug, Args)]
+pub(crate) struct Settings {
+    /// A TOML file; config/connector.toml has every setting at its default
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A setting, for example kafka.bootstrap_servers=localhost:9092; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Schemas {
+    /// Prints the schema of one object, or of all
+    #[command(after_help = "Example:\n  ecs-sdm-producer schemas print EcsTask")]
+    Print {
+        /// EcsCluster, EcsService, EcsTask or EcsTaskDefinition
+        object: Option<String>,
+    },
+}
+
+/// Says what clap has to say: help and version are answers, all else is a wrong flag.
+pub(crate) fn usage(message: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if even this cannot be written.
+    let _ = message.print();
+    if message.use_stderr() {
+        ExitCode::from(USAGE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+pub(crate) fn completions(shell: Shell) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "ecs-sdm-producer", &mut script);
+    print(&script)
+}
+
+/// Writes an answer to standard output; a closed pipe is the reader's choice and no error.
+pub(crate) fn print(text: &[u8]) -> ExitCode {
+    let mut output = io::stdout().lock();
+    match output.write_all(text).and_then(|()| output.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("error: standard output: {error}"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// Writes a line to standard error.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

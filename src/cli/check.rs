@@ -1,0 +1,37 @@
+//! `check`: the effective settings, each with where it comes from.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use super::settings::{read, refuse};
+use super::{Settings, complain, print};
+
+/// Prints the settings that hold, then what is wrong with the others. Contacts nothing.
+pub(crate) fn check(settings: &Settings) -> ExitCode {
+    let loaded = read(settings);
+    let mut listing = String::new();
+    let effective = loaded.effective();
+    let width = effective
+        .iter()
+        .map(|one| one.key.len() + one.value.len() + 3)
+        .filter(|width| *width <= 64)
+        .max();
+    for one in effective {
+        let setting = format!("{} = {}", one.key, one.value);
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            listing,
+            "{setting:<width$}  # {}",
+            one.origin,
+            width = width.unwrap_or(0)
+        );
+    }
+    let printed = print(listing.as_bytes());
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    match &loaded.config {
+        Ok(_) => printed,
+        Err(mistakes) => refuse(mistakes),
+    }
+}

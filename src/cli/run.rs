@@ -1,0 +1,124 @@
+//! `run` and `sync`: one sync, its report, its exit code.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::report::{Cut, Report};
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::telemetry;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::{Format, Run, complain, print, settings};
+
+/// What may still be under way when all is said: a blocking call to a broker that does not answer.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Runs one sync.
+pub(crate) fn run(run: &Run) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: the runtime cannot start: {error}"));
+            return ExitCode::from(2);
+        }
+    };
+    let code = runtime.block_on(async {
+        match settings::for_sync(&run.settings, run.dry_run).await {
+            Ok((config, region)) => sync(run, config, region).await,
+            Err(code) => code,
+        }
+    });
+    runtime.shutdown_timeout(FAREWELL);
+    code
+}
+
+async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
+    let directives = std::env::var("RUST_LOG").unwrap_or_default();
+    let logs = telemetry::subscriber(
+        config.telemetry.log_format,
+        &directives,
+        io::stderr,
+        io::stderr().is_terminal(),
+    );
+    logs.init();
+    let (mut first, mut second) = match (Signals::new(), Signals::new()) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Err(error), _) | (_, Err(error)) => {
+            complain(&format!("error: signals cannot be listened to: {error}"));
+            return ExitCode::from(2);
+        }
+    };
+    let engine = if run.dry_run {
+        Ok(Engine::dry(config, region))
+    } else {
+        Engine::new(config, region)
+    };
+    let engine = match engine {
+        Ok(engine) => engine,
+        Err(error) => {
+            complain(&format!("error: {error}"));
+            return ExitCode::from(super::USAGE);
+        }
+    };
+    let sink = if run.dry_run {
+        Sink::Print(Box::new(io::stdout()))
+    } else {
+        Sink::Kafka
+    };
+    tokio::select! {
+        report = engine.sync(sink, first.next()) => tell(run, &report),
+        () = async { second.next().await; second.next().await } => {
+            complain("error: ended at once by a second signal; what was not acknowledged is lost");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Gives the report in the form asked for.
+fn tell(run: &Run, report: &Report) -> ExitCode {
+    if report.cut == Some(Cut::Closed) {
+        // The reader of a dry run has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    match run.report {
+        Format::Text => complain(report.text().trim_end()),
+        Format::Json => {
+            if let Some(cut) = &report.cut {
+                complain(&format!("error: {cut}"));
+            }
+            match serde_json::to_string(report) {
+                Ok(json) => print(format!("{json}\n").as_bytes()),
+                Err(error) => {
+                    complain(&format!("error: the report cannot be written: {error}"));
+                    return ExitCode::from(2);
+                }
+            };
+        }
+    }
+    ExitCode::from(report.outcome.exit_code())
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

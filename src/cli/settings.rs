@@ -1,0 +1,69 @@
+//! Settings for a command: loaded, completed with what the command needs, and all mistakes said at once.
+
+use std::process::ExitCode;
+
+use ecs_sdm_producer::aws::scope::default_region;
+use ecs_sdm_producer::config::{Config, Loaded, Mistake, Sources, load};
+use ecs_sdm_producer::kafka::client;
+
+use super::{Settings, USAGE, complain};
+
+/// Loads the settings as they are; librdkafka judges its own properties.
+pub(crate) fn read(settings: &Settings) -> Loaded {
+    let mut loaded = load(&Sources::from_process(settings.config.clone(), settings.set.clone()));
+    loaded.judge_properties(client::refusal);
+    loaded
+}
+
+/// The settings of a sync, and the region of the base credentials.
+///
+/// The default region chain reads the environment and the profile; it asks the instance's metadata only when nothing else is wrong.
+pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Config, String), ExitCode> {
+    let mut loaded = read(settings);
+    if let Some(mistake) = loaded.missing_brokers().filter(|_| !dry_run) {
+        loaded.add(mistake);
+    }
+    let set = loaded.config.as_ref().ok().and_then(|config| {
+        let first = config.regions.first();
+        config.default_region.clone().or_else(|| first.cloned())
+    });
+    let region = match set {
+        Some(region) => Some(region),
+        None if loaded.has("default_region") || loaded.has("regions") => None,
+        None => default_region(loaded.config.is_ok()).await,
+    };
+    if region.is_none() && !loaded.has("default_region") && !loaded.has("regions") {
+        loaded.add(no_region());
+    }
+    for warning in &loaded.warnings {
+        warn(warning);
+    }
+    match (loaded.config, region) {
+        (Ok(config), Some(region)) => Ok((config, region)),
+        (Err(mistakes), _) => Err(refuse(&mistakes)),
+        (Ok(_), None) => Err(refuse(&[no_region()])),
+    }
+}
+
+/// Says every mistake in a line of its own.
+pub(crate) fn refuse(mistakes: &[Mistake]) -> ExitCode {
+    for mistake in mistakes {
+        complain(&format!("error: {mistake}"));
+    }
+    ExitCode::from(USAGE)
+}
+
+/// Warnings come before the logs are set up, whose format is itself a setting.
+fn warn(warning: &str) {
+    complain(&format!("warning: {warning}"));
+}
+
+fn no_region() -> Mistake {
+    Mistake {
+        key: "default_region".to_owned(),
+        place: "not set".to_owned(),
+        reason: "no region is known, and AWS's default region chain (AWS_REGION, the profile, the instance) has none"
+            .to_owned(),
+        way_out: "set default_region, as in --set default_region=eu-central-1, or AWS_REGION".to_owned(),
+    }
+}

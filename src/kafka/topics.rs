@@ -1,0 +1,207 @@
+//! Topics: whether they are there, making them where that is asked for, and the offsets between which a sync's records lie.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::Producer as _;
+use serde::Serialize;
+
+use super::{Error, Kafka, client};
+use crate::config::{Config, TopicsCreate};
+
+/// How long one question to a broker may take before it is asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A slice of waiting for the first broker: short, because a refusal may come in between.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// Between two looks at a topic that was just made.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// Where the records of one sync lie in a partition: `[low, high)`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Range {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The end offset when the sync began.
+    pub low: i64,
+    /// The end offset after its last acknowledgement.
+    pub high: i64,
+}
+
+/// One line for topics that cannot be used.
+pub(super) fn missing(topics: &[(String, String)]) -> String {
+    let named: Vec<String> = topics
+        .iter()
+        .map(|(topic, reason)| format!("{topic} ({reason})"))
+        .collect();
+    format!(
+        "topics are absent, or there is no right to describe them: {}; create them, allow DESCRIBE and WRITE, or set \
+         kafka.topics_create = \"if_missing\"",
+        named.join(", ")
+    )
+}
+
+impl Kafka {
+    /// Waits for a broker, looks for the topics, makes them if settings say so, and reads where each partition ends.
+    ///
+    /// # Errors
+    /// No broker in time, a refused connection, or topics that are not there.
+    pub async fn ready(self: &Arc<Self>, topics: &[String], config: &Config) -> Result<Vec<Range>, Error> {
+        let deadline = Instant::now() + self.startup_timeout;
+        let mut absent = Vec::new();
+        let mut ranges = Vec::new();
+        for topic in topics {
+            match self.find(topic, deadline).await? {
+                Ok(found) => ranges.extend(found),
+                Err(reason) => absent.push((topic.clone(), reason)),
+            }
+        }
+        if absent.is_empty() {
+            return Ok(ranges);
+        }
+        if config.kafka.topics_create == TopicsCreate::Never {
+            return Err(Error::Topics(absent));
+        }
+        for (topic, _) in &absent {
+            create(topic, config).await?;
+            ranges.extend(self.appear(topic).await?);
+        }
+        Ok(ranges)
+    }
+
+    /// Reads anew where each partition ends, after the last acknowledgement.
+    ///
+    /// # Errors
+    /// An offset that could not be read.
+    pub async fn close(self: &Arc<Self>, mut ranges: Vec<Range>) -> Result<Vec<Range>, Error> {
+        self.blocking(move |kafka| {
+            for range in &mut ranges {
+                range.high = kafka.end_offset(&range.topic, range.partition)?;
+            }
+            Ok(ranges)
+        })
+        .await
+    }
+
+    /// A topic's partitions, or why it cannot be used.
+    async fn find(self: &Arc<Self>, topic: &str, deadline: Instant) -> Result<Result<Vec<Range>, String>, Error> {
+        let topic = topic.to_owned();
+        self.blocking(move |kafka| match kafka.partitions(&topic, deadline)? {
+            Err(reason) => Ok(Err(reason)),
+            Ok(partitions) => {
+                let range = |partition| {
+                    let end = kafka.end_offset(&topic, partition)?;
+                    Ok(Range {
+                        topic: topic.clone(),
+                        partition,
+                        low: end,
+                        high: end,
+                    })
+                };
+                partitions
+                    .into_iter()
+                    .map(range)
+                    .collect::<Result<Vec<_>, Error>>()
+                    .map(Ok)
+            }
+        })
+        .await
+    }
+
+    /// Waits until a topic that was just made is known to the broker we ask.
+    async fn appear(self: &Arc<Self>, topic: &str) -> Result<Vec<Range>, Error> {
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            match self.find(topic, deadline).await? {
+                Ok(ranges) => return Ok(ranges),
+                Err(reason) if Instant::now() > deadline => {
+                    return Err(Error::Topics(vec![(topic.to_owned(), reason)]));
+                }
+                Err(_) => tokio::time::sleep(SETTLE).await,
+            }
+        }
+    }
+
+    /// Asks for one topic by name: a full listing hides what we may not describe.
+    fn partitions(&self, topic: &str, deadline: Instant) -> Result<Result<Vec<i32>, String>, Error> {
+        let metadata = loop {
+            match self.client().fetch_metadata(Some(topic), SLICE) {
+                Ok(metadata) => break metadata,
+                Err(error) => self.still_starting(&error.to_string(), deadline)?,
+            }
+        };
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(Err("not in the broker's answer".to_owned()));
+        };
+        if let Some(code) = found.error() {
+            return Ok(Err(Code::from(code).to_string()));
+        }
+        let mut partitions: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
+        partitions.sort_unstable();
+        if partitions.is_empty() {
+            return Ok(Err("it has no partition yet".to_owned()));
+        }
+        Ok(Ok(partitions))
+    }
+
+    /// Ends the wait for a first broker: refused, or too long.
+    fn still_starting(&self, error: &str, deadline: Instant) -> Result<(), Error> {
+        if let Some(gone) = self.deliveries.gone().borrow().clone() {
+            return Err(Error::Refused(gone));
+        }
+        if Instant::now() < deadline {
+            return Ok(());
+        }
+        let reason = self.deliveries.last_error().unwrap_or_else(|| error.to_owned());
+        Err(Error::NoBroker {
+            servers: self.servers.clone(),
+            waited: humantime::format_duration(self.startup_timeout).to_string(),
+            reason: format!("{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL"),
+        })
+    }
+
+    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, Error> {
+        let offsets = self.producer().client().fetch_watermarks(topic, partition, ANSWER);
+        offsets.map(|(_, high)| high).map_err(|source| Error::Offsets {
+            topic: topic.to_owned(),
+            source,
+        })
+    }
+}
+
+/// Makes a data topic. Every sync sends everything again: compaction and retention together keep it whole and bounded, and the
+/// lag of a day lets a late reader still find a whole snapshot.
+async fn create(topic: &str, config: &Config) -> Result<(), Error> {
+    let failed = |reason: String| Error::Create {
+        topic: topic.to_owned(),
+        reason,
+    };
+    let admin: AdminClient<DefaultClientContext> = client::admin(config)
+        .create()
+        .map_err(|error| failed(error.to_string()))?;
+    let retention = config.kafka.retention.as_millis().to_string();
+    // -1 leaves the replication factor to the broker (KIP-464).
+    let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
+    let new = NewTopic::new(topic, config.kafka.partitions, replication)
+        .set("cleanup.policy", "compact,delete")
+        .set("retention.ms", &retention)
+        .set("min.compaction.lag.ms", "86400000");
+    let created = admin
+        .create_topics([&new], &AdminOptions::new().operation_timeout(Some(ANSWER)))
+        .await;
+    match created.map_err(|error| failed(error.to_string()))?.pop() {
+        // Another replica of ours may have been faster.
+        Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => {
+            tracing::info!(topic, "created the topic");
+            Ok(())
+        }
+        Some(Err((_, code))) => Err(failed(code.to_string())),
+        None => Err(failed("the broker did not answer".to_owned())),
+    }
+}

@@ -1,0 +1,139 @@
+//! `Object`, the one abstraction: what differs between clusters, services, tasks and task definitions.
+//! Beside it the small values that flow between the stages.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::aws::{Ecs, Fault};
+use crate::sdm::{Row, Stamp, View};
+
+/// One kind of ECS object, implemented on the SDK's own struct.
+pub trait Object: Sized + Send + Sync + 'static {
+    /// The contract's name, for example `EcsCluster`: schema, `ce_type` and report bear it.
+    const NAME: &'static str;
+    /// One sentence for the schema's `doc`.
+    const DOC: &'static str;
+    /// Who feeds its lister.
+    const UNDER: Under;
+    /// ARNs that one Describe call takes at most.
+    const BATCH: usize;
+    /// The API actions that read it, for messages.
+    const ACTIONS: Actions;
+    /// The contract's attributes, in the contract's order, without the generated ones.
+    const TABLE: &'static [Row<Self>];
+
+    /// The object's ARN: UID and Kafka key.
+    fn arn(&self) -> Option<&str>;
+
+    /// What names this object among all of its scope: the ARN, and more where an ARN alone is not unique.
+    fn event_id<'a>(&self, arn: &'a str) -> Cow<'a, str> {
+        Cow::Borrowed(arn)
+    }
+
+    /// The lists that one parent needs: a single one for all but tasks.
+    fn passes(_options: Options) -> &'static [Pass] {
+        &[Pass::Default]
+    }
+
+    /// Asks for one page of ARNs: one request.
+    fn list(
+        ecs: &Ecs,
+        parent: &Parent,
+        pass: Pass,
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Listed, Fault>> + Send;
+
+    /// Describes at most [`Self::BATCH`] ARNs of one parent: one request.
+    fn describe(
+        ecs: &Ecs,
+        parent: &Parent,
+        arns: Vec<String>,
+    ) -> impl Future<Output = Result<Described<Self>, Fault>> + Send;
+
+    /// The object as the flat record that the contract wants.
+    fn view<'a>(&'a self, stamp: &'a Stamp) -> View<'a, Self> {
+        View {
+            table: Self::TABLE,
+            object: self,
+            stamp,
+        }
+    }
+}
+
+/// Who feeds an object's lister.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Under {
+    /// The account: one list per scope.
+    Account,
+    /// Each cluster of the scope: one list per cluster.
+    Cluster,
+}
+
+/// The two API actions that read an object.
+#[derive(Debug, Clone, Copy)]
+pub struct Actions {
+    /// For example `ListTasks`.
+    pub list: &'static str,
+    /// For example `DescribeTasks`.
+    pub describe: &'static str,
+}
+
+/// The contract's operation options.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `EcsTask.fetchStoppedTasks`: also list tasks whose desired status is STOPPED.
+    pub fetch_stopped_tasks: bool,
+}
+
+/// One of the lists of a parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// The only list of an object that has one.
+    Default,
+    /// Tasks with `desiredStatus=RUNNING`.
+    Running,
+    /// Tasks with `desiredStatus=STOPPED`.
+    Stopped,
+}
+
+/// What a list is asked of: nothing (the account), or the full ARN of a cluster.
+pub type Parent = Option<Arc<str>>;
+
+/// The answer to one List request.
+#[derive(Debug)]
+pub struct Listed {
+    /// The ARNs of this page; an empty page may still have a token.
+    pub arns: Vec<String>,
+    /// The token of the next page; absent or empty at the end of the list.
+    pub next_token: Option<String>,
+}
+
+/// The answer to one Describe request.
+#[derive(Debug)]
+pub struct Described<O> {
+    /// The objects, in no promised order.
+    pub objects: Vec<O>,
+    /// The ARNs that the API could not describe.
+    pub failures: Vec<Failure>,
+}
+
+/// One entry of an answer's `failures`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// The ARN as the API repeats it; older answers give the short form.
+    pub arn: Option<String>,
+    /// `MISSING`, or any other text.
+    pub reason: Option<String>,
+}
+
+/// New ARNs of one parent, on their way from the lister to the describer.
+#[derive(Debug)]
+pub struct Page {
+    /// What was listed.
+    pub parent: Parent,
+    /// ARNs not seen before in this parent.
+    pub arns: Vec<String>,
+    /// Whether the parent has no more pages: what waits for a full batch goes out.
+    pub last: bool,
+}

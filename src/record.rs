@@ -1,0 +1,153 @@
+//! What flows from the mappers to the sink: encoded batches, and the line that all records of a scope and object share.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::aws::Seat;
+use crate::sdm::rfc3339;
+use crate::tally::Tally;
+
+/// What all records of one scope and object have in common.
+#[derive(Debug)]
+pub struct Line {
+    /// Where its counts go.
+    pub tally: Arc<Tally>,
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The record timestamp: `LAST_CAPTURED`, milliseconds since the epoch.
+    pub captured: i64,
+    /// What `ce_id` ends with: `@LAST_CAPTURED` in words.
+    pub at: String,
+    /// The headers that are the same for all, in order; empty where headers are off. `ce_id` stands apart.
+    pub headers: Vec<(&'static str, String)>,
+    /// The bytes before each datum: the frame of the wire format.
+    pub frame: Vec<u8>,
+}
+
+/// Who and what the records of a line are, for their headers.
+#[derive(Debug, Clone, Copy)]
+pub struct Origin<'a> {
+    /// The producer's name.
+    pub name: &'a str,
+    /// The account, if known.
+    pub account: Option<&'a str>,
+    /// The region.
+    pub region: &'a str,
+    /// The assumed role's ARN.
+    pub role: Option<&'a str>,
+    /// The contract's object.
+    pub object: &'a str,
+}
+
+impl Origin<'_> {
+    /// `ce_source`: /name/account/region, with /role-name where a role is assumed.
+    pub fn source(&self) -> String {
+        let account = self.account.unwrap_or("unknown");
+        let scope = format!("/{}/{account}/{}", self.name, self.region);
+        match self.role.and_then(|arn| arn.rsplit('/').next()) {
+            Some(role) => format!("{scope}/{role}"),
+            None => scope,
+        }
+    }
+
+    /// The CloudEvents headers of binary mode (Kafka protocol binding, section 3.2), all but `ce_id`.
+    pub fn headers(&self, captured: i64) -> Vec<(&'static str, String)> {
+        vec![
+            ("ce_specversion", "1.0".to_owned()),
+            ("ce_source", self.source()),
+            ("ce_type", format!("{}.{}", crate::sdm::NAMESPACE, self.object)),
+            ("ce_time", rfc3339(captured)),
+            ("content-type", "application/avro".to_owned()),
+        ]
+    }
+}
+
+/// A batch of encoded records: one buffer of values and one of names, cut by marks.
+#[derive(Debug)]
+pub struct Encoded {
+    /// What the records share.
+    pub line: Arc<Line>,
+    /// The framed values, one after the other.
+    pub values: Vec<u8>,
+    /// Keys and event ids, one after the other: each id begins with its key.
+    pub names: String,
+    marks: Vec<Mark>,
+    /// Kept until the last record is with the sink.
+    pub seat: Seat,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    value: usize,
+    key: usize,
+    id: usize,
+}
+
+/// One record of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// The UID, and Kafka key.
+    pub key: &'a str,
+    /// `ce_id` without its instant.
+    pub id: &'a str,
+    /// The framed value.
+    pub value: &'a [u8],
+}
+
+impl Encoded {
+    /// A batch without records.
+    pub fn new(line: Arc<Line>, seat: Seat, records: usize) -> Self {
+        Self {
+            line,
+            values: Vec::new(),
+            names: String::new(),
+            marks: Vec::with_capacity(records),
+            seat,
+        }
+    }
+
+    /// Ends the record whose value was just written to `values`. `id` begins with `key`.
+    pub fn push(&mut self, key: &str, id: &str) {
+        let start = self.names.len();
+        self.names.push_str(id);
+        self.marks.push(Mark {
+            value: self.values.len(),
+            key: start + key.len(),
+            id: self.names.len(),
+        });
+    }
+
+    /// Takes back what was written since the last record.
+    pub fn truncate(&mut self) {
+        let end = self.marks.last().map_or(0, |mark| mark.value);
+        self.values.truncate(end);
+    }
+
+    /// How many records it holds.
+    pub fn len(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
+    /// The records in order.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let starts = std::iter::once(Mark {
+            value: 0,
+            key: 0,
+            id: 0,
+        })
+        .chain(self.marks.iter().copied());
+        starts.zip(&self.marks).map(|(start, end)| Record {
+            key: &self.names[start.id..end.key],
+            id: &self.names[start.id..end.id],
+            value: &self.values[Range {
+                start: start.value,
+                end: end.value,
+            }],
+        })
+    }
+}

@@ -1,0 +1,311 @@
+//! What a sync says about itself: tallies to states, states to an outcome, and both as JSON and as text.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Serialize, Serializer};
+
+use crate::aws::Calls;
+use crate::aws::scope::Account;
+use crate::kafka::topics::Range;
+use crate::sdm::rfc3339;
+use crate::tally::{Cause, Judgement, State, Tally};
+
+/// How a sync ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Outcome {
+    /// Every type complete.
+    Completed,
+    /// Anything else that delivered or completed something.
+    Partial,
+    /// Stopped by a signal.
+    Aborted,
+    /// Nothing acknowledged and no type complete; a missing topic; the broker away.
+    Failed,
+}
+
+/// Why a sync ended before its lists did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cut {
+    /// A signal.
+    Signal,
+    /// `timeout` has passed.
+    Timeout,
+    /// Kafka is gone, or was never there.
+    Failure(String),
+    /// Nobody reads standard output any more.
+    Closed,
+}
+
+/// The report of one sync, with the members and the order of the specification.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// `LAST_CAPTURED` of every record of this sync.
+    #[serde(serialize_with = "time")]
+    pub sync: i64,
+    /// This producer's name.
+    pub name: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Milliseconds since the epoch.
+    #[serde(serialize_with = "time")]
+    pub started: i64,
+    /// Milliseconds since the epoch.
+    #[serde(serialize_with = "time")]
+    pub ended: i64,
+    /// One per account, region, role and object.
+    pub types: Vec<Type>,
+    /// ECS requests.
+    pub calls: CallCounts,
+    /// Where the records lie.
+    pub partitions: Vec<Range>,
+    /// What cut the sync short; said on standard error, not in the JSON.
+    #[serde(skip)]
+    pub cut: Option<Cut>,
+}
+
+/// One object type of one scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Type {
+    /// 12 digits; null if it never became known.
+    pub account: Option<String>,
+    /// The region.
+    pub region: String,
+    /// The assumed role.
+    pub role: Option<String>,
+    /// The contract's object.
+    pub object: &'static str,
+    /// What can be said of it.
+    pub state: State,
+    /// See [`Tally::asked`].
+    pub asked: u64,
+    /// See [`Tally::described`].
+    pub described: u64,
+    /// See [`Tally::gone`].
+    pub gone: u64,
+    /// See [`Tally::emitted`].
+    pub emitted: u64,
+    /// See [`Tally::acknowledged`].
+    pub acknowledged: u64,
+    /// See [`Tally::failed`].
+    pub failed: u64,
+    /// Why it is not complete.
+    pub error: Option<String>,
+    /// At most 20 reasons, with their clusters.
+    pub causes: Vec<Cause>,
+}
+
+/// The ECS requests of a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CallCounts {
+    /// Sent, retries included.
+    pub attempts: u64,
+    /// Answered with a throttle.
+    pub throttled: u64,
+    /// Attempts after the first of their call.
+    pub retried: u64,
+}
+
+/// A type before it is judged: after the last acknowledgement its tally is final.
+#[derive(Debug)]
+pub struct Entry {
+    /// The account, which may become known only while its objects are read.
+    pub account: Account,
+    /// The region.
+    pub region: String,
+    /// The assumed role.
+    pub role: Option<String>,
+    /// The contract's object.
+    pub object: &'static str,
+    /// Its counts.
+    pub tally: Arc<Tally>,
+}
+
+impl Entry {
+    fn judge(self) -> Type {
+        let Judgement { state, error, causes } = self.tally.judge();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Type {
+            account: self.account.get().map(str::to_owned),
+            region: self.region,
+            role: self.role,
+            object: self.object,
+            state,
+            asked: count(&self.tally.asked),
+            described: count(&self.tally.described),
+            gone: count(&self.tally.gone),
+            emitted: count(&self.tally.emitted),
+            acknowledged: count(&self.tally.acknowledged),
+            failed: self.tally.failed(),
+            error,
+            causes,
+        }
+    }
+}
+
+impl CallCounts {
+    /// The counts as they stand.
+    pub fn of(calls: &Calls) -> Self {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Self {
+            attempts: count(&calls.attempts),
+            throttled: count(&calls.throttled),
+            retried: count(&calls.retried),
+        }
+    }
+}
+
+/// Judges every type.
+pub fn judge(entries: Vec<Entry>) -> Vec<Type> {
+    entries.into_iter().map(Entry::judge).collect()
+}
+
+impl Outcome {
+    /// The outcome that types and cut amount to.
+    pub fn of(types: &[Type], cut: Option<&Cut>) -> Self {
+        match cut {
+            Some(Cut::Signal) => return Self::Aborted,
+            Some(Cut::Failure(_)) => return Self::Failed,
+            Some(Cut::Timeout | Cut::Closed) | None => {}
+        }
+        let complete = types.iter().filter(|one| one.state == State::Complete).count();
+        if complete == types.len() {
+            Self::Completed
+        } else if complete > 0 || types.iter().any(|one| one.acknowledged > 0) {
+            Self::Partial
+        } else {
+            Self::Failed
+        }
+    }
+
+    /// The exit code of one sync.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Completed => 0,
+            Self::Partial | Self::Aborted => 1,
+            Self::Failed => 2,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Completed => "COMPLETED",
+            Self::Partial => "PARTIAL",
+            Self::Aborted => "ABORTED",
+            Self::Failed => "FAILED",
+        })
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal => formatter.write_str("stopped by a signal"),
+            Self::Timeout => formatter.write_str("stopped after the time that `timeout` allows"),
+            Self::Failure(reason) => formatter.write_str(reason),
+            Self::Closed => formatter.write_str("standard output was closed"),
+        }
+    }
+}
+
+fn time<S: Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*millis))
+}
+
+/// Types that the text names one by one; the JSON report has them all.
+const NAMED: usize = 20;
+
+impl Report {
+    /// The report for people: totals per object, then what is not complete and why.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, text: &mut String) -> fmt::Result {
+        let seconds = (self.ended - self.started) as f64 / 1000.0;
+        write!(text, "{} in {seconds:.1} s: sync {}", self.outcome, rfc3339(self.sync))?;
+        write!(text, ", {} requests", self.calls.attempts)?;
+        if self.calls.retried > 0 {
+            write!(
+                text,
+                " ({} retried, {} throttled)",
+                self.calls.retried, self.calls.throttled
+            )?;
+        }
+        writeln!(text)?;
+        if let Some(cut) = &self.cut {
+            writeln!(text, "  {cut}")?;
+        }
+        if self.types.is_empty() {
+            return Ok(());
+        }
+        let titles = [
+            "scopes",
+            "complete",
+            "asked",
+            "described",
+            "gone",
+            "acknowledged",
+            "failed",
+        ];
+        write!(text, "  {:<18}", "object")?;
+        for title in titles {
+            write!(text, " {title:>12}")?;
+        }
+        writeln!(text)?;
+        for object in crate::ecs::OBJECTS {
+            let of: Vec<&Type> = self.types.iter().filter(|one| one.object == object).collect();
+            if of.is_empty() {
+                continue;
+            }
+            let sum = |count: fn(&Type) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
+            let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
+            write!(text, "  {object:<18}")?;
+            for count in [
+                of.len() as u64,
+                complete,
+                sum(|one| one.asked),
+                sum(|one| one.described),
+                sum(|one| one.gone),
+                sum(|one| one.acknowledged),
+                sum(|one| one.failed),
+            ] {
+                write!(text, " {count:>12}")?;
+            }
+            writeln!(text)?;
+        }
+        self.write_incomplete(text)
+    }
+
+    fn write_incomplete(&self, text: &mut String) -> fmt::Result {
+        let incomplete: Vec<&Type> = self.types.iter().filter(|one| one.state != State::Complete).collect();
+        for one in incomplete.iter().take(NAMED) {
+            let account = one.account.as_deref().unwrap_or("unknown account");
+            let state = if one.state == State::Denied {
+                "denied"
+            } else {
+                "partial"
+            };
+            write!(text, "  {state}: {} of {account} in {}", one.object, one.region)?;
+            if let Some(role) = &one.role {
+                write!(text, " as {role}")?;
+            }
+            writeln!(text, ": {}", one.error.as_deref().unwrap_or("no reason is known"))?;
+        }
+        if incomplete.len() > NAMED {
+            writeln!(
+                text,
+                "  and {} more; --report json has them all",
+                incomplete.len() - NAMED
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! The source data model: a table of attributes per object, the record it makes of an API object, and its Avro schema.
+//!
+//! Everything here is pure: values in, value out. The tables themselves stand in [`crate::ecs`], one per object.
+
+use std::collections::BTreeMap;
+
+use aws_smithy_types::DateTime;
+use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
+use serde_json::{Value, json};
+
+/// One attribute of the contract: its source, its name, and how it is read.
+pub type Row<T> = (&'static str, &'static str, Read<T>);
+
+/// How an attribute is read from `T`; each variant is one Avro type.
+pub enum Read<T> {
+    /// `string`: what every record has. An object without it has no record.
+    Id(fn(&T) -> Option<&str>),
+    /// `["null", "string"]`, borrowed.
+    Str(fn(&T) -> Option<&str>),
+    /// `["null", "string"]`, composed of several members.
+    Text(fn(&T) -> Option<String>),
+    /// `["null", "long"]`: a member that the SDK shows as plain `i32`, written as it is.
+    Count(fn(&T) -> i32),
+    /// `["null", "long"]`.
+    Int(fn(&T) -> Option<i64>),
+    /// `["null", "boolean"]`.
+    Flag(fn(&T) -> Option<bool>),
+    /// `["null", timestamp-millis]`.
+    Time(fn(&T) -> Option<&DateTime>),
+    /// `timestamp-millis`: milliseconds since the epoch.
+    Instant(fn(&T) -> i64),
+    /// `array<string>`, in API order.
+    List(fn(&T) -> Vec<&str>),
+    /// `map<string>`, in key order.
+    Tags(fn(&T) -> BTreeMap<&str, &str>),
+}
+
+/// What the "Generated" attributes of one sync in one region are made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// The client's region, for example `eu-west-1`.
+    pub region: String,
+    /// `LAST_CAPTURED`: the one instant of the whole sync, in milliseconds since the epoch.
+    pub captured: i64,
+}
+
+/// The attributes that end every table: they come from the sync, not from the object.
+#[rustfmt::skip]
+pub const GENERATED: &[Row<Stamp>] = &[
+    ("Generated (constant AWS)",   "CLOUD_PROVIDER", Read::Id(|_| Some("AWS"))),
+    ("Generated (sync region)",    "REGION",         Read::Id(|stamp| Some(&stamp.region))),
+    ("Generated (sync timestamp)", "LAST_CAPTURED",  Read::Instant(|stamp| stamp.captured)),
+];
+
+/// An API object beside its stamp: it *is* the flat record. Serializing it walks the table and borrows from both.
+///
+/// For Avro (a serializer that is not human readable) it is a tuple in schema order; for JSON a map by attribute name.
+pub struct View<'a, T: 'static> {
+    /// The contract's rows of `T`.
+    pub table: &'static [Row<T>],
+    /// The object as the API gave it.
+    pub object: &'a T,
+    /// Region and instant of the sync.
+    pub stamp: &'a Stamp,
+}
+
+impl<T> Serialize for View<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let len = self.table.len() + GENERATED.len();
+        if serializer.is_human_readable() {
+            let mut map = serializer.serialize_map(Some(len))?;
+            for (_, name, read) in self.table {
+                map.serialize_entry(name, &Field(read, self.object))?;
+            }
+            for (_, name, read) in GENERATED {
+                map.serialize_entry(name, &Field(read, self.stamp))?;
+            }
+            map.end()
+        } else {
+            let mut tuple = serializer.serialize_tuple(len)?;
+            for (_, _, read) in self.table {
+                tuple.serialize_element(&Field(read, self.object))?;
+            }
+            for (_, _, read) in GENERATED {
+                tuple.serialize_element(&Field(read, self.stamp))?;
+            }
+            tuple.end()
+        }
+    }
+}
+
+/// One attribute of one object.
+struct Field<'a, T>(&'a Read<T>, &'a T);
+
+impl<T> Serialize for Field<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(read, object) = self;
+        match read {
+            Read::Id(get) => match get(object) {
+                Some(id) => serializer.serialize_str(id),
+                None => Err(serde::ser::Error::custom("an object without an ARN has no record")),
+            },
+            Read::Str(get) => get(object).serialize(serializer),
+            Read::Text(get) => get(object).serialize(serializer),
+            Read::Count(get) => Some(i64::from(get(object))).serialize(serializer),
+            Read::Int(get) => get(object).serialize(serializer),
+            Read::Flag(get) => get(object).serialize(serializer),
+            Read::Time(get) => match get(object).map(millis) {
+                Some(time) if serializer.is_human_readable() => serializer.serialize_some(&rfc3339(time)),
+                time => time.serialize(serializer),
+            },
+            Read::Instant(get) if serializer.is_human_readable() => serializer.serialize_str(&rfc3339(get(object))),
+            Read::Instant(get) => serializer.serialize_i64(get(object)),
+            Read::List(get) => get(object).serialize(serializer),
+            Read::Tags(get) => get(object).serialize(serializer),
+        }
+    }
+}
+
+/// Rounds to the nearest millisecond: AWS sends fractional epoch seconds, and cutting off would lose one.
+pub fn millis(time: &DateTime) -> i64 {
+    let nanos = time.as_nanos();
+    i64::try_from((nanos + 500_000).div_euclid(1_000_000)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// Writes an instant as RFC 3339 text: UTC, exactly three decimals and `Z`.
+pub fn rfc3339(millis: i64) -> String {
+    const YEAR_10000: i64 = 253_402_300_800_000;
+    let since_epoch = std::time::Duration::from_millis(millis.unsigned_abs());
+    let time = if millis < 0 {
+        std::time::UNIX_EPOCH.checked_sub(since_epoch)
+    } else if millis < YEAR_10000 {
+        std::time::UNIX_EPOCH.checked_add(since_epoch)
+    } else {
+        None
+    };
+    // humantime writes the years 1970 to 9999; an instant outside them can only be a broken member of an answer.
+    match time {
+        Some(time) if millis >= 0 => humantime::format_rfc3339_millis(time).to_string(),
+        _ => format!("{millis}ms"),
+    }
+}
+
+/// Builds the Avro schema of an object, the one that stands in `schemas/`.
+///
+/// Each field's `doc` is the contract's source column. Names are the contract's; `T?` is a union of null and `T`.
+pub fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
+    let fields: Vec<Value> = table.iter().map(field).chain(GENERATED.iter().map(field)).collect();
+    json!({
+        "type": "record",
+        "name": object,
+        "namespace": NAMESPACE,
+        "doc": doc,
+        "dataModel": "Cloud Resource",
+        "fields": fields,
+    })
+}
+
+/// The namespace of every schema.
+pub const NAMESPACE: &str = "sdm.ecs";
+
+fn field<T>((source, name, read): &Row<T>) -> Value {
+    let timestamp = json!({"type": "long", "logicalType": "timestamp-millis"});
+    let (avro, default) = match read {
+        Read::Id(_) => (json!("string"), None),
+        Read::Instant(_) => (timestamp, None),
+        Read::Str(_) | Read::Text(_) => (json!(["null", "string"]), Some(Value::Null)),
+        Read::Count(_) | Read::Int(_) => (json!(["null", "long"]), Some(Value::Null)),
+        Read::Flag(_) => (json!(["null", "boolean"]), Some(Value::Null)),
+        Read::Time(_) => (json!(["null", timestamp]), Some(Value::Null)),
+        Read::List(_) => (json!({"type": "array", "items": "string"}), Some(json!([]))),
+        Read::Tags(_) => (json!({"type": "map", "values": "string"}), Some(json!({}))),
+    };
+    let mut field = json!({"name": name, "type": avro, "doc": source});
+    if let Some(default) = default {
+        field["default"] = default;
+    }
+    field
+}

@@ -1,0 +1,47 @@
+//! The four stages of a row, in the order in which an object passes them, and what the stages of one row share.
+//!
+//! Two rules carry everything: the end of a stream travels down, a hang-up travels up. No stage asks why.
+
+pub mod describe;
+pub mod list;
+pub mod map;
+pub mod print;
+pub mod produce;
+
+use std::sync::Arc;
+
+use crate::aws::Caller;
+use crate::aws::scope::Scope;
+use crate::object::Options;
+use crate::tally::Tally;
+
+/// What lister and describer of one row share: one object type in one scope.
+#[derive(Debug)]
+pub struct Lane {
+    /// Who is read, and where.
+    pub scope: Arc<Scope>,
+    /// Through which every request goes.
+    pub caller: Arc<Caller>,
+    /// The contract's operation options.
+    pub options: Options,
+    /// Parents, or batches, that one stage of the row has under way: more would only wait for one another.
+    pub parallel: usize,
+    /// Where this row counts.
+    pub tally: Arc<Tally>,
+}
+
+/// The next stage is gone: there is nobody to work for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HangUp;
+
+/// How a stage's own tasks end; a panic in one makes the type partial and is never silent.
+fn joined(lane: &Lane, result: Result<Result<(), HangUp>, tokio::task::JoinError>) -> Result<(), HangUp> {
+    match result {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => {
+            lane.tally.trouble(&None, "a stage panicked; this is a bug of ours");
+            Ok(())
+        }
+        Err(_) => Err(HangUp),
+    }
+}

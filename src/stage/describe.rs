@@ -1,0 +1,279 @@
+//! Pages to objects: packs batches, asks, and accounts for every ARN that was asked.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::task::JoinSet;
+
+use super::{HangUp, Lane, joined};
+use crate::aws::{Fault, Seat, Verdict};
+use crate::object::{Described, Failure, Object, Page, Parent};
+use crate::tally::Tally;
+
+/// Objects of one Describe answer, with the seat that holds their place.
+#[derive(Debug)]
+pub struct Batch<O> {
+    /// At most [`Object::BATCH`] of them.
+    pub objects: Vec<O>,
+    /// Kept until the last record is with the sink.
+    pub seat: Seat,
+}
+
+/// Describes what is listed, in batches packed over the pages of each parent.
+pub async fn describe<O: Object>(
+    lane: Arc<Lane>,
+    mut pages: Receiver<Page>,
+    objects: Sender<Batch<O>>,
+) -> Result<(), HangUp> {
+    let size = O::BATCH
+        .min(usize::try_from(lane.scope.ecs.page_size).unwrap_or(1))
+        .max(1);
+    let mut waiting: HashMap<Parent, Vec<String>> = HashMap::new();
+    let mut calls = JoinSet::new();
+    while let Some(Page { parent, arns, last }) = pages.recv().await {
+        let arrived = waiting.entry(parent.clone()).or_default();
+        arrived.extend(arns);
+        while arrived.len() >= size || (last && !arrived.is_empty()) {
+            let batch = arrived.drain(..size.min(arrived.len())).collect();
+            while calls.len() >= lane.parallel {
+                if let Some(ended) = calls.join_next().await {
+                    joined(&lane, ended)?;
+                }
+            }
+            let (lane, parent, objects) = (Arc::clone(&lane), parent.clone(), objects.clone());
+            calls.spawn(async move { ask::<O>(&lane, &parent, batch, &objects).await });
+        }
+        if last {
+            waiting.remove(&parent);
+        }
+    }
+    while let Some(ended) = calls.join_next().await {
+        joined(&lane, ended)?;
+    }
+    Ok(())
+}
+
+/// Asks for one batch, and once more for what the answer left open.
+async fn ask<O: Object>(
+    lane: &Lane,
+    parent: &Parent,
+    mut arns: Vec<String>,
+    objects: &Sender<Batch<O>>,
+) -> Result<(), HangUp> {
+    let tally = &lane.tally;
+    let action = O::ACTIONS.describe;
+    Tally::add(&tally.asked, arns.len());
+    for again in [false, true] {
+        if objects.is_closed() {
+            return Err(HangUp);
+        }
+        let request = || O::describe(&lane.scope.ecs, parent, arns.clone());
+        let (answer, seat) = match lane.caller.describe(&lane.scope.credentials, request).await {
+            Ok(answered) => answered,
+            Err(fault) => {
+                settle_fault(lane, action, parent, arns.len(), &fault);
+                return Ok(());
+            }
+        };
+        let settled = settle(arns, answer);
+        tally.answer();
+        Tally::add(&tally.described, settled.objects.len() + settled.nameless);
+        Tally::add(&tally.gone, settled.gone);
+        if settled.nameless > 0 {
+            tally.trouble(parent, format!("{action}: an object without an ARN"));
+        }
+        if settled.strangers > 0 {
+            tracing::warn!(
+                action,
+                count = settled.strangers,
+                "objects that were not asked for are left out"
+            );
+        }
+        if !settled.objects.is_empty() {
+            // There are as many places as seats, so this never waits: an answer in hand survives an abort.
+            objects
+                .try_send(Batch {
+                    objects: settled.objects,
+                    seat,
+                })
+                .map_err(|_| HangUp)?;
+        }
+        if settled.open.is_empty() {
+            return Ok(());
+        }
+        if again {
+            for (arn, reason) in &settled.open {
+                tracing::warn!(action, arn, reason, "an object stays unanswered");
+            }
+            let (arn, reason) = &settled.open[0];
+            tally.unanswered(settled.open.len(), parent, format!("{action}: {arn}: {reason}"));
+            return Ok(());
+        }
+        arns = settled.open.into_iter().map(|(arn, _)| arn).collect();
+    }
+    Ok(())
+}
+
+/// A request that will not be answered: its ARNs are gone with their cluster, or stay unknown.
+fn settle_fault(lane: &Lane, action: &'static str, parent: &Parent, arns: usize, fault: &Fault) {
+    if fault.verdict == Verdict::NoCluster && parent.is_some() {
+        tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster is no more");
+        lane.tally.answer();
+        Tally::add(&lane.tally.gone, arns);
+    } else {
+        tracing::warn!(action, region = lane.scope.region, cluster = parent.as_deref(), %fault, "a request is given up");
+        lane.tally.describe_failed(action, parent, arns, fault);
+    }
+}
+
+/// What an answer says of each ARN that was asked.
+#[derive(Debug)]
+struct Settled<O> {
+    /// Objects that were asked for, each once.
+    objects: Vec<O>,
+    /// ARNs that are no more.
+    gone: usize,
+    /// Objects without an ARN; each stands for one of the ARNs asked, which is not asked again.
+    nameless: usize,
+    /// Objects that nobody asked for, or that came twice.
+    strangers: usize,
+    /// ARNs without an answer, with the reason.
+    open: Vec<(String, String)>,
+}
+
+/// Holds an answer against what was asked: asked = objects + gone + nameless + open.
+fn settle<O: Object>(asked: Vec<String>, answer: Described<O>) -> Settled<O> {
+    let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
+    let (mut objects, mut nameless, mut strangers) = (Vec::with_capacity(answer.objects.len()), 0, 0);
+    for object in answer.objects {
+        match object.arn().filter(|arn| !arn.is_empty()).map(|arn| open.remove(arn)) {
+            Some(true) => objects.push(object),
+            Some(false) => strangers += 1,
+            None => nameless += 1,
+        }
+    }
+    let mut gone = 0;
+    let mut reasons: HashMap<&str, String> = HashMap::new();
+    for Failure { arn, reason } in answer.failures {
+        let Some(asked) = arn.as_deref().and_then(|arn| meant(arn, &open)) else {
+            continue;
+        };
+        if reason.as_deref() == Some("MISSING") {
+            open.remove(asked);
+            gone += 1;
+        } else {
+            reasons.insert(asked, reason.unwrap_or_else(|| "a failure without a reason".to_owned()));
+        }
+    }
+    let mut left: Vec<(String, String)> = Vec::new();
+    for arn in &asked {
+        if open.contains(arn.as_str()) {
+            let reason = reasons.remove(arn.as_str());
+            left.push((
+                arn.clone(),
+                reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned()),
+            ));
+        }
+    }
+    let nameless = nameless.min(left.len());
+    left.truncate(left.len() - nameless);
+    Settled {
+        objects,
+        gone,
+        nameless,
+        strangers,
+        open: left,
+    }
+}
+
+/// The ARN that a failure speaks of: itself, or the one that ends with the same name where the failure uses a short form.
+fn meant<'a>(failed: &str, open: &HashSet<&'a str>) -> Option<&'a str> {
+    if let Some(arn) = open.get(failed) {
+        return Some(arn);
+    }
+    let name = |arn: &str| arn.rsplit('/').next().map(str::to_owned);
+    let mut same = open.iter().filter(|arn| name(arn) == name(failed));
+    match (same.next(), same.next()) {
+        (Some(arn), None) => Some(arn),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aws_sdk_ecs::types::Cluster;
+
+    use super::*;
+
+    fn cluster(arn: Option<&str>) -> Cluster {
+        Cluster::builder().set_cluster_arn(arn.map(str::to_owned)).build()
+    }
+
+    fn failure(arn: &str, reason: Option<&str>) -> Failure {
+        Failure {
+            arn: Some(arn.to_owned()),
+            reason: reason.map(str::to_owned),
+        }
+    }
+
+    /// asked, objects' ARNs, failures -> objects, gone, nameless, strangers, open
+    #[test]
+    fn every_arn_asked_is_accounted_for() {
+        type Case<'a> = (
+            &'a [&'a str],
+            &'a [Option<&'a str>],
+            Vec<Failure>,
+            (usize, usize, usize, usize, &'a [&'a str]),
+        );
+        let cases: Vec<Case<'_>> = vec![
+            (&["x/a", "x/b"], &[Some("x/b"), Some("x/a")], vec![], (2, 0, 0, 0, &[])),
+            (
+                &["x/a", "x/b"],
+                &[Some("x/b")],
+                vec![failure("x/a", Some("MISSING"))],
+                (1, 1, 0, 0, &[]),
+            ),
+            (
+                &["c/x/a"],
+                &[],
+                vec![failure("x/a", Some("MISSING"))],
+                (0, 1, 0, 0, &[]),
+            ),
+            (
+                &["c/a", "d/a"],
+                &[],
+                vec![failure("a", Some("MISSING"))],
+                (0, 0, 0, 0, &["c/a", "d/a"]),
+            ),
+            (
+                &["x/a"],
+                &[],
+                vec![failure("x/a", Some("INTERNAL"))],
+                (0, 0, 0, 0, &["x/a"]),
+            ),
+            (&["x/a"], &[], vec![failure("x/a", None)], (0, 0, 0, 0, &["x/a"])),
+            (&["x/a", "x/b"], &[Some("x/a")], vec![], (1, 0, 0, 0, &["x/b"])),
+            (&["x/a", "x/b"], &[Some("x/a"), None], vec![], (1, 0, 1, 0, &[])),
+            (&["x/a"], &[Some("x/a"), Some("x/a")], vec![], (1, 0, 0, 1, &[])),
+            (&["x/a"], &[Some("x/z")], vec![], (0, 0, 0, 1, &["x/a"])),
+            (&["x/a"], &[Some("")], vec![], (0, 0, 1, 0, &[])),
+        ];
+        for (asked, objects, failures, expected) in cases {
+            let objects = objects.iter().map(|arn| cluster(*arn)).collect();
+            let asked: Vec<String> = asked.iter().map(|arn| (*arn).to_owned()).collect();
+            let settled = settle(asked.clone(), Described { objects, failures });
+            let open: Vec<&str> = settled.open.iter().map(|(arn, _)| arn.as_str()).collect();
+            let found = (
+                settled.objects.len(),
+                settled.gone,
+                settled.nameless,
+                settled.strangers,
+                open.as_slice(),
+            );
+            assert_eq!(found, expected, "asked {asked:?}");
+            assert_eq!(found.0 + found.1 + found.2 + open.len(), asked.len(), "asked {asked:?}");
+        }
+    }
+}

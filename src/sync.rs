@@ -1,0 +1,307 @@
+//! One sync: Kafka first, then scope after scope is admitted and read, then the wait for the last acknowledgement.
+
+mod rows;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::Write;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials as Keys;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinSet;
+
+use self::rows::{Plan, Rows};
+use crate::aws::scope::{Base, Identity};
+use crate::aws::{Caller, Patience};
+use crate::config::{Config, SecretError};
+use crate::kafka::topics::Range;
+use crate::kafka::{self, Kafka};
+use crate::record::Encoded;
+use crate::report::{self, CallCounts, Cut, Outcome, Report};
+use crate::stage::{HangUp, print, produce};
+
+/// How long the last offsets may take once a sync has ended.
+const LAST_OFFSETS: Duration = Duration::from_secs(5);
+
+/// What lives longer than a sync.
+#[derive(Debug)]
+pub struct Engine {
+    config: Config,
+    region: String,
+    kafka: Option<Arc<Kafka>>,
+    parallel: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
+}
+
+/// Where records go.
+pub enum Sink {
+    /// Onto their topics.
+    Kafka,
+    /// As JSON lines to this writer: a dry run.
+    Print(Box<dyn Write + Send>),
+}
+
+impl fmt::Debug for Sink {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Kafka => "Kafka",
+            Self::Print(_) => "Print",
+        })
+    }
+}
+
+impl Engine {
+    /// An engine for records on their topics. The producer is made first thing: its handshake takes up to a second.
+    ///
+    /// # Errors
+    /// librdkafka's refusal of its configuration.
+    pub fn new(config: Config, region: String) -> Result<Self, kafka::Error> {
+        let kafka = Kafka::connect(&config)?;
+        Ok(Self {
+            kafka: Some(Arc::new(kafka)),
+            ..Self::dry(config, region)
+        })
+    }
+
+    /// An engine for dry runs: it knows no Kafka.
+    pub fn dry(config: Config, region: String) -> Self {
+        let parallel = config.parallel_requests;
+        Self {
+            parallel: Arc::new(Semaphore::new(parallel)),
+            seats: Arc::new(Semaphore::new(seats(&config))),
+            kafka: None,
+            config,
+            region,
+        }
+    }
+
+    /// Reads everything once. `stop` ends the reading; what was read is still delivered.
+    pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
+        let started = now();
+        let caller = Arc::new(Caller::new(
+            Arc::clone(&self.parallel),
+            Arc::clone(&self.seats),
+            self.patience(),
+        ));
+        let mut cut = pin!(self.cut(stop));
+        let ready = tokio::select! {
+            biased;
+            cut = &mut cut => Err(cut),
+            ready = self.prepare(&sink) => ready.map_err(Cut::Failure),
+        };
+        let (types, partitions, cut) = match ready {
+            Err(cut) => (Vec::new(), Vec::new(), Some(cut)),
+            Ok((base, ranges)) => {
+                let plan = Arc::new(Plan::new(
+                    &self.config,
+                    started,
+                    matches!(sink, Sink::Print(_)),
+                    Arc::clone(&caller),
+                ));
+                let cut = self.read(base, &plan, sink, cut).await;
+                (report::judge(plan.entries()), self.last_offsets(ranges).await, cut)
+            }
+        };
+        Report {
+            sync: started,
+            name: self.config.name.clone(),
+            outcome: Outcome::of(&types, cut.as_ref()),
+            started,
+            ended: now(),
+            types,
+            calls: CallCounts::of(caller.calls()),
+            partitions,
+            cut,
+        }
+    }
+
+    /// What a sync needs before its first List: topics that are there, and credentials to start from.
+    async fn prepare(&self, sink: &Sink) -> Result<(Base, Vec<Range>), String> {
+        let keys = keys(&self.config).map_err(|error| error.to_string())?;
+        let ranges = match (&self.kafka, sink) {
+            (Some(kafka), Sink::Kafka) => {
+                let topics: Vec<String> = self
+                    .config
+                    .objects
+                    .iter()
+                    .map(|object| self.config.kafka.topic(object))
+                    .collect();
+                kafka
+                    .ready(&topics, &self.config)
+                    .await
+                    .map_err(|error| error.to_string())?
+            }
+            _ => Vec::new(),
+        };
+        Ok((Base::load(&self.config, self.region.clone(), keys).await, ranges))
+    }
+
+    /// Admits scopes a few at a time, so that neither tasks nor memory grow with their number, and reads them.
+    async fn read<C>(&self, base: Base, plan: &Arc<Plan>, sink: Sink, mut cut: Pin<&mut C>) -> Option<Cut>
+    where
+        C: Future<Output = Cut>,
+    {
+        let mut waiting: VecDeque<(Arc<Identity>, String)> = base
+            .identities(&self.config)
+            .into_iter()
+            .map(Arc::new)
+            .flat_map(|identity| {
+                identity
+                    .regions
+                    .clone()
+                    .into_iter()
+                    .map(move |region| (Arc::clone(&identity), region))
+            })
+            .collect();
+        let base = Arc::new(base);
+        let stopped = watch::Sender::new(false);
+        let (records, batches) = mpsc::channel(seats(&self.config));
+        let mut sinks = self.start(sink, batches);
+        let mut scopes = JoinSet::new();
+        let mut reason = loop {
+            while scopes.len() < 16.max(4 * self.config.parallel_requests) {
+                let Some((identity, region)) = waiting.pop_front() else {
+                    break;
+                };
+                let (base, plan, records) = (Arc::clone(&base), Arc::clone(plan), records.clone());
+                let stopped = stopped.subscribe();
+                scopes.spawn(async move {
+                    match base.admit(&identity, &region, plan.config(), plan.caller()).await {
+                        Ok(scope) => Rows::wire(&plan, Arc::new(scope), &records).run(stopped).await,
+                        Err(fault) => plan.deny(&identity, &region, &fault),
+                    }
+                });
+            }
+            tokio::select! {
+                biased;
+                reason = &mut cut => break Some(reason),
+                Some(ended) = sinks.join_next() => break sink_ended(ended),
+                ended = scopes.join_next() => if ended.is_none() { break None },
+            }
+        };
+        drop(records);
+        if reason.is_some() {
+            stopped.send_replace(true);
+            waiting
+                .iter()
+                .for_each(|(identity, region)| plan.leave_unread(identity, region));
+        }
+        let mut finish = pin!(async {
+            while scopes.join_next().await.is_some() {}
+            let last = sinks.join_next().await.and_then(sink_ended);
+            if let Some(kafka) = &self.kafka {
+                produce::drain(kafka).await;
+            }
+            last
+        });
+        if reason.is_none() {
+            // Every message has its own deadline (kafka.delivery_timeout): without a signal this wait needs none.
+            tokio::select! {
+                biased;
+                last = &mut finish => return last,
+                cut = &mut cut => reason = Some(cut),
+            }
+        }
+        let in_time = tokio::time::timeout(self.config.limits.drain_timeout, finish)
+            .await
+            .is_ok();
+        if let (false, Some(kafka)) = (in_time, &self.kafka) {
+            produce::purge(kafka).await;
+        }
+        reason
+    }
+
+    fn start(&self, sink: Sink, batches: mpsc::Receiver<Encoded>) -> JoinSet<Option<Cut>> {
+        let mut sinks = JoinSet::new();
+        match (sink, &self.kafka) {
+            (Sink::Print(output), _) => {
+                sinks.spawn(async move { print::print(batches, output).await.err().map(|HangUp| Cut::Closed) });
+            }
+            (Sink::Kafka, Some(kafka)) => {
+                let kafka = Arc::clone(kafka);
+                sinks.spawn(async move {
+                    produce::produce(kafka, batches)
+                        .await
+                        .err()
+                        .map(|gone| Cut::Failure(gone.to_string()))
+                });
+            }
+            (Sink::Kafka, None) => {
+                sinks.spawn(async { Some(Cut::Failure("an engine for dry runs has no Kafka".to_owned())) });
+            }
+        }
+        sinks
+    }
+
+    /// What ends a sync before its lists do.
+    async fn cut(&self, stop: impl Future<Output = ()>) -> Cut {
+        let timeout = async {
+            match self.config.timeout {
+                Some(timeout) => tokio::time::sleep(timeout).await,
+                None => std::future::pending().await,
+            }
+        };
+        let gone = async {
+            match &self.kafka {
+                Some(kafka) => produce::end(&mut kafka.gone()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop => Cut::Signal,
+            () = timeout => Cut::Timeout,
+            gone = gone => Cut::Failure(gone.to_string()),
+        }
+    }
+
+    /// The ranges of the report; none where they cannot be known, rather than wrong ones.
+    async fn last_offsets(&self, ranges: Vec<Range>) -> Vec<Range> {
+        let Some(kafka) = &self.kafka else { return Vec::new() };
+        match tokio::time::timeout(LAST_OFFSETS, kafka.close(ranges)).await {
+            Ok(Ok(ranges)) => ranges,
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the report has no partitions");
+                Vec::new()
+            }
+            Err(_) => {
+                tracing::warn!("the broker did not tell its offsets in time; the report has no partitions");
+                Vec::new()
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            maximum_retries: self.config.maximum_retries,
+            backoff_base: self.config.limits.backoff_base,
+            backoff_cap: self.config.limits.backoff_cap,
+        }
+    }
+}
+
+/// Describe answers that may exist at a time, in the whole process: twice the parallel requests, so that a request can be under
+/// way while an earlier answer is still being encoded and handed over.
+fn seats(config: &Config) -> usize {
+    2 * config.parallel_requests
+}
+
+fn sink_ended(ended: Result<Option<Cut>, tokio::task::JoinError>) -> Option<Cut> {
+    ended.unwrap_or_else(|_| Some(Cut::Failure("the sink panicked; this is a bug of ours".to_owned())))
+}
+
+/// The static keys, read anew for each sync.
+fn keys(config: &Config) -> Result<Option<Keys>, SecretError> {
+    let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) else {
+        return Ok(None);
+    };
+    let token = config.session_token.as_ref().map(|token| token.read()).transpose()?;
+    Ok(Some(Keys::new(id.read()?, secret.read()?, token, None, "settings")))
+}
+
+fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,271 @@
+//! What was read of one object in one scope, counted while it happens, and what that makes of the type.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use crate::aws::{Fault, Verdict};
+use crate::object::Parent;
+
+/// Causes that a report shows of one type at most.
+const CAUSES: usize = 20;
+
+/// The counters of one (account, role, region, object). Stages only add to it, so an abort or a panic loses no count.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// ARNs that were sent in a Describe request.
+    pub asked: AtomicU64,
+    /// Objects that came back.
+    pub described: AtomicU64,
+    /// ARNs that were no more.
+    pub gone: AtomicU64,
+    /// Records handed to the sink.
+    pub emitted: AtomicU64,
+    /// Records that the sink has confirmed.
+    pub acknowledged: AtomicU64,
+    /// ARNs that were asked, again where that helps, and stay unanswered.
+    pub unanswered: AtomicU64,
+    /// This type's own lists.
+    pub listing: Arc<Listing>,
+    /// The list of clusters that this type's lists start from.
+    feeder: Option<Arc<Listing>>,
+    answered: AtomicBool,
+    refused: AtomicBool,
+    troubles: Mutex<Vec<Trouble>>,
+}
+
+/// Whether a lister came to the end of all its lists, and if not, why.
+#[derive(Debug, Default)]
+pub struct Listing {
+    ended: AtomicBool,
+    trouble: Mutex<Option<Trouble>>,
+}
+
+#[derive(Debug, Clone)]
+struct Trouble {
+    denied: bool,
+    parent: Parent,
+    error: String,
+}
+
+/// What can be said of a type after a sync.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Every list ended, asked = described + gone, described = acknowledged.
+    Complete,
+    /// Something is missing: absence does not mean deletion.
+    Partial,
+    /// AWS allowed nothing of it.
+    Denied,
+}
+
+/// Why something of a type is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// The cluster whose children are missing; none for the account.
+    pub parent: Option<String>,
+    /// In words.
+    pub error: String,
+}
+
+/// A type's state with its reasons.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// Complete, partial or denied.
+    pub state: State,
+    /// The first reason; none if complete.
+    pub error: Option<String>,
+    /// At most 20 of the reasons.
+    pub causes: Vec<Cause>,
+}
+
+impl Listing {
+    /// Every list came to its end.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+    }
+
+    fn trouble(&self) -> Option<Trouble> {
+        held(&self.trouble).clone()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+}
+
+impl Tally {
+    /// The tally of a type whose lists start from `feeder`, the list of clusters.
+    pub fn fed_by(feeder: Arc<Listing>) -> Self {
+        Self {
+            feeder: Some(feeder),
+            ..Self::default()
+        }
+    }
+
+    /// The tally of the type whose list is `listing`, which feeds others.
+    pub fn listing_for(listing: Arc<Listing>) -> Self {
+        Self {
+            listing,
+            ..Self::default()
+        }
+    }
+
+    /// Counts.
+    pub fn add(counter: &AtomicU64, count: usize) {
+        counter.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// AWS answered for this type: it is not denied as a whole.
+    pub fn answer(&self) {
+        self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// A List request that failed for good: what follows in that list is unknown.
+    pub fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) {
+        let trouble = Trouble::new(action, parent, fault);
+        held(&self.listing.trouble).get_or_insert_with(|| trouble.clone());
+        self.note(trouble);
+    }
+
+    /// A Describe request that failed for good: its ARNs stay unknown.
+    pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) {
+        Self::add(&self.unanswered, arns);
+        self.note(Trouble::new(action, parent, fault));
+    }
+
+    /// ARNs that were asked for twice and not answered.
+    pub fn unanswered(&self, arns: usize, parent: &Parent, error: impl Into<String>) {
+        Self::add(&self.unanswered, arns);
+        self.trouble(parent, error);
+    }
+
+    /// Anything else that makes the type partial. Records that are never acknowledged need no count: described tells.
+    pub fn trouble(&self, parent: &Parent, error: impl Into<String>) {
+        self.note(Trouble {
+            denied: false,
+            parent: parent.clone(),
+            error: error.into(),
+        });
+    }
+
+    /// The credentials of the scope fail: nothing of the type can be read.
+    pub fn deny(&self, error: impl Into<String>) {
+        self.note(Trouble {
+            denied: true,
+            parent: None,
+            error: error.into(),
+        });
+    }
+
+    /// A record was refused by Kafka: the type ends here.
+    pub fn refuse(&self) {
+        self.refused.store(true, Ordering::Release);
+    }
+
+    /// Whether a record was refused.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Acquire)
+    }
+
+    /// ARNs that stay unanswered, and objects described and never acknowledged, whatever became of them.
+    pub fn failed(&self) -> u64 {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        count(&self.unanswered) + count(&self.described).saturating_sub(count(&self.acknowledged))
+    }
+
+    /// The state that the counts, the lists and the troubles amount to.
+    pub fn judge(&self) -> Judgement {
+        let own = held(&self.troubles);
+        let mut troubles: Vec<Trouble> = self.feeder.iter().filter_map(|feeder| feeder.trouble()).collect();
+        troubles.extend(own.iter().cloned());
+        drop(own);
+
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let answered = self.answered.load(Ordering::Relaxed);
+        if !answered && !troubles.is_empty() && troubles.iter().all(|trouble| trouble.denied) {
+            return Judgement::new(State::Denied, &troubles);
+        }
+        let (asked, described, gone) = (count(&self.asked), count(&self.described), count(&self.gone));
+        let acknowledged = count(&self.acknowledged);
+        let listed = self.listing.has_ended() && self.feeder.as_ref().is_none_or(|feeder| feeder.has_ended());
+        if troubles.is_empty() {
+            let shortfall = if !listed {
+                Some("reading ended before the lists did".to_owned())
+            } else if asked != described + gone {
+                Some(format!(
+                    "{} of {asked} objects were not described",
+                    asked.saturating_sub(described + gone)
+                ))
+            } else if described != acknowledged {
+                Some(format!(
+                    "{} of {described} records were not acknowledged",
+                    described.saturating_sub(acknowledged)
+                ))
+            } else {
+                None
+            };
+            match shortfall {
+                None => {
+                    return Judgement {
+                        state: State::Complete,
+                        error: None,
+                        causes: Vec::new(),
+                    };
+                }
+                Some(error) => troubles.push(Trouble {
+                    denied: false,
+                    parent: None,
+                    error,
+                }),
+            }
+        }
+        Judgement::new(State::Partial, &troubles)
+    }
+
+    /// Keeps what a report can show: many equal deliveries that fail say one thing.
+    fn note(&self, trouble: Trouble) {
+        let mut troubles = held(&self.troubles);
+        let all_denied = troubles.iter().all(|known| known.denied);
+        if troubles.len() < CAUSES || (all_denied && !trouble.denied) {
+            let known = troubles
+                .iter()
+                .any(|known| known.parent == trouble.parent && known.error == trouble.error);
+            if !known {
+                troubles.push(trouble);
+            }
+        }
+    }
+}
+
+impl Trouble {
+    fn new(action: &str, parent: &Parent, fault: &Fault) -> Self {
+        let denied = fault.verdict == Verdict::Denied;
+        Self {
+            denied,
+            parent: parent.clone(),
+            error: format!("{action}: {fault}"),
+        }
+    }
+}
+
+impl Judgement {
+    fn new(state: State, troubles: &[Trouble]) -> Self {
+        let causes = troubles.iter().take(CAUSES).map(|trouble| Cause {
+            parent: trouble.parent.as_deref().map(str::to_owned),
+            error: trouble.error.clone(),
+        });
+        Self {
+            state,
+            error: troubles.first().map(|trouble| trouble.error.clone()),
+            causes: causes.collect(),
+        }
+    }
+}
+
+/// A panic elsewhere leaves the notes as they are: they are only ever added to.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
