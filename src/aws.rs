@@ -65,12 +65,7 @@ pub struct Caller {
 impl Caller {
     /// A caller for one sync; the two semaphores live as long as the process.
     pub fn new(parallel: Arc<Semaphore>, seats: Arc<Semaphore>, patience: Patience) -> Self {
-        Self {
-            parallel,
-            seats,
-            patience,
-            calls: Calls::default(),
-        }
+        Self { parallel, seats, patience, calls: Calls::default() }
     }
 
     /// What was sent so far.
@@ -150,17 +145,10 @@ impl Caller {
                     credentials.resolve_anew().await;
                 }
                 Verdict::Credentials => {
-                    return Err(Fault {
-                        verdict: Verdict::Denied,
-                        ..fault
-                    });
+                    return Err(Fault { verdict: Verdict::Denied, ..fault });
                 }
                 Verdict::Transient | Verdict::Throttled if tries <= self.patience.maximum_retries => {
-                    let Patience {
-                        backoff_base,
-                        backoff_cap,
-                        ..
-                    } = self.patience;
+                    let Patience { backoff_base, backoff_cap, .. } = self.patience;
                     let wait = retry::backoff(tries, throttled, backoff_base, backoff_cap, fastrand::f64());
                     tracing::debug!(%fault, tries, wait_ms = wait.as_millis(), "request is tried again");
                     tokio::time::sleep(wait).await;

@@ -31,7 +31,7 @@ Examples:
     ecs-sdm-producer sync --config connector.toml
   One sync of two roles, with the report as JSON:
     ecs-sdm-producer sync --report json --set kafka.bootstrap_servers=localhost:9092 \\
-      --set assume_role_arns=arn:aws:iam::111111111111:role/reader,arn:aws:iam::222222222222:role/reader
+      --set assume_role_arns=arn:aws:iam::111111111111:role/a,arn:aws:iam::222222222222:role/a
 
 Settings: defaults < TOML file (--config) < environment (ECS_SDM_...) < --set. `ecs-sdm-producer check` shows them all.
 Exit codes: 0 completed, 1 partial or aborted, 2 failed, 64 wrong settings or flags.";
@@ -104,11 +104,7 @@ pub(crate) enum Schemas {
 pub(crate) fn usage(message: &clap::Error) -> ExitCode {
     // Nobody is left to tell if even this cannot be written.
     let _ = message.print();
-    if message.use_stderr() {
-        ExitCode::from(USAGE)
-    } else {
-        ExitCode::SUCCESS
-    }
+    if message.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
 pub(crate) fn completions(shell: Shell) -> ExitCode {

@@ -83,6 +83,9 @@ pub struct Config {
     pub errors: ErrorsConfig,
     /// Logs, health and metrics.
     pub telemetry: TelemetryConfig,
+    /// Not a setting: where library users (the demo, tests) have an ECS and STS of their own; else AWS_ENDPOINT_URL_* count.
+    #[serde(skip)]
+    pub endpoint_url: Option<String>,
     /// Not settings: a test sets milliseconds here, through the library.
     #[serde(skip)]
     pub limits: Limits,
@@ -210,20 +213,14 @@ impl Default for Limits {
 
 impl Default for Config {
     fn default() -> Self {
-        load(&Sources::default())
-            .config
-            .expect("the table's defaults hold: a test loads them")
+        load(&Sources::default()).config.expect("the table's defaults hold: a test loads them")
     }
 }
 
 impl Config {
     /// The regions of a scope that names none; empty where AWS's default region chain has to decide.
     pub fn regions(&self) -> Vec<String> {
-        if self.regions.is_empty() {
-            self.default_region.iter().cloned().collect()
-        } else {
-            self.regions.clone()
-        }
+        if self.regions.is_empty() { self.default_region.iter().cloned().collect() } else { self.regions.clone() }
     }
 
     /// `assume_role_arns` and `roles` as one list without duplicates, what a role leaves out filled in.

@@ -16,19 +16,12 @@ pub const OBJECTS: [&str; 4] = ["EcsCluster", "EcsService", "EcsTask", "EcsTaskD
 
 /// `tags`: a tag without a value is an empty text, one without a key is none.
 fn tags(tags: &[Tag]) -> BTreeMap<&str, &str> {
-    tags.iter()
-        .filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))
-        .collect()
+    tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect()
 }
 
 fn failures(failures: Option<Vec<ApiFailure>>) -> Vec<Failure> {
     let failures = failures.into_iter().flatten();
-    failures
-        .map(|failure| Failure {
-            arn: failure.arn,
-            reason: failure.reason,
-        })
-        .collect()
+    failures.map(|failure| Failure { arn: failure.arn, reason: failure.reason }).collect()
 }
 
 /// The Avro schemas by object, in the contract's order.

@@ -73,10 +73,7 @@ pub enum Error {
 
 impl std::fmt::Debug for Kafka {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Kafka")
-            .field("servers", &self.servers)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Kafka").field("servers", &self.servers).finish_non_exhaustive()
     }
 }
 
@@ -119,8 +116,6 @@ impl Kafka {
         F: FnOnce(&Self) -> Result<T, Error> + Send + 'static,
     {
         let kafka = Arc::clone(self);
-        tokio::task::spawn_blocking(move || call(&kafka))
-            .await
-            .map_err(|_| Error::Cancelled)?
+        tokio::task::spawn_blocking(move || call(&kafka)).await.map_err(|_| Error::Cancelled)?
     }
 }

@@ -53,11 +53,7 @@ pub trait Object: Sized + Send + Sync + 'static {
 
     /// The object as the flat record that the contract wants.
     fn view<'a>(&'a self, stamp: &'a Stamp) -> View<'a, Self> {
-        View {
-            table: Self::TABLE,
-            object: self,
-            stamp,
-        }
+        View { table: Self::TABLE, object: self, stamp }
     }
 }
 

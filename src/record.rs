@@ -97,24 +97,14 @@ pub struct Record<'a> {
 impl Encoded {
     /// A batch without records.
     pub fn new(line: Arc<Line>, seat: Seat, records: usize) -> Self {
-        Self {
-            line,
-            values: Vec::new(),
-            names: String::new(),
-            marks: Vec::with_capacity(records),
-            seat,
-        }
+        Self { line, values: Vec::new(), names: String::new(), marks: Vec::with_capacity(records), seat }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.
     pub fn push(&mut self, key: &str, id: &str) {
         let start = self.names.len();
         self.names.push_str(id);
-        self.marks.push(Mark {
-            value: self.values.len(),
-            key: start + key.len(),
-            id: self.names.len(),
-        });
+        self.marks.push(Mark { value: self.values.len(), key: start + key.len(), id: self.names.len() });
     }
 
     /// Takes back what was written since the last record.
@@ -135,19 +125,11 @@ impl Encoded {
 
     /// The records in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let starts = std::iter::once(Mark {
-            value: 0,
-            key: 0,
-            id: 0,
-        })
-        .chain(self.marks.iter().copied());
+        let starts = std::iter::once(Mark { value: 0, key: 0, id: 0 }).chain(self.marks.iter().copied());
         starts.zip(&self.marks).map(|(start, end)| Record {
             key: &self.names[start.id..end.key],
             id: &self.names[start.id..end.id],
-            value: &self.values[Range {
-                start: start.value,
-                end: end.value,
-            }],
+            value: &self.values[Range { start: start.value, end: end.value }],
         })
     }
 }

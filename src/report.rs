@@ -149,11 +149,7 @@ impl CallCounts {
     /// The counts as they stand.
     pub fn of(calls: &Calls) -> Self {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Self {
-            attempts: count(&calls.attempts),
-            throttled: count(&calls.throttled),
-            retried: count(&calls.retried),
-        }
+        Self { attempts: count(&calls.attempts), throttled: count(&calls.throttled), retried: count(&calls.retried) }
     }
 }
 
@@ -233,11 +229,7 @@ impl Report {
         write!(text, "{} in {seconds:.1} s: sync {}", self.outcome, rfc3339(self.sync))?;
         write!(text, ", {} requests", self.calls.attempts)?;
         if self.calls.retried > 0 {
-            write!(
-                text,
-                " ({} retried, {} throttled)",
-                self.calls.retried, self.calls.throttled
-            )?;
+            write!(text, " ({} retried, {} throttled)", self.calls.retried, self.calls.throttled)?;
         }
         writeln!(text)?;
         if let Some(cut) = &self.cut {
@@ -246,18 +238,10 @@ impl Report {
         if self.types.is_empty() {
             return Ok(());
         }
-        let titles = [
-            "scopes",
-            "complete",
-            "asked",
-            "described",
-            "gone",
-            "acknowledged",
-            "failed",
-        ];
+        let titles = ["scopes", "complete", "asked", "described", "gone", "acknowledged", "failed"];
         write!(text, "  {:<18}", "object")?;
         for title in titles {
-            write!(text, " {title:>12}")?;
+            write!(text, " {title:>width$}", width = title.len().max(8))?;
         }
         writeln!(text)?;
         for object in crate::ecs::OBJECTS {
@@ -268,7 +252,7 @@ impl Report {
             let sum = |count: fn(&Type) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
             let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
             write!(text, "  {object:<18}")?;
-            for count in [
+            let counts = [
                 of.len() as u64,
                 complete,
                 sum(|one| one.asked),
@@ -276,8 +260,9 @@ impl Report {
                 sum(|one| one.gone),
                 sum(|one| one.acknowledged),
                 sum(|one| one.failed),
-            ] {
-                write!(text, " {count:>12}")?;
+            ];
+            for (title, count) in titles.iter().zip(counts) {
+                write!(text, " {count:>width$}", width = title.len().max(8))?;
             }
             writeln!(text)?;
         }
@@ -288,11 +273,7 @@ impl Report {
         let incomplete: Vec<&Type> = self.types.iter().filter(|one| one.state != State::Complete).collect();
         for one in incomplete.iter().take(NAMED) {
             let account = one.account.as_deref().unwrap_or("unknown account");
-            let state = if one.state == State::Denied {
-                "denied"
-            } else {
-                "partial"
-            };
+            let state = if one.state == State::Denied { "denied" } else { "partial" };
             write!(text, "  {state}: {} of {account} in {}", one.object, one.region)?;
             if let Some(role) = &one.role {
                 write!(text, " as {role}")?;
@@ -300,11 +281,7 @@ impl Report {
             writeln!(text, ": {}", one.error.as_deref().unwrap_or("no reason is known"))?;
         }
         if incomplete.len() > NAMED {
-            writeln!(
-                text,
-                "  and {} more; --report json has them all",
-                incomplete.len() - NAMED
-            )?;
+            writeln!(text, "  and {} more; --report json has them all", incomplete.len() - NAMED)?;
         }
         Ok(())
     }

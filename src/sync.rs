@@ -60,10 +60,7 @@ impl Engine {
     /// librdkafka's refusal of its configuration.
     pub fn new(config: Config, region: String) -> Result<Self, kafka::Error> {
         let kafka = Kafka::connect(&config)?;
-        Ok(Self {
-            kafka: Some(Arc::new(kafka)),
-            ..Self::dry(config, region)
-        })
+        Ok(Self { kafka: Some(Arc::new(kafka)), ..Self::dry(config, region) })
     }
 
     /// An engine for dry runs: it knows no Kafka.
@@ -81,11 +78,7 @@ impl Engine {
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
-        let caller = Arc::new(Caller::new(
-            Arc::clone(&self.parallel),
-            Arc::clone(&self.seats),
-            self.patience(),
-        ));
+        let caller = Arc::new(Caller::new(Arc::clone(&self.parallel), Arc::clone(&self.seats), self.patience()));
         let mut cut = pin!(self.cut(stop));
         let ready = tokio::select! {
             biased;
@@ -95,12 +88,8 @@ impl Engine {
         let (types, partitions, cut) = match ready {
             Err(cut) => (Vec::new(), Vec::new(), Some(cut)),
             Ok((base, ranges)) => {
-                let plan = Arc::new(Plan::new(
-                    &self.config,
-                    started,
-                    matches!(sink, Sink::Print(_)),
-                    Arc::clone(&caller),
-                ));
+                let plan =
+                    Arc::new(Plan::new(&self.config, started, matches!(sink, Sink::Print(_)), Arc::clone(&caller)));
                 let cut = self.read(base, &plan, sink, cut).await;
                 (report::judge(plan.entries()), self.last_offsets(ranges).await, cut)
             }
@@ -123,16 +112,9 @@ impl Engine {
         let keys = keys(&self.config).map_err(|error| error.to_string())?;
         let ranges = match (&self.kafka, sink) {
             (Some(kafka), Sink::Kafka) => {
-                let topics: Vec<String> = self
-                    .config
-                    .objects
-                    .iter()
-                    .map(|object| self.config.kafka.topic(object))
-                    .collect();
-                kafka
-                    .ready(&topics, &self.config)
-                    .await
-                    .map_err(|error| error.to_string())?
+                let topics: Vec<String> =
+                    self.config.objects.iter().map(|object| self.config.kafka.topic(object)).collect();
+                kafka.ready(&topics, &self.config).await.map_err(|error| error.to_string())?
             }
             _ => Vec::new(),
         };
@@ -149,11 +131,7 @@ impl Engine {
             .into_iter()
             .map(Arc::new)
             .flat_map(|identity| {
-                identity
-                    .regions
-                    .clone()
-                    .into_iter()
-                    .map(move |region| (Arc::clone(&identity), region))
+                identity.regions.clone().into_iter().map(move |region| (Arc::clone(&identity), region))
             })
             .collect();
         let base = Arc::new(base);
@@ -170,7 +148,7 @@ impl Engine {
                 let stopped = stopped.subscribe();
                 scopes.spawn(async move {
                     match base.admit(&identity, &region, plan.config(), plan.caller()).await {
-                        Ok(scope) => Rows::wire(&plan, Arc::new(scope), &records).run(stopped).await,
+                        Ok(scope) => Rows::wire(&plan, &Arc::new(scope), &records).run(stopped).await,
                         Err(fault) => plan.deny(&identity, &region, &fault),
                     }
                 });
@@ -185,9 +163,7 @@ impl Engine {
         drop(records);
         if reason.is_some() {
             stopped.send_replace(true);
-            waiting
-                .iter()
-                .for_each(|(identity, region)| plan.leave_unread(identity, region));
+            waiting.iter().for_each(|(identity, region)| plan.leave_unread(identity, region));
         }
         let mut finish = pin!(async {
             while scopes.join_next().await.is_some() {}
@@ -205,9 +181,7 @@ impl Engine {
                 cut = &mut cut => reason = Some(cut),
             }
         }
-        let in_time = tokio::time::timeout(self.config.limits.drain_timeout, finish)
-            .await
-            .is_ok();
+        let in_time = tokio::time::timeout(self.config.limits.drain_timeout, finish).await.is_ok();
         if let (false, Some(kafka)) = (in_time, &self.kafka) {
             produce::purge(kafka).await;
         }
@@ -223,10 +197,7 @@ impl Engine {
             (Sink::Kafka, Some(kafka)) => {
                 let kafka = Arc::clone(kafka);
                 sinks.spawn(async move {
-                    produce::produce(kafka, batches)
-                        .await
-                        .err()
-                        .map(|gone| Cut::Failure(gone.to_string()))
+                    produce::produce(kafka, batches).await.err().map(|gone| Cut::Failure(gone.to_string()))
                 });
             }
             (Sink::Kafka, None) => {

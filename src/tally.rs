@@ -99,18 +99,12 @@ impl Listing {
 impl Tally {
     /// The tally of a type whose lists start from `feeder`, the list of clusters.
     pub fn fed_by(feeder: Arc<Listing>) -> Self {
-        Self {
-            feeder: Some(feeder),
-            ..Self::default()
-        }
+        Self { feeder: Some(feeder), ..Self::default() }
     }
 
     /// The tally of the type whose list is `listing`, which feeds others.
     pub fn listing_for(listing: Arc<Listing>) -> Self {
-        Self {
-            listing,
-            ..Self::default()
-        }
+        Self { listing, ..Self::default() }
     }
 
     /// Counts.
@@ -144,20 +138,12 @@ impl Tally {
 
     /// Anything else that makes the type partial. Records that are never acknowledged need no count: described tells.
     pub fn trouble(&self, parent: &Parent, error: impl Into<String>) {
-        self.note(Trouble {
-            denied: false,
-            parent: parent.clone(),
-            error: error.into(),
-        });
+        self.note(Trouble { denied: false, parent: parent.clone(), error: error.into() });
     }
 
     /// The credentials of the scope fail: nothing of the type can be read.
     pub fn deny(&self, error: impl Into<String>) {
-        self.note(Trouble {
-            denied: true,
-            parent: None,
-            error: error.into(),
-        });
+        self.note(Trouble { denied: true, parent: None, error: error.into() });
     }
 
     /// A record was refused by Kafka: the type ends here.
@@ -195,31 +181,17 @@ impl Tally {
             let shortfall = if !listed {
                 Some("reading ended before the lists did".to_owned())
             } else if asked != described + gone {
-                Some(format!(
-                    "{} of {asked} objects were not described",
-                    asked.saturating_sub(described + gone)
-                ))
+                Some(format!("{} of {asked} objects were not described", asked.saturating_sub(described + gone)))
             } else if described != acknowledged {
-                Some(format!(
-                    "{} of {described} records were not acknowledged",
-                    described.saturating_sub(acknowledged)
-                ))
+                Some(format!("{} of {described} records were not acknowledged", described.saturating_sub(acknowledged)))
             } else {
                 None
             };
             match shortfall {
                 None => {
-                    return Judgement {
-                        state: State::Complete,
-                        error: None,
-                        causes: Vec::new(),
-                    };
+                    return Judgement { state: State::Complete, error: None, causes: Vec::new() };
                 }
-                Some(error) => troubles.push(Trouble {
-                    denied: false,
-                    parent: None,
-                    error,
-                }),
+                Some(error) => troubles.push(Trouble { denied: false, parent: None, error }),
             }
         }
         Judgement::new(State::Partial, &troubles)
@@ -230,9 +202,7 @@ impl Tally {
         let mut troubles = held(&self.troubles);
         let all_denied = troubles.iter().all(|known| known.denied);
         if troubles.len() < CAUSES || (all_denied && !trouble.denied) {
-            let known = troubles
-                .iter()
-                .any(|known| known.parent == trouble.parent && known.error == trouble.error);
+            let known = troubles.iter().any(|known| known.parent == trouble.parent && known.error == trouble.error);
             if !known {
                 troubles.push(trouble);
             }
@@ -243,11 +213,7 @@ impl Tally {
 impl Trouble {
     fn new(action: &str, parent: &Parent, fault: &Fault) -> Self {
         let denied = fault.verdict == Verdict::Denied;
-        Self {
-            denied,
-            parent: parent.clone(),
-            error: format!("{action}: {fault}"),
-        }
+        Self { denied, parent: parent.clone(), error: format!("{action}: {fault}") }
     }
 }
 
@@ -257,11 +223,7 @@ impl Judgement {
             parent: trouble.parent.as_deref().map(str::to_owned),
             error: trouble.error.clone(),
         });
-        Self {
-            state,
-            error: troubles.first().map(|trouble| trouble.error.clone()),
-            causes: causes.collect(),
-        }
+        Self { state, error: troubles.first().map(|trouble| trouble.error.clone()), causes: causes.collect() }
     }
 }
 

@@ -35,12 +35,7 @@ impl Credentials {
     /// Caches what `source` provides.
     pub fn new(source: impl ProvideCredentials + 'static) -> Self {
         let source = SharedCredentialsProvider::new(source);
-        Self {
-            shared: Arc::new(Shared {
-                source,
-                keys: Mutex::new(None),
-            }),
-        }
+        Self { shared: Arc::new(Shared { source, keys: Mutex::new(None) }) }
     }
 
     /// Forgets the cached keys: the next request resolves new ones.
@@ -68,10 +63,7 @@ impl Credentials {
             Ok(keys) => Ok(cached.insert(keys).clone()),
             Err(error) => match cached.as_ref().filter(|keys| life(keys) > Duration::ZERO) {
                 Some(keys) => {
-                    tracing::warn!(
-                        error = super::retry::chain(&error),
-                        "credentials could not be renewed yet"
-                    );
+                    tracing::warn!(error = super::retry::chain(&error), "credentials could not be renewed yet");
                     Ok(keys.clone())
                 }
                 None => Err(error),
@@ -128,13 +120,7 @@ impl Role {
         })?;
         let expiry = SystemTime::try_from(*keys.expiration()).ok();
         let token = Some(keys.session_token().to_owned());
-        Ok(Keys::new(
-            keys.access_key_id(),
-            keys.secret_access_key(),
-            token,
-            expiry,
-            "AssumeRole",
-        ))
+        Ok(Keys::new(keys.access_key_id(), keys.secret_access_key(), token, expiry, "AssumeRole"))
     }
 
     /// Adds the way out to a refused duration, which STS words for those who know its rules.
@@ -151,10 +137,7 @@ impl Role {
             );
             fault.message.push_str(&hint);
         }
-        Fault {
-            verdict: Verdict::Denied,
-            ..fault
-        }
+        Fault { verdict: Verdict::Denied, ..fault }
     }
 }
 

@@ -54,51 +54,29 @@ impl Fault {
                 let status = refusal.raw().status_code();
                 let message = refusal.err().message().unwrap_or("no message");
                 let code = refusal.err().code().unwrap_or_default();
-                let shown = if code.is_empty() {
-                    format!("HTTP {status}")
-                } else {
-                    code.to_owned()
-                };
+                let shown = if code.is_empty() { format!("HTTP {status}") } else { code.to_owned() };
                 (verdict(code, status, message), shown, message.to_owned())
             }
             SdkError::TimeoutError(_) => (Verdict::Transient, "Timeout".to_owned(), "no answer in time".to_owned()),
-            SdkError::ResponseError(_) => (
-                Verdict::Transient,
-                "Response".to_owned(),
-                "the answer was cut or malformed".to_owned(),
-            ),
+            SdkError::ResponseError(_) => {
+                (Verdict::Transient, "Response".to_owned(), "the answer was cut or malformed".to_owned())
+            }
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(connector) => without_answer(connector),
-                None => (
-                    Verdict::Transient,
-                    "Connection".to_owned(),
-                    "the request could not be sent".to_owned(),
-                ),
+                None => (Verdict::Transient, "Connection".to_owned(), "the request could not be sent".to_owned()),
             },
             SdkError::ConstructionFailure(_) => match std::error::Error::source(error) {
                 Some(source) => without_answer(source),
-                None => (
-                    Verdict::Fatal,
-                    "Request".to_owned(),
-                    "the request could not be built".to_owned(),
-                ),
+                None => (Verdict::Fatal, "Request".to_owned(), "the request could not be built".to_owned()),
             },
-            _ => (
-                Verdict::Fatal,
-                "Unknown".to_owned(),
-                "the SDK failed in a way that is new to us".to_owned(),
-            ),
+            _ => (Verdict::Fatal, "Unknown".to_owned(), "the SDK failed in a way that is new to us".to_owned()),
         };
         Self { verdict, code, message }
     }
 
     /// A fault that no request stands behind.
     pub fn own(code: &str, message: impl Into<String>) -> Self {
-        Self {
-            verdict: Verdict::Fatal,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { verdict: Verdict::Fatal, code: code.to_owned(), message: message.into() }
     }
 }
 
@@ -128,21 +106,14 @@ pub fn credentials(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
     let mut found = None;
     while let Some(error) = cause {
         if let Some(fault) = error.downcast_ref::<Fault>() {
-            return Some(Fault {
-                verdict: Verdict::Denied,
-                ..fault.clone()
-            });
+            return Some(Fault { verdict: Verdict::Denied, ..fault.clone() });
         }
         if error.is::<CredentialsError>() && found.is_none() {
             found = Some(error);
         }
         cause = error.source();
     }
-    found.map(|error| Fault {
-        verdict: Verdict::Denied,
-        code: "Credentials".to_owned(),
-        message: chain(error),
-    })
+    found.map(|error| Fault { verdict: Verdict::Denied, code: "Credentials".to_owned(), message: chain(error) })
 }
 
 /// An error and its causes in one line, each said once.
@@ -207,11 +178,7 @@ pub fn verdict(code: &str, status: u16, message: &str) -> Verdict {
 }
 
 fn by_status(status: u16) -> Verdict {
-    if status == 429 {
-        Verdict::Throttled
-    } else {
-        Verdict::Transient
-    }
+    if status == 429 { Verdict::Throttled } else { Verdict::Transient }
 }
 
 /// How long to wait before try number `tries + 1`: full jitter under a doubling ceiling, and at least `base` after a throttle.
@@ -241,19 +208,9 @@ mod tests {
             ("AccessDeniedException", 400, "", Verdict::Denied),
             ("RegionDisabledException", 403, "", Verdict::Denied),
             ("ClusterNotFoundException", 400, "", Verdict::NoCluster),
-            (
-                "InvalidParameterException",
-                400,
-                "The referenced cluster was inactive.",
-                Verdict::NoCluster,
-            ),
+            ("InvalidParameterException", 400, "The referenced cluster was inactive.", Verdict::NoCluster),
             ("InvalidParameterException", 400, "Invalid token", Verdict::Invalid),
-            (
-                "ClientException",
-                400,
-                "Unable to describe task definition.",
-                Verdict::Client,
-            ),
+            ("ClientException", 400, "Unable to describe task definition.", Verdict::Client),
         ] {
             assert_eq!(verdict(code, status, message), expected, "{code} {status} {message}");
         }

@@ -80,17 +80,19 @@ impl Account {
 
 /// The region where none is set: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, and at last the instance's metadata.
 pub async fn default_region(ask_instance: bool) -> Option<String> {
-    use aws_config::default_provider::region::DefaultRegionChain;
     use aws_config::environment::EnvironmentVariableRegionProvider;
-    use aws_config::meta::region::ProvideRegion;
+    use aws_config::imds::region::ImdsRegionProvider;
+    use aws_config::meta::region::RegionProviderChain;
     use aws_config::profile::ProfileFileRegionProvider;
+    use aws_config::provider_config::ProviderConfig;
+    // The parts of DefaultRegionChain, with our HTTP client: its own builder takes none.
+    let provider = ProviderConfig::default().with_http_client(http_client(ProxyConfig::from_env()));
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::builder().configure(&provider).build());
     let region = if ask_instance {
-        DefaultRegionChain::builder().build().region().await
+        chain.or_else(ImdsRegionProvider::builder().configure(&provider).build()).region().await
     } else {
-        match EnvironmentVariableRegionProvider::new().region().await {
-            Some(region) => Some(region),
-            None => ProfileFileRegionProvider::new().region().await,
-        }
+        chain.region().await
     };
     region.map(|region| region.to_string())
 }
@@ -105,49 +107,26 @@ impl Base {
         let sdk = loader.load().await;
         let credentials = sdk.credentials_provider().map(Credentials::new);
         let sdk = match &credentials {
-            Some(cached) => sdk
-                .into_builder()
-                .credentials_provider(SharedCredentialsProvider::new(cached.clone()))
-                .build(),
+            Some(cached) => {
+                sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(cached.clone())).build()
+            }
             None => sdk,
         };
-        Self {
-            sdk,
-            region,
-            credentials,
-        }
+        Self { sdk, region, credentials }
     }
 
     /// The roles to assume, or the base credentials where there are none.
     pub fn identities(&self, config: &Config) -> Vec<Identity> {
-        let regions = if config.regions.is_empty() {
-            vec![self.region.clone()]
-        } else {
-            config.regions.clone()
-        };
+        let regions = if config.regions.is_empty() { vec![self.region.clone()] } else { config.regions.clone() };
         let roles = config.roles();
         if roles.is_empty() {
-            return vec![Identity {
-                role: None,
-                regions,
-                credentials: self.credentials.clone(),
-                arn: OnceCell::new(),
-            }];
+            return vec![Identity { role: None, regions, credentials: self.credentials.clone(), arn: OnceCell::new() }];
         }
-        roles
-            .into_iter()
-            .map(|role| self.role(config, role, &regions))
-            .collect()
+        roles.into_iter().map(|role| self.role(config, role, &regions)).collect()
     }
 
     fn role(&self, config: &Config, role: RoleConfig, regions: &[String]) -> Identity {
-        let RoleConfig {
-            arn,
-            external_id,
-            role_session_name,
-            regions: own,
-            ..
-        } = role;
+        let RoleConfig { arn, external_id, role_session_name, regions: own, .. } = role;
         let session_name = role_session_name.unwrap_or_else(|| session_name(&config.name));
         let provider = Role {
             sts: aws_sdk_sts::Client::new(&self.sdk),
@@ -157,12 +136,7 @@ impl Base {
             session_duration: config.session_duration,
         };
         let regions = if own.is_empty() { regions.to_vec() } else { own };
-        Identity {
-            role: Some(arn),
-            regions,
-            credentials: Some(Credentials::new(provider)),
-            arn: OnceCell::new(),
-        }
+        Identity { role: Some(arn), regions, credentials: Some(Credentials::new(provider)), arn: OnceCell::new() }
     }
 
     /// Admits one region of an identity: its credentials are resolved, and its account is asked for where no role tells it.
@@ -215,9 +189,7 @@ impl Base {
     }
 
     fn ecs(&self, config: &Config, region: &str, credentials: &Credentials) -> Ecs {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(config.limits.attempt_timeout)
-            .build();
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(config.limits.attempt_timeout).build();
         let settings = aws_sdk_ecs::config::Builder::from(&self.sdk)
             .region(Region::new(region.to_owned()))
             .credentials_provider(credentials.clone())
@@ -233,9 +205,16 @@ impl Base {
 }
 
 fn loader(config: &Config) -> ConfigLoader {
-    let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http_client())
-        .identity_cache(IdentityCache::no_cache());
+    let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http_client(proxy(config)))
+        .identity_cache(IdentityCache::no_cache())
+        // STS's retries; given here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read, on whose odd values the SDK panics.
+        .retry_config(RetryConfig::standard());
+    if let Some(url) = &config.endpoint_url {
+        // An endpoint of one's own has no FIPS or dual-stack form.
+        loader = loader.endpoint_url(url).use_fips(false).use_dual_stack(false);
+    }
+    // `name` is checked with the settings; a library user's odd name only goes without its mark in the user agent.
     match AppName::new(config.name.clone()) {
         Ok(name) => loader.app_name(name),
         Err(_) => loader,
@@ -243,24 +222,25 @@ fn loader(config: &Config) -> ConfigLoader {
 }
 
 /// One client, so one connection pool, for all roles and regions. The proxy variables count as in the AWS CLI.
-fn http_client() -> aws_smithy_runtime_api::client::http::SharedHttpClient {
+fn http_client(proxy: ProxyConfig) -> aws_smithy_runtime_api::client::http::SharedHttpClient {
     use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-    HttpBuilder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = Connector::builder().proxy_config(ProxyConfig::from_env());
+    HttpBuilder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder().proxy_config(proxy.clone());
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
         connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build()
     })
 }
 
+/// An endpoint that a library user has at hand is not behind a proxy.
+fn proxy(config: &Config) -> ProxyConfig {
+    if config.endpoint_url.is_some() { ProxyConfig::disabled() } else { ProxyConfig::from_env() }
+}
+
 /// `RoleSessionName` from our name: STS takes 2 to 64 of `[\w+=,.@-]`.
 fn session_name(name: &str) -> String {
     let kept = |c: char| {
-        if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "_+=,.@-".contains(c) { c } else { '-' }
     };
     let text: String = name.chars().map(kept).take(64).collect();
     if text.len() < 2 { format!("{text}-sync") } else { text }

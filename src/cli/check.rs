@@ -11,20 +11,11 @@ pub(crate) fn check(settings: &Settings) -> ExitCode {
     let loaded = read(settings);
     let mut listing = String::new();
     let effective = loaded.effective();
-    let width = effective
-        .iter()
-        .map(|one| one.key.len() + one.value.len() + 3)
-        .filter(|width| *width <= 64)
-        .max();
+    let width = effective.iter().map(|one| one.key.len() + one.value.len() + 3).filter(|width| *width <= 64).max();
     for one in effective {
         let setting = format!("{} = {}", one.key, one.value);
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            listing,
-            "{setting:<width$}  # {}",
-            one.origin,
-            width = width.unwrap_or(0)
-        );
+        let _ = writeln!(listing, "{setting:<width$}  # {}", one.origin, width = width.unwrap_or(0));
     }
     let printed = print(listing.as_bytes());
     for warning in &loaded.warnings {

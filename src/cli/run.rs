@@ -27,7 +27,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     };
     let code = runtime.block_on(async {
         match settings::for_sync(&run.settings, run.dry_run).await {
-            Ok((config, region)) => sync(run, config, region).await,
+            Ok((config, region)) => Box::pin(sync(run, config, region)).await,
             Err(code) => code,
         }
     });
@@ -37,12 +37,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 
 async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
     let directives = std::env::var("RUST_LOG").unwrap_or_default();
-    let logs = telemetry::subscriber(
-        config.telemetry.log_format,
-        &directives,
-        io::stderr,
-        io::stderr().is_terminal(),
-    );
+    let logs = telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal());
     logs.init();
     let (mut first, mut second) = match (Signals::new(), Signals::new()) {
         (Ok(first), Ok(second)) => (first, second),
@@ -51,11 +46,7 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let engine = if run.dry_run {
-        Ok(Engine::dry(config, region))
-    } else {
-        Engine::new(config, region)
-    };
+    let engine = if run.dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
     let engine = match engine {
         Ok(engine) => engine,
         Err(error) => {
@@ -63,11 +54,7 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
             return ExitCode::from(super::USAGE);
         }
     };
-    let sink = if run.dry_run {
-        Sink::Print(Box::new(io::stdout()))
-    } else {
-        Sink::Kafka
-    };
+    let sink = if run.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka };
     tokio::select! {
         report = engine.sync(sink, first.next()) => tell(run, &report),
         () = async { second.next().await; second.next().await } => {
@@ -109,10 +96,7 @@ struct Signals {
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn next(&mut self) {

@@ -18,10 +18,7 @@ pub(crate) fn schemas(command: &Schemas) -> ExitCode {
     }
     if text.is_empty() {
         let object = object.as_deref().unwrap_or_default();
-        complain(&format!(
-            "error: there is no object {object:?}; there are {}",
-            ecs::OBJECTS.join(", ")
-        ));
+        complain(&format!("error: there is no object {object:?}; there are {}", ecs::OBJECTS.join(", ")));
         return ExitCode::from(USAGE);
     }
     print(text.as_bytes())

@@ -32,14 +32,9 @@ pub(super) fn property_conflict(name: &str, value: &str) -> Option<(String, Stri
         let reason = format!("contradicts the setting {setting}");
         return Some((reason, format!("set {setting} instead")));
     }
-    let (_, kept) = FIXED
-        .iter()
-        .find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
+    let (_, kept) = FIXED.iter().find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
     let reason = "is not open to change: what the producer guarantees rests on it".to_owned();
-    let keep = kept
-        .first()
-        .map(|value| format!(" or set it to {value}"))
-        .unwrap_or_default();
+    let keep = kept.first().map(|value| format!(" or set it to {value}")).unwrap_or_default();
     Some((reason, format!("leave it out{keep}")))
 }
 
@@ -79,12 +74,7 @@ fn secrets(seen: &Seen, notes: &mut Notes) {
     }
     if seen.has(token) && !seen.has(id) && !seen.has(secret) {
         let way_out = format!("set all three, or none {otherwise}");
-        notes.mistake(
-            token,
-            seen.place(token),
-            format!("{id} and {secret} are missing"),
-            way_out,
-        );
+        notes.mistake(token, seen.place(token), format!("{id} and {secret} are missing"), way_out);
     }
 }
 
@@ -96,12 +86,8 @@ fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
     for object in &config.objects {
         let topic = config.kafka.topic(object);
         if let Some((_, holder)) = taken.iter().find(|(other, _)| *other == topic) {
-            let mut overrides = [object, *holder]
-                .map(|object| format!("kafka.topics.{object}"))
-                .into_iter();
-            let key = overrides
-                .find(|key| seen.has(key))
-                .unwrap_or_else(|| "kafka.topic_prefix".to_owned());
+            let mut overrides = [object, *holder].map(|object| format!("kafka.topics.{object}")).into_iter();
+            let key = overrides.find(|key| seen.has(key)).unwrap_or_else(|| "kafka.topic_prefix".to_owned());
             let reason = format!("topic {topic} would hold both {object} and {holder}");
             notes.mistake(&key, seen.place(&key), reason, "give each a topic of its own");
         }
@@ -115,16 +101,11 @@ fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
 fn without_effect(config: &Config, seen: &Seen, notes: &mut Notes) {
     let mut warn = |keys: &[&str], unless: &str| {
         for key in keys.iter().filter(|key| seen.changed(key)) {
-            notes
-                .warnings
-                .push(format!("{key}: has no effect ({}) without {unless}", seen.place(key)));
+            notes.warnings.push(format!("{key}: has no effect ({}) without {unless}", seen.place(key)));
         }
     };
     if config.assume_role_arns.is_empty() && config.roles.is_empty() {
-        warn(
-            &["session_duration", "external_id", "role_session_name"],
-            "assume_role_arns or roles",
-        );
+        warn(&["session_duration", "external_id", "role_session_name"], "assume_role_arns or roles");
     }
     if config.kafka.topics_create == TopicsCreate::Never {
         let companions = ["kafka.retention", "kafka.partitions", "kafka.replication_factor"];
@@ -132,10 +113,7 @@ fn without_effect(config: &Config, seen: &Seen, notes: &mut Notes) {
     }
     if config.operation_options.ecs_task.fetch_stopped_tasks && !config.objects.iter().any(|object| object == "EcsTask")
     {
-        warn(
-            &["operation_options.EcsTask.fetchStoppedTasks"],
-            "EcsTask among objects",
-        );
+        warn(&["operation_options.EcsTask.fetchStoppedTasks"], "EcsTask among objects");
     }
 }
 
@@ -145,20 +123,14 @@ mod tests {
 
     #[test]
     fn a_property_is_refused_only_where_it_contradicts() {
-        for (name, value) in [
-            ("linger.ms", "5"),
-            ("acks", "all"),
-            ("enable.idempotence", "true"),
-            ("security.protocol", "ssl"),
-        ] {
+        for (name, value) in
+            [("linger.ms", "5"), ("acks", "all"), ("enable.idempotence", "true"), ("security.protocol", "ssl")]
+        {
             assert_eq!(property_conflict(name, value), None, "{name}");
         }
-        for (name, value) in [
-            ("acks", "1"),
-            ("bootstrap.servers", "a:1"),
-            ("transactional.id", "a"),
-            ("partitioner", "random"),
-        ] {
+        for (name, value) in
+            [("acks", "1"), ("bootstrap.servers", "a:1"), ("transactional.id", "a"), ("partitioner", "random")]
+        {
             assert!(property_conflict(name, value).is_some(), "{name}");
         }
     }

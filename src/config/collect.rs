@@ -61,7 +61,5 @@ fn one_table(key: &str, settings: &'static [Setting], entries: &[(String, Writte
 }
 
 fn missing(settings: &'static [Setting], entries: &[(String, Written)]) -> Option<&'static Setting> {
-    settings
-        .first()
-        .filter(|first| entries.iter().all(|(name, _)| name != first.key))
+    settings.first().filter(|first| entries.iter().all(|(name, _)| name != first.key))
 }

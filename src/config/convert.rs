@@ -92,9 +92,7 @@ pub(super) fn convert(key: &str, kind: &Kind, written: &Written, notes: &mut Not
         }
         (Kind::Clamped(_, max), node) if whole(node).is_some_and(|number| number > *max) => {
             let place = &written.place;
-            notes
-                .warnings
-                .push(format!("{key}: more than {max} ({place}); {max} is used"));
+            notes.warnings.push(format!("{key}: more than {max} ({place}); {max} is used"));
             Ok(Value::from(*max))
         }
         (kind, node) => scalar(kind, node),
@@ -118,10 +116,7 @@ fn inline(key: &str, kind: &Kind, text: &str, written: &Written, notes: &mut Not
 }
 
 fn comma_separated(text: &str, place: &Place) -> Vec<Written> {
-    let element = |part: &str| Written {
-        node: Node::Word(part.to_owned()),
-        place: place.clone(),
-    };
+    let element = |part: &str| Written { node: Node::Word(part.to_owned()), place: place.clone() };
     text.split(',').map(element).collect()
 }
 
@@ -165,11 +160,7 @@ fn scalar(kind: &Kind, node: &Node) -> Result<Value, String> {
 }
 
 fn in_range(is_in: bool, shown: impl Display, value: Value) -> Result<Value, String> {
-    if is_in {
-        Ok(value)
-    } else {
-        Err(format!("{shown} is out of range"))
-    }
+    if is_in { Ok(value) } else { Err(format!("{shown} is out of range")) }
 }
 
 fn whole(node: &Node) -> Option<i64> {

@@ -26,12 +26,7 @@ impl Notes {
         way_out: impl Into<String>,
     ) {
         let (key, reason, way_out) = (key.into(), reason.into(), way_out.into());
-        self.mistakes.push(Mistake {
-            key,
-            place: place.to_string(),
-            reason,
-            way_out,
-        });
+        self.mistakes.push(Mistake { key, place: place.to_string(), reason, way_out });
     }
 }
 
@@ -124,10 +119,7 @@ impl Layer {
             },
             (Some(Target::Group), _) => not_a_table(key, &written.place, notes),
             (Some(target), node) => {
-                let written = Written {
-                    node,
-                    place: written.place,
-                };
+                let written = Written { node, place: written.place };
                 self.take(key, &target, &written, seen, notes);
             }
         }
@@ -169,11 +161,7 @@ fn not_a_table(key: &str, place: &Place, notes: &mut Notes) {
 
 fn unknown(key: &str, place: &Place, notes: &mut Notes) {
     let spelled = |key: String| {
-        if let Place::Variable(_) = place {
-            source::variable(&key)
-        } else {
-            key
-        }
+        if let Place::Variable(_) = place { source::variable(&key) } else { key }
     };
     let way_out = match table::nearest_key(key) {
         Some(near) => format!("did you mean {}?", spelled(near)),

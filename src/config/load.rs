@@ -26,22 +26,13 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mistake {
-            key,
-            place,
-            reason,
-            way_out,
-        } = self;
+        let Mistake { key, place, reason, way_out } = self;
         if key.is_empty() {
             write!(f, "{place}: {reason}")?;
         } else {
             write!(f, "{key}: {reason} ({place})")?;
         }
-        if way_out.is_empty() {
-            Ok(())
-        } else {
-            write!(f, "; {way_out}")
-        }
+        if way_out.is_empty() { Ok(()) } else { write!(f, "; {way_out}") }
     }
 }
 
@@ -92,12 +83,7 @@ pub fn load(sources: &Sources) -> Loaded {
         Ok(config) if notes.mistakes.is_empty() => Ok(config),
         _ => Err(notes.mistakes),
     };
-    Loaded {
-        config,
-        warnings: notes.warnings,
-        figment,
-        seen,
-    }
+    Loaded { config, warnings: notes.warnings, figment, seen }
 }
 
 impl Loaded {
@@ -114,12 +100,7 @@ impl Loaded {
             let Some(reason) = refusal(name, value) else { continue };
             let place = self.seen.place(&key).to_string();
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
-            self.add(Mistake {
-                key,
-                place,
-                reason,
-                way_out,
-            });
+            self.add(Mistake { key, place, reason, way_out });
         }
     }
 
@@ -134,22 +115,14 @@ impl Loaded {
     /// The mistake of a command that contacts Kafka and has no broker to ask.
     pub fn missing_brokers(&self) -> Option<Mistake> {
         let key = "kafka.bootstrap_servers";
-        let none = self
-            .figment
-            .extract_inner::<Vec<String>>(key)
-            .is_ok_and(|brokers| brokers.is_empty());
-        let wrong = self
-            .config
-            .as_ref()
-            .is_err_and(|mistakes| mistakes.iter().any(|mistake| mistake.key.starts_with(key)));
+        let none = self.figment.extract_inner::<Vec<String>>(key).is_ok_and(|brokers| brokers.is_empty());
+        let wrong =
+            self.config.as_ref().is_err_and(|mistakes| mistakes.iter().any(|mistake| mistake.key.starts_with(key)));
         (none && !wrong).then(|| Mistake {
             key: key.to_owned(),
             place: self.seen.place(key).to_string(),
             reason: "is missing".to_owned(),
-            way_out: format!(
-                "name a broker, as in --set {key}=localhost:9092 or {}",
-                source::variable(key)
-            ),
+            way_out: format!("name a broker, as in --set {key}=localhost:9092 or {}", source::variable(key)),
         })
     }
 
@@ -162,10 +135,7 @@ impl Loaded {
             };
             match (&setting.kind, &value) {
                 (Kind::Secret, Value::Dict(_, file)) => {
-                    listing.extend(
-                        file.values()
-                            .map(|path| self.line(format!("{}_file", setting.key), path, false)),
-                    );
+                    listing.extend(file.values().map(|path| self.line(format!("{}_file", setting.key), path, false)));
                 }
                 (Kind::Properties, Value::Dict(_, properties)) => {
                     listing.extend(properties.iter().map(|(name, value)| {
@@ -179,20 +149,10 @@ impl Loaded {
     }
 
     fn line(&self, key: String, value: &Value, secret: bool) -> Effective {
-        let origin = self
-            .figment
-            .get_metadata(value.tag())
-            .map(|source| source.interpolate(&Profile::Default, &[&key]));
-        let value = if secret {
-            format!("{REDACTED:?}")
-        } else {
-            toml_text(value)
-        };
-        Effective {
-            key,
-            value,
-            origin: origin.unwrap_or_else(|| Place::Default.to_string()),
-        }
+        let origin =
+            self.figment.get_metadata(value.tag()).map(|source| source.interpolate(&Profile::Default, &[&key]));
+        let value = if secret { format!("{REDACTED:?}") } else { toml_text(value) };
+        Effective { key, value, origin: origin.unwrap_or_else(|| Place::Default.to_string()) }
     }
 }
 
@@ -214,10 +174,7 @@ pub(super) fn toml_text(value: &Value) -> String {
 }
 
 fn table(values: &Dict) -> String {
-    let entries: Vec<_> = values
-        .iter()
-        .map(|(key, value)| format!("{key} = {}", toml_text(value)))
-        .collect();
+    let entries: Vec<_> = values.iter().map(|(key, value)| format!("{key} = {}", toml_text(value))).collect();
     format!("{{ {} }}", entries.join(", "))
 }
 

@@ -13,18 +13,10 @@ pub(super) struct Rule {
 }
 
 /// Anything but nothing.
-pub(super) const ANY: Rule = Rule {
-    noun: "text",
-    takes: "it takes text",
-    holds: |_| true,
-};
+pub(super) const ANY: Rule = Rule { noun: "text", takes: "it takes text", holds: |_| true };
 
 /// A path; whether it can be read is tried.
-pub(super) const PATH: Rule = Rule {
-    noun: "a path",
-    takes: "it takes a path",
-    holds: |_| true,
-};
+pub(super) const PATH: Rule = Rule { noun: "a path", takes: "it takes a path", holds: |_| true };
 
 /// IAM's own limits: docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html.
 pub(super) const ROLE_ARN: Rule = Rule {
@@ -102,11 +94,8 @@ pub(super) const TOPIC_PREFIX: Rule = Rule {
 };
 
 /// An address to listen on.
-pub(super) const LISTEN: Rule = Rule {
-    noun: "an address",
-    takes: "it looks like 0.0.0.0:9464",
-    holds: |text| text.parse::<SocketAddr>().is_ok(),
-};
+pub(super) const LISTEN: Rule =
+    Rule { noun: "an address", takes: "it looks like 0.0.0.0:9464", holds: |text| text.parse::<SocketAddr>().is_ok() };
 
 /// A URL that a client can call.
 pub(super) const URL: Rule = Rule {

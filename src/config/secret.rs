@@ -57,21 +57,15 @@ impl Secret {
             Secret::Inline(secret) => return Ok(secret.clone()),
             Secret::File(path) => path,
         };
-        let mut secret = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
-            path: path.clone(),
-            source,
-        })?;
+        let mut secret =
+            std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable { path: path.clone(), source })?;
         if secret.ends_with('\n') {
             secret.pop();
             if secret.ends_with('\r') {
                 secret.pop();
             }
         }
-        if secret.is_empty() {
-            Err(SecretError::Empty { path: path.clone() })
-        } else {
-            Ok(secret)
-        }
+        if secret.is_empty() { Err(SecretError::Empty { path: path.clone() }) } else { Ok(secret) }
     }
 }
 
@@ -110,18 +104,14 @@ impl Deref for Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self
-            .iter()
-            .map(|(name, value)| (name, if is_secret_property(name) { REDACTED } else { value }));
+        let shown = self.iter().map(|(name, value)| (name, if is_secret_property(name) { REDACTED } else { value }));
         f.debug_map().entries(shown).finish()
     }
 }
 
 /// Whether one of librdkafka's properties holds a secret.
 pub(super) fn is_secret_property(name: &str) -> bool {
-    ["password", "secret", "key.pem", "jaas", "token"]
-        .iter()
-        .any(|word| name.contains(word))
+    ["password", "secret", "key.pem", "jaas", "token"].iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]
@@ -133,21 +123,13 @@ mod tests {
     fn one_newline_is_trimmed_and_a_rotated_secret_is_read_again() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let secret = Secret::File(file.path().to_owned());
-        for (written, read) in [
-            ("one\n", "one"),
-            ("two\r\n", "two"),
-            ("three", "three"),
-            (" four \n\n", " four \n"),
-        ] {
+        for (written, read) in [("one\n", "one"), ("two\r\n", "two"), ("three", "three"), (" four \n\n", " four \n")] {
             std::fs::write(file.path(), written).unwrap();
             assert_eq!(secret.read().unwrap(), read);
         }
         std::fs::write(file.path(), "\n").unwrap();
         assert!(matches!(secret.read(), Err(SecretError::Empty { .. })));
-        assert!(matches!(
-            Secret::File("/no/such/file".into()).read(),
-            Err(SecretError::Unreadable { .. })
-        ));
+        assert!(matches!(Secret::File("/no/such/file".into()).read(), Err(SecretError::Unreadable { .. })));
     }
 
     #[test]

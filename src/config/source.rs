@@ -24,11 +24,7 @@ pub struct Sources {
 impl Sources {
     /// With the environment of this process.
     pub fn from_process(file: Option<PathBuf>, sets: Vec<String>) -> Self {
-        Sources {
-            file,
-            env: std::env::vars_os().collect(),
-            sets,
-        }
+        Sources { file, env: std::env::vars_os().collect(), sets }
     }
 }
 
@@ -110,10 +106,7 @@ pub(super) fn file(path: Option<&Path>, notes: &mut Notes) -> Vec<(String, Writt
 
 /// Reads the variables that are ours.
 pub(super) fn environment(env: &[(OsString, OsString)], notes: &mut Notes) -> Vec<(String, Written)> {
-    let mut variables: Vec<_> = env
-        .iter()
-        .map(|(name, value)| (name.to_string_lossy(), value))
-        .collect();
+    let mut variables: Vec<_> = env.iter().map(|(name, value)| (name.to_string_lossy(), value)).collect();
     // The environment has no order; mistakes shall have one.
     variables.sort();
     let mut entries: Vec<(String, Written)> = Vec::new();
@@ -161,11 +154,7 @@ pub(super) fn sets(sets: &[String], notes: &mut Notes) -> Vec<(String, Written)>
 pub(super) fn variable(key: &str) -> String {
     let parts: Vec<_> = key.split('.').collect();
     let upper = |part: &&str| {
-        if parts[0] == "operation_options" {
-            (*part).to_owned()
-        } else {
-            part.to_uppercase()
-        }
+        if parts[0] == "operation_options" { (*part).to_owned() } else { part.to_uppercase() }
     };
     let rest = parts[1..].iter().map(upper);
     let parts: Vec<_> = std::iter::once(parts[0].to_uppercase()).chain(rest).collect();
@@ -193,13 +182,8 @@ pub(super) fn inline(text: &str, place: &Place) -> Result<Written, String> {
     // A key of its own, so that the text can be nothing but one value.
     let document = format!("value = {text}");
     let document = Document::parse(document.as_str()).map_err(|error| not_toml(&error))?;
-    let value = document
-        .as_table()
-        .get("value")
-        .filter(|_| document.as_table().len() == 1);
-    value
-        .map(|value| written(value, None, &|_| place.clone()))
-        .ok_or_else(|| "is more than one value".to_owned())
+    let value = document.as_table().get("value").filter(|_| document.as_table().len() == 1);
+    value.map(|value| written(value, None, &|_| place.clone())).ok_or_else(|| "is more than one value".to_owned())
 }
 
 type Locate<'a> = &'a dyn Fn(Option<Range<usize>>) -> Place;
@@ -220,10 +204,7 @@ fn written(item: &Item, key: Option<Range<usize>>, locate: Locate<'_>) -> Writte
         Item::ArrayOfTables(tables) => Node::List(
             tables
                 .iter()
-                .map(|table| Written {
-                    node: Node::Table(entries(table, locate)),
-                    place: locate(table.span()),
-                })
+                .map(|table| Written { node: Node::Table(entries(table, locate)), place: locate(table.span()) })
                 .collect(),
         ),
         // The parser leaves none behind.
@@ -241,13 +222,7 @@ fn value(value: &Value, locate: Locate<'_>) -> Node {
         Value::Datetime(time) => Node::Time(time.value().to_string()),
         Value::InlineTable(table) => Node::Table(entries(table, locate)),
         Value::Array(array) => Node::List(
-            array
-                .iter()
-                .map(|item| Written {
-                    node: self::value(item, locate),
-                    place: locate(item.span()),
-                })
-                .collect(),
+            array.iter().map(|item| Written { node: self::value(item, locate), place: locate(item.span()) }).collect(),
         ),
     }
 }

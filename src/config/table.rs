@@ -63,30 +63,15 @@ const MOST_REQUESTS: i64 = 1_024;
 const MOST_RATE: i64 = 1_000_000;
 
 const fn now(key: &'static str, kind: Kind, default: &'static str) -> Setting {
-    Setting {
-        key,
-        kind,
-        default: Some(default),
-        not_yet: None,
-    }
+    Setting { key, kind, default: Some(default), not_yet: None }
 }
 
 const fn unset(key: &'static str, kind: Kind) -> Setting {
-    Setting {
-        key,
-        kind,
-        default: None,
-        not_yet: None,
-    }
+    Setting { key, kind, default: None, not_yet: None }
 }
 
 const fn later(key: &'static str, kind: Kind, default: Option<&'static str>, way_out: &'static str) -> Setting {
-    Setting {
-        key,
-        kind,
-        default,
-        not_yet: Some(way_out),
-    }
+    Setting { key, kind, default, not_yet: Some(way_out) }
 }
 
 /// Every setting, in the order in which `config/connector.toml` explains them.
@@ -234,11 +219,7 @@ pub(super) fn nearest_key(unknown: &str) -> Option<String> {
 /// The nearest of some words, if near enough to be meant.
 pub(super) fn nearest_of<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let far = |known: &str| osa_distance(&known.to_lowercase(), &word.to_lowercase());
-    words
-        .map(|known| (far(known), known))
-        .min()
-        .filter(|(far, _)| *far <= allowed(word))
-        .map(|(_, known)| known)
+    words.map(|known| (far(known), known)).min().filter(|(far, _)| *far <= allowed(word)).map(|(_, known)| known)
 }
 
 /// How many letters may be wrong: a third of them, two in short words.
@@ -258,10 +239,7 @@ mod tests {
             let file = format!("{}_file", setting.key);
             assert_eq!(find(&file).is_some(), matches!(setting.kind, Secret), "{file}");
         }
-        assert!(matches!(
-            find("kafka.properties.linger.ms"),
-            Some(Target::Property("linger.ms"))
-        ));
+        assert!(matches!(find("kafka.properties.linger.ms"), Some(Target::Property("linger.ms"))));
         assert!(matches!(find("operation_options.EcsTask"), Some(Target::Group)));
         assert!(find("kafka.properties.").is_none());
         assert!(find("").is_none() && find("page_size.x").is_none() && find("Page_Size").is_none());

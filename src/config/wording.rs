@@ -61,10 +61,7 @@ pub(super) fn takes(kind: &Kind, node: &Node) -> String {
                 Node::Word(text) | Node::Text(text) => table::nearest_of(text.trim(), words.iter().copied()),
                 _ => None,
             };
-            near.map_or_else(
-                || format!("it takes one of {}", words.join(", ")),
-                |near| format!("did you mean {near}?"),
-            )
+            near.map_or_else(|| format!("it takes one of {}", words.join(", ")), |near| format!("did you mean {near}?"))
         }
         Kind::List(_) => "it takes an array or comma-separated text".to_owned(),
         Kind::Properties | Kind::Tables(_) => "it takes tables, such as [{ arn = \"…\" }]".to_owned(),

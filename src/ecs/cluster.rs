@@ -12,10 +12,7 @@ impl Object for Cluster {
     const DOC: &'static str = "An Amazon ECS cluster, as DescribeClusters shows it.";
     const UNDER: Under = Under::Account;
     const BATCH: usize = 100;
-    const ACTIONS: Actions = Actions {
-        list: "ListClusters",
-        describe: "DescribeClusters",
-    };
+    const ACTIONS: Actions = Actions { list: "ListClusters", describe: "DescribeClusters" };
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[
@@ -37,28 +34,14 @@ impl Object for Cluster {
     }
 
     async fn list(ecs: &Ecs, _: &Parent, _: Pass, token: Option<String>) -> Result<Listed, Fault> {
-        let request = ecs
-            .client
-            .list_clusters()
-            .max_results(ecs.page_size)
-            .set_next_token(token);
+        let request = ecs.client.list_clusters().max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed {
-            arns: answer.cluster_arns.unwrap_or_default(),
-            next_token: answer.next_token,
-        })
+        Ok(Listed { arns: answer.cluster_arns.unwrap_or_default(), next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, _: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {
-        let request = ecs
-            .client
-            .describe_clusters()
-            .set_clusters(Some(arns))
-            .include(ClusterField::Tags);
+        let request = ecs.client.describe_clusters().set_clusters(Some(arns)).include(ClusterField::Tags);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Described {
-            objects: answer.clusters.unwrap_or_default(),
-            failures: super::failures(answer.failures),
-        })
+        Ok(Described { objects: answer.clusters.unwrap_or_default(), failures: super::failures(answer.failures) })
     }
 }

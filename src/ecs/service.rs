@@ -14,10 +14,7 @@ impl Object for Service {
     const DOC: &'static str = "An Amazon ECS service, as DescribeServices shows it.";
     const UNDER: Under = Under::Cluster;
     const BATCH: usize = 10;
-    const ACTIONS: Actions = Actions {
-        list: "ListServices",
-        describe: "DescribeServices",
-    };
+    const ACTIONS: Actions = Actions { list: "ListServices", describe: "DescribeServices" };
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[
@@ -57,29 +54,17 @@ impl Object for Service {
     }
 
     async fn list(ecs: &Ecs, parent: &Parent, _: Pass, token: Option<String>) -> Result<Listed, Fault> {
-        let request = ecs
-            .client
-            .list_services()
-            .set_cluster(parent.as_deref().map(str::to_owned));
+        let request = ecs.client.list_services().set_cluster(parent.as_deref().map(str::to_owned));
         let request = request.max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed {
-            arns: answer.service_arns.unwrap_or_default(),
-            next_token: answer.next_token,
-        })
+        Ok(Listed { arns: answer.service_arns.unwrap_or_default(), next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, parent: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {
-        let request = ecs
-            .client
-            .describe_services()
-            .set_cluster(parent.as_deref().map(str::to_owned));
+        let request = ecs.client.describe_services().set_cluster(parent.as_deref().map(str::to_owned));
         let request = request.set_services(Some(arns)).include(ServiceField::Tags);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Described {
-            objects: answer.services.unwrap_or_default(),
-            failures: super::failures(answer.failures),
-        })
+        Ok(Described { objects: answer.services.unwrap_or_default(), failures: super::failures(answer.failures) })
     }
 }
 
@@ -93,7 +78,5 @@ fn texts(list: Option<&[String]>) -> Vec<&str> {
 
 /// Whether the resource part is `service/NAME`, without the cluster's name.
 fn is_short(arn: &str) -> bool {
-    arn.rsplit(':')
-        .next()
-        .is_some_and(|resource| resource.split('/').count() == 2)
+    arn.rsplit(':').next().is_some_and(|resource| resource.split('/').count() == 2)
 }

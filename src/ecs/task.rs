@@ -12,10 +12,7 @@ impl Object for Task {
     const DOC: &'static str = "An Amazon ECS task, as DescribeTasks shows it.";
     const UNDER: Under = Under::Cluster;
     const BATCH: usize = 100;
-    const ACTIONS: Actions = Actions {
-        list: "ListTasks",
-        describe: "DescribeTasks",
-    };
+    const ACTIONS: Actions = Actions { list: "ListTasks", describe: "DescribeTasks" };
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[
@@ -48,39 +45,19 @@ impl Object for Task {
     }
 
     fn passes(options: Options) -> &'static [Pass] {
-        if options.fetch_stopped_tasks {
-            &[Pass::Running, Pass::Stopped]
-        } else {
-            &[Pass::Running]
-        }
+        if options.fetch_stopped_tasks { &[Pass::Running, Pass::Stopped] } else { &[Pass::Running] }
     }
 
     async fn list(ecs: &Ecs, parent: &Parent, pass: Pass, token: Option<String>) -> Result<Listed, Fault> {
-        let status = if pass == Pass::Stopped {
-            DesiredStatus::Stopped
-        } else {
-            DesiredStatus::Running
-        };
-        let request = ecs
-            .client
-            .list_tasks()
-            .set_cluster(parent.as_deref().map(str::to_owned));
-        let request = request
-            .desired_status(status)
-            .max_results(ecs.page_size)
-            .set_next_token(token);
+        let status = if pass == Pass::Stopped { DesiredStatus::Stopped } else { DesiredStatus::Running };
+        let request = ecs.client.list_tasks().set_cluster(parent.as_deref().map(str::to_owned));
+        let request = request.desired_status(status).max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed {
-            arns: answer.task_arns.unwrap_or_default(),
-            next_token: answer.next_token,
-        })
+        Ok(Listed { arns: answer.task_arns.unwrap_or_default(), next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, parent: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {
-        let request = ecs
-            .client
-            .describe_tasks()
-            .set_cluster(parent.as_deref().map(str::to_owned));
+        let request = ecs.client.describe_tasks().set_cluster(parent.as_deref().map(str::to_owned));
         let request = request.set_tasks(Some(arns)).include(TaskField::Tags);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
         let mut objects = answer.tasks.unwrap_or_default();
@@ -88,18 +65,12 @@ impl Object for Task {
             // Overrides hold environment values, which may not leave this step; the contract reads nothing of them.
             task.overrides = None;
         }
-        Ok(Described {
-            objects,
-            failures: super::failures(answer.failures),
-        })
+        Ok(Described { objects, failures: super::failures(answer.failures) })
     }
 }
 
 /// The values of one detail over all attachments: the network interface need not come first, nor alone.
 fn attachment_details<'a>(task: &'a Task, name: &str) -> Vec<&'a str> {
     let details = task.attachments().iter().flat_map(|attachment| attachment.details());
-    details
-        .filter(|detail| detail.name() == Some(name))
-        .filter_map(|detail| detail.value())
-        .collect()
+    details.filter(|detail| detail.name() == Some(name)).filter_map(|detail| detail.value()).collect()
 }

@@ -13,10 +13,7 @@ impl Object for TaskDefinition {
         "An active revision of an Amazon ECS task definition, as DescribeTaskDefinition shows it.";
     const UNDER: Under = Under::Account;
     const BATCH: usize = 1;
-    const ACTIONS: Actions = Actions {
-        list: "ListTaskDefinitions",
-        describe: "DescribeTaskDefinition",
-    };
+    const ACTIONS: Actions = Actions { list: "ListTaskDefinitions", describe: "DescribeTaskDefinition" };
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[
@@ -46,43 +43,25 @@ impl Object for TaskDefinition {
         let request = ecs.client.list_task_definitions().status(TaskDefinitionStatus::Active);
         let request = request.max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed {
-            arns: answer.task_definition_arns.unwrap_or_default(),
-            next_token: answer.next_token,
-        })
+        Ok(Listed { arns: answer.task_definition_arns.unwrap_or_default(), next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, _: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {
         let arn = arns.into_iter().next();
-        let answer = match ecs
-            .client
-            .describe_task_definition()
-            .set_task_definition(arn.clone())
-            .send()
-            .await
-        {
+        let answer = match ecs.client.describe_task_definition().set_task_definition(arn.clone()).send().await {
             Ok(answer) => answer,
             Err(error) => {
                 let fault = Fault::judge(&error);
                 if fault.verdict == Verdict::Client {
-                    let missing = Failure {
-                        arn,
-                        reason: Some("MISSING".to_owned()),
-                    };
-                    return Ok(Described {
-                        objects: Vec::new(),
-                        failures: vec![missing],
-                    });
+                    let missing = Failure { arn, reason: Some("MISSING".to_owned()) };
+                    return Ok(Described { objects: Vec::new(), failures: vec![missing] });
                 }
                 return Err(fault);
             }
         };
         let mut objects: Vec<Self> = answer.task_definition.into_iter().collect();
         objects.iter_mut().for_each(drop_environment_values);
-        Ok(Described {
-            objects,
-            failures: Vec::new(),
-        })
+        Ok(Described { objects, failures: Vec::new() })
     }
 }
 

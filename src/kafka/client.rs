@@ -49,18 +49,9 @@ pub fn properties(config: &Config) -> ClientConfig {
 pub fn admin(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
     let connection = |name: &str| {
-        [
-            "security.",
-            "ssl.",
-            "sasl.",
-            "socket.",
-            "broker.",
-            "reconnect.",
-            "client.",
-            "enable.ssl",
-        ]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+        ["security.", "ssl.", "sasl.", "socket.", "broker.", "reconnect.", "client.", "enable.ssl"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
     };
     for (name, value) in config.kafka.properties.iter().filter(|(name, _)| connection(name)) {
         client.set(name, value);

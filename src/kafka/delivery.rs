@@ -42,10 +42,7 @@ pub struct Permits {
 impl InFlight {
     /// At most `records` records and `bytes` bytes (key, value, headers, and 500 B of librdkafka's own for each).
     pub fn new(records: usize, bytes: usize) -> Self {
-        Self {
-            records: (Arc::new(Semaphore::new(records)), records),
-            bytes: (Arc::new(Semaphore::new(bytes)), bytes),
-        }
+        Self { records: (Arc::new(Semaphore::new(records)), records), bytes: (Arc::new(Semaphore::new(bytes)), bytes) }
     }
 
     /// Waits for the places of one batch. A batch beyond all bounds takes all there are.
@@ -54,10 +51,7 @@ impl InFlight {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
             Arc::clone(semaphore).acquire_many_owned(count).await.ok()
         };
-        Some(Permits {
-            _records: take(&self.records, records).await?,
-            _bytes: take(&self.bytes, bytes).await?,
-        })
+        Some(Permits { _records: take(&self.records, records).await?, _bytes: take(&self.bytes, bytes).await? })
     }
 
     /// Waits until nothing is in flight.
@@ -81,10 +75,7 @@ pub struct Ticket {
 impl Ticket {
     /// A ticket for the records of one batch.
     pub fn new(line: Arc<Line>, permits: Permits) -> Self {
-        Self {
-            line,
-            _permits: permits,
-        }
+        Self { line, _permits: permits }
     }
 
     /// A record that librdkafka did not even take, or that came back.
@@ -93,14 +84,10 @@ impl Ticket {
         let topic = &self.line.topic;
         if code.is_some_and(is_refusal) {
             tracing::error!(topic = &**topic, key, %error, "Kafka refuses a record; its type ends here");
-            self.line
-                .tally
-                .trouble(&None, format!("{topic} refuses {key}: {error}"));
+            self.line.tally.trouble(&None, format!("{topic} refuses {key}: {error}"));
             self.line.tally.refuse();
         } else {
-            self.line
-                .tally
-                .trouble(&None, format!("not acknowledged by {topic}: {error}"));
+            self.line.tally.trouble(&None, format!("not acknowledged by {topic}: {error}"));
         }
     }
 }
@@ -157,11 +144,7 @@ impl Deliveries {
 
     /// librdkafka's last word about the brokers.
     pub fn last_error(&self) -> Option<String> {
-        self.state
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.state.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn end(&self, reason: String) {
@@ -174,19 +157,11 @@ impl Deliveries {
 
     fn acknowledge(&self) {
         self.state.acknowledged.store(true, Ordering::Relaxed);
-        *self
-            .state
-            .last_acknowledged
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.state.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn silence(&self) -> Duration {
-        self.state
-            .last_acknowledged
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .elapsed()
+        self.state.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }
 
@@ -224,6 +199,10 @@ impl ClientContext for Deliveries {
                 // The error callback says the same, with a code.
                 tracing::debug!(target: "librdkafka", facility, "{message}");
             }
+            // A broker that has just started says so of every try; librdkafka goes on trying.
+            RDKafkaLogLevel::Warning if facility == "GETPID" => {
+                tracing::debug!(target: "librdkafka", facility, "{message}");
+            }
             RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
             _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
@@ -241,10 +220,10 @@ impl ClientContext for Deliveries {
         drop(last);
         if code == Some(Code::Fatal) {
             self.end(format!("the Kafka producer failed: {reason}"));
-        } else if !self.state.acknowledged.load(Ordering::Relaxed) {
-            if let Some(setting) = code.and_then(|code| setting_at_fault(code, reason)) {
-                self.end(format!("{reason}; see {setting}"));
-            }
+        } else if !self.state.acknowledged.load(Ordering::Relaxed)
+            && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason))
+        {
+            self.end(format!("{reason}; see {setting}"));
         }
     }
 }

@@ -22,10 +22,7 @@ fn physical(schema: &Value) -> Value {
     match schema {
         Value::Object(members) => match members.get("logicalType") {
             Some(_) => members["type"].clone(),
-            None => members
-                .iter()
-                .map(|(name, value)| (name.clone(), physical(value)))
-                .collect(),
+            None => members.iter().map(|(name, value)| (name.clone(), physical(value))).collect(),
         },
         Value::Array(items) => items.iter().map(physical).collect(),
         other => other.clone(),

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::producer::Producer as _;
 use serde::Serialize;
 
 use super::{Error, Kafka, client};
@@ -36,10 +35,7 @@ pub struct Range {
 
 /// One line for topics that cannot be used.
 pub(super) fn missing(topics: &[(String, String)]) -> String {
-    let named: Vec<String> = topics
-        .iter()
-        .map(|(topic, reason)| format!("{topic} ({reason})"))
-        .collect();
+    let named: Vec<String> = topics.iter().map(|(topic, reason)| format!("{topic} ({reason})")).collect();
     format!(
         "topics are absent, or there is no right to describe them: {}; create them, allow DESCRIBE and WRITE, or set \
          kafka.topics_create = \"if_missing\"",
@@ -97,18 +93,9 @@ impl Kafka {
             Ok(partitions) => {
                 let range = |partition| {
                     let end = kafka.end_offset(&topic, partition)?;
-                    Ok(Range {
-                        topic: topic.clone(),
-                        partition,
-                        low: end,
-                        high: end,
-                    })
+                    Ok(Range { topic: topic.clone(), partition, low: end, high: end })
                 };
-                partitions
-                    .into_iter()
-                    .map(range)
-                    .collect::<Result<Vec<_>, Error>>()
-                    .map(Ok)
+                partitions.into_iter().map(range).collect::<Result<Vec<_>, Error>>().map(Ok)
             }
         })
         .await
@@ -166,25 +153,30 @@ impl Kafka {
         })
     }
 
+    /// Where a partition ends. A leader that is just being chosen is waited for: a topic may have been made a moment ago.
     fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, Error> {
-        let offsets = self.producer().client().fetch_watermarks(topic, partition, ANSWER);
-        offsets.map(|(_, high)| high).map_err(|source| Error::Offsets {
-            topic: topic.to_owned(),
-            source,
-        })
+        let deadline = Instant::now() + ANSWER;
+        loop {
+            match self.client().fetch_watermarks(topic, partition, ANSWER) {
+                Ok((_, end)) => return Ok(end),
+                Err(source) if Instant::now() > deadline => {
+                    return Err(Error::Offsets { topic: topic.to_owned(), source });
+                }
+                Err(error) => {
+                    tracing::debug!(topic, partition, %error, "the end of a partition is asked for again");
+                    std::thread::sleep(SETTLE); // why: librdkafka's call blocks, so it has a thread of its own
+                }
+            }
+        }
     }
 }
 
 /// Makes a data topic. Every sync sends everything again: compaction and retention together keep it whole and bounded, and the
 /// lag of a day lets a late reader still find a whole snapshot.
 async fn create(topic: &str, config: &Config) -> Result<(), Error> {
-    let failed = |reason: String| Error::Create {
-        topic: topic.to_owned(),
-        reason,
-    };
-    let admin: AdminClient<DefaultClientContext> = client::admin(config)
-        .create()
-        .map_err(|error| failed(error.to_string()))?;
+    let failed = |reason: String| Error::Create { topic: topic.to_owned(), reason };
+    let admin: AdminClient<DefaultClientContext> =
+        client::admin(config).create().map_err(|error| failed(error.to_string()))?;
     let retention = config.kafka.retention.as_millis().to_string();
     // -1 leaves the replication factor to the broker (KIP-464).
     let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
@@ -192,9 +184,7 @@ async fn create(topic: &str, config: &Config) -> Result<(), Error> {
         .set("cleanup.policy", "compact,delete")
         .set("retention.ms", &retention)
         .set("min.compaction.lag.ms", "86400000");
-    let created = admin
-        .create_topics([&new], &AdminOptions::new().operation_timeout(Some(ANSWER)))
-        .await;
+    let created = admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
     match created.map_err(|error| failed(error.to_string()))?.pop() {
         // Another replica of ours may have been faster.
         Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => {

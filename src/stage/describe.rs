@@ -26,9 +26,7 @@ pub async fn describe<O: Object>(
     mut pages: Receiver<Page>,
     objects: Sender<Batch<O>>,
 ) -> Result<(), HangUp> {
-    let size = O::BATCH
-        .min(usize::try_from(lane.scope.ecs.page_size).unwrap_or(1))
-        .max(1);
+    let size = O::BATCH.min(usize::try_from(lane.scope.ecs.page_size).unwrap_or(1)).max(1);
     let mut waiting: HashMap<Parent, Vec<String>> = HashMap::new();
     let mut calls = JoinSet::new();
     while let Some(Page { parent, arns, last }) = pages.recv().await {
@@ -76,7 +74,7 @@ async fn ask<O: Object>(
                 return Ok(());
             }
         };
-        let settled = settle(arns, answer);
+        let settled = settle(&arns, answer);
         tally.answer();
         Tally::add(&tally.described, settled.objects.len() + settled.nameless);
         Tally::add(&tally.gone, settled.gone);
@@ -84,20 +82,11 @@ async fn ask<O: Object>(
             tally.trouble(parent, format!("{action}: an object without an ARN"));
         }
         if settled.strangers > 0 {
-            tracing::warn!(
-                action,
-                count = settled.strangers,
-                "objects that were not asked for are left out"
-            );
+            tracing::warn!(action, count = settled.strangers, "objects that were not asked for are left out");
         }
         if !settled.objects.is_empty() {
             // There are as many places as seats, so this never waits: an answer in hand survives an abort.
-            objects
-                .try_send(Batch {
-                    objects: settled.objects,
-                    seat,
-                })
-                .map_err(|_| HangUp)?;
+            objects.try_send(Batch { objects: settled.objects, seat }).map_err(|_| HangUp)?;
         }
         if settled.open.is_empty() {
             return Ok(());
@@ -143,7 +132,7 @@ struct Settled<O> {
 }
 
 /// Holds an answer against what was asked: asked = objects + gone + nameless + open.
-fn settle<O: Object>(asked: Vec<String>, answer: Described<O>) -> Settled<O> {
+fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
     let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
     let (mut objects, mut nameless, mut strangers) = (Vec::with_capacity(answer.objects.len()), 0, 0);
     for object in answer.objects {
@@ -167,24 +156,15 @@ fn settle<O: Object>(asked: Vec<String>, answer: Described<O>) -> Settled<O> {
         }
     }
     let mut left: Vec<(String, String)> = Vec::new();
-    for arn in &asked {
+    for arn in asked {
         if open.contains(arn.as_str()) {
             let reason = reasons.remove(arn.as_str());
-            left.push((
-                arn.clone(),
-                reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned()),
-            ));
+            left.push((arn.clone(), reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned())));
         }
     }
     let nameless = nameless.min(left.len());
     left.truncate(left.len() - nameless);
-    Settled {
-        objects,
-        gone,
-        nameless,
-        strangers,
-        open: left,
-    }
+    Settled { objects, gone, nameless, strangers, open: left }
 }
 
 /// The ARN that a failure speaks of: itself, or the one that ends with the same name where the failure uses a short form.
@@ -212,47 +192,20 @@ mod tests {
     }
 
     fn failure(arn: &str, reason: Option<&str>) -> Failure {
-        Failure {
-            arn: Some(arn.to_owned()),
-            reason: reason.map(str::to_owned),
-        }
+        Failure { arn: Some(arn.to_owned()), reason: reason.map(str::to_owned) }
     }
 
     /// asked, objects' ARNs, failures -> objects, gone, nameless, strangers, open
     #[test]
     fn every_arn_asked_is_accounted_for() {
-        type Case<'a> = (
-            &'a [&'a str],
-            &'a [Option<&'a str>],
-            Vec<Failure>,
-            (usize, usize, usize, usize, &'a [&'a str]),
-        );
+        type Case<'a> =
+            (&'a [&'a str], &'a [Option<&'a str>], Vec<Failure>, (usize, usize, usize, usize, &'a [&'a str]));
         let cases: Vec<Case<'_>> = vec![
             (&["x/a", "x/b"], &[Some("x/b"), Some("x/a")], vec![], (2, 0, 0, 0, &[])),
-            (
-                &["x/a", "x/b"],
-                &[Some("x/b")],
-                vec![failure("x/a", Some("MISSING"))],
-                (1, 1, 0, 0, &[]),
-            ),
-            (
-                &["c/x/a"],
-                &[],
-                vec![failure("x/a", Some("MISSING"))],
-                (0, 1, 0, 0, &[]),
-            ),
-            (
-                &["c/a", "d/a"],
-                &[],
-                vec![failure("a", Some("MISSING"))],
-                (0, 0, 0, 0, &["c/a", "d/a"]),
-            ),
-            (
-                &["x/a"],
-                &[],
-                vec![failure("x/a", Some("INTERNAL"))],
-                (0, 0, 0, 0, &["x/a"]),
-            ),
+            (&["x/a", "x/b"], &[Some("x/b")], vec![failure("x/a", Some("MISSING"))], (1, 1, 0, 0, &[])),
+            (&["c/x/a"], &[], vec![failure("x/a", Some("MISSING"))], (0, 1, 0, 0, &[])),
+            (&["c/a", "d/a"], &[], vec![failure("a", Some("MISSING"))], (0, 0, 0, 0, &["c/a", "d/a"])),
+            (&["x/a"], &[], vec![failure("x/a", Some("INTERNAL"))], (0, 0, 0, 0, &["x/a"])),
             (&["x/a"], &[], vec![failure("x/a", None)], (0, 0, 0, 0, &["x/a"])),
             (&["x/a", "x/b"], &[Some("x/a")], vec![], (1, 0, 0, 0, &["x/b"])),
             (&["x/a", "x/b"], &[Some("x/a"), None], vec![], (1, 0, 1, 0, &[])),
@@ -263,15 +216,9 @@ mod tests {
         for (asked, objects, failures, expected) in cases {
             let objects = objects.iter().map(|arn| cluster(*arn)).collect();
             let asked: Vec<String> = asked.iter().map(|arn| (*arn).to_owned()).collect();
-            let settled = settle(asked.clone(), Described { objects, failures });
+            let settled = settle(&asked, Described { objects, failures });
             let open: Vec<&str> = settled.open.iter().map(|(arn, _)| arn.as_str()).collect();
-            let found = (
-                settled.objects.len(),
-                settled.gone,
-                settled.nameless,
-                settled.strangers,
-                open.as_slice(),
-            );
+            let found = (settled.objects.len(), settled.gone, settled.nameless, settled.strangers, open.as_slice());
             assert_eq!(found, expected, "asked {asked:?}");
             assert_eq!(found.0 + found.1 + found.2 + open.len(), asked.len(), "asked {asked:?}");
         }

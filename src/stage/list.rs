@@ -67,11 +67,7 @@ async fn list_parent<O: Object>(lane: &Lane, parent: &Parent, outlets: &Outlets)
     }
     match &outlets.pages {
         Some(pages) => {
-            let last = Page {
-                parent: parent.clone(),
-                arns: Vec::new(),
-                last: true,
-            };
+            let last = Page { parent: parent.clone(), arns: Vec::new(), last: true };
             pages.send(last).await.map_err(|_| HangUp)
         }
         None => Ok(()),
@@ -113,9 +109,7 @@ async fn list_pass<O: Object>(
             Err(fault) => return Err(Stopped::Fault(fault)),
         };
         let fresh: Vec<String> = arns.into_iter().filter(|arn| seen.insert(arn)).collect();
-        pass_on(lane, parent, fresh, outlets)
-            .await
-            .map_err(|HangUp| Stopped::HangUp)?;
+        pass_on(lane, parent, fresh, outlets).await.map_err(|HangUp| Stopped::HangUp)?;
         match next_token.filter(|token| !token.is_empty()) {
             None => return Ok(()),
             Some(next) if !tokens.insert(&next) => {
@@ -143,14 +137,7 @@ async fn pass_on(lane: &Lane, parent: &Parent, arns: Vec<String>, outlets: &Outl
         }
     }
     match &outlets.pages {
-        Some(pages) => pages
-            .send(Page {
-                parent: parent.clone(),
-                arns,
-                last: false,
-            })
-            .await
-            .map_err(|_| HangUp),
+        Some(pages) => pages.send(Page { parent: parent.clone(), arns, last: false }).await.map_err(|_| HangUp),
         None => Ok(()),
     }
 }

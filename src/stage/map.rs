@@ -45,13 +45,7 @@ impl Form {
     /// apache-avro's word, should the table make a schema that is none.
     pub fn of<O: Object>(config: &Config, dry_run: bool) -> Result<Self, apache_avro::Error> {
         let schema = schema(O::NAME, O::DOC, O::TABLE);
-        let wire = if dry_run {
-            Wire::JsonLines
-        } else {
-            Wire::Avro {
-                frame: framing::single_object(&schema)?,
-            }
-        };
+        let wire = if dry_run { Wire::JsonLines } else { Wire::Avro { frame: framing::single_object(&schema)? } };
         Ok(Self {
             name: config.name.clone(),
             topic: Arc::from(config.kafka.topic(O::NAME)),
@@ -108,11 +102,7 @@ impl Form {
             topic: Arc::clone(&self.topic),
             captured: stamp.captured,
             at: format!("@{}", rfc3339(stamp.captured)),
-            headers: if self.headers {
-                origin.headers(stamp.captured)
-            } else {
-                Vec::new()
-            },
+            headers: if self.headers { origin.headers(stamp.captured) } else { Vec::new() },
             frame: match &self.wire {
                 Wire::Avro { frame } => frame.clone(),
                 Wire::JsonLines => Vec::new(),
@@ -159,13 +149,8 @@ fn json_lines<O: Object>(line: &Arc<Line>, objects: &[O], stamp: &Stamp, seat: S
         if !headers.is_empty() {
             headers.insert("ce_id".to_owned(), json!(format!("{id}{}", line.at)));
         }
-        let record = Printed {
-            topic: &line.topic,
-            key: arn,
-            timestamp: &timestamp,
-            headers,
-            value: object.view(stamp),
-        };
+        let record =
+            Printed { topic: &line.topic, key: arn, timestamp: &timestamp, headers, value: object.view(stamp) };
         match serde_json::to_writer(&mut encoded.values, &record) {
             Ok(()) => {
                 encoded.values.push(b'\n');

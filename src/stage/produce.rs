@@ -70,10 +70,7 @@ pub async fn drain(kafka: &Kafka) {
 
 /// Throws away what is not acknowledged; each such record is still called back, and so accounted for.
 pub async fn purge(kafka: &Kafka) {
-    tracing::warn!(
-        records = kafka.in_flight.count(),
-        "what is not acknowledged is given up"
-    );
+    tracing::warn!(records = kafka.in_flight.count(), "what is not acknowledged is given up");
     kafka.producer().purge(PurgeConfig::default().queue().inflight());
     kafka.in_flight.drained().await;
 }
@@ -106,37 +103,20 @@ async fn send(kafka: &Kafka, line: &Line, record: Record<'_>, ticket: &Arc<Ticke
 fn headers(line: &Line, id: &str) -> OwnedHeaders {
     let event_id = format!("{id}{}", line.at);
     let headers = OwnedHeaders::new_with_capacity(line.headers.len() + 1);
-    let headers = headers.insert(Header {
-        key: "ce_id",
-        value: Some(&event_id),
-    });
-    line.headers.iter().fold(headers, |headers, (key, value)| {
-        headers.insert(Header {
-            key,
-            value: Some(value),
-        })
-    })
+    let headers = headers.insert(Header { key: "ce_id", value: Some(&event_id) });
+    line.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 
 /// What a batch takes of the memory in flight: key, value, headers, and librdkafka's own.
 fn size(encoded: &Encoded) -> usize {
-    let shared: usize = encoded
-        .line
-        .headers
-        .iter()
-        .map(|(key, value)| key.len() + value.len())
-        .sum();
+    let shared: usize = encoded.line.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
     let names = 2 * encoded.names.len();
     encoded.values.len() + names + encoded.len() * (shared + OVERHEAD)
 }
 
 /// Waits until Kafka is gone for good.
 pub async fn end(gone: &mut watch::Receiver<Option<Gone>>) -> Gone {
-    let reason = gone
-        .wait_for(Option::is_some)
-        .await
-        .ok()
-        .and_then(|reason| reason.clone());
+    let reason = gone.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
     match reason {
         Some(reason) => reason,
         // The producer, which holds the other end, outlives every sync.

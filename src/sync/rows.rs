@@ -41,14 +41,7 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(config: &Config, captured: i64, dry_run: bool, caller: Arc<Caller>) -> Self {
         let (forms, entries) = (Mutex::default(), Mutex::default());
-        Self {
-            config: config.clone(),
-            captured,
-            dry_run,
-            caller,
-            forms,
-            entries,
-        }
+        Self { config: config.clone(), captured, dry_run, caller, forms, entries }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -73,7 +66,7 @@ impl Plan {
     /// A scope whose turn never came.
     pub(super) fn leave_unread(&self, identity: &Identity, region: &str) {
         self.enter_all(identity, region, |tally| {
-            tally.trouble(&None, "the sync ended before this was read")
+            tally.trouble(&None, "the sync ended before this was read");
         });
     }
 
@@ -121,37 +114,33 @@ pub(super) struct Rows {
 
 impl Rows {
     /// Wires a scope: ListClusters runs once and feeds the rows of services and tasks.
-    pub(super) fn wire(plan: &Plan, scope: Arc<Scope>, records: &Sender<Encoded>) -> Self {
-        let mut rows = Self {
-            readers: JoinSet::new(),
-            mappers: JoinSet::new(),
-            owners: HashMap::new(),
-        };
+    pub(super) fn wire(plan: &Plan, scope: &Arc<Scope>, records: &Sender<Encoded>) -> Self {
+        let mut rows = Self { readers: JoinSet::new(), mappers: JoinSet::new(), owners: HashMap::new() };
         let clusters = Arc::new(Listing::default());
         let mut feeds = Vec::new();
         if plan.wants(Service::NAME) {
             let (feed, parents) = mpsc::channel(PARENTS);
             let tally = Arc::new(Tally::fed_by(Arc::clone(&clusters)));
-            rows.row::<Service>(plan, &scope, tally, parents, Vec::new(), records);
+            rows.row::<Service>(plan, scope, &tally, parents, Vec::new(), records);
             feeds.push(feed);
         }
         if plan.wants(Task::NAME) {
             let (feed, parents) = mpsc::channel(PARENTS);
             let tally = Arc::new(Tally::fed_by(Arc::clone(&clusters)));
-            rows.row::<Task>(plan, &scope, tally, parents, Vec::new(), records);
+            rows.row::<Task>(plan, scope, &tally, parents, Vec::new(), records);
             feeds.push(feed);
         }
         if plan.wants(Cluster::NAME) {
             let tally = Arc::new(Tally::listing_for(clusters));
-            rows.row::<Cluster>(plan, &scope, tally, account(), feeds, records);
+            rows.row::<Cluster>(plan, scope, &tally, account(), feeds, records);
         } else if !feeds.is_empty() {
             let tally = Arc::new(Tally::listing_for(clusters));
-            let lane = lane(plan, &scope, &tally);
+            let lane = lane(plan, scope, &tally);
             let outlets = Outlets { pages: None, feeds };
             rows.read(&tally, list::<Cluster>(lane, account(), outlets));
         }
         if plan.wants(TaskDefinition::NAME) {
-            rows.row::<TaskDefinition>(plan, &scope, Arc::default(), account(), Vec::new(), records);
+            rows.row::<TaskDefinition>(plan, scope, &Arc::default(), account(), Vec::new(), records);
         }
         rows
     }
@@ -161,7 +150,7 @@ impl Rows {
         &mut self,
         plan: &Plan,
         scope: &Arc<Scope>,
-        tally: Arc<Tally>,
+        tally: &Arc<Tally>,
         parents: Receiver<Parent>,
         feeds: Vec<Sender<Parent>>,
         records: &Sender<Encoded>,
@@ -171,36 +160,21 @@ impl Rows {
             region: scope.region.clone(),
             role: scope.role.clone(),
             object: O::NAME,
-            tally: Arc::clone(&tally),
+            tally: Arc::clone(tally),
         });
         let form = match plan.form::<O>() {
             Ok(form) => form,
             Err(error) => return tally.trouble(&None, error.to_string()),
         };
-        let lane = lane(plan, scope, &tally);
-        let stamp = Stamp {
-            region: scope.region.clone(),
-            captured: plan.captured,
-        };
+        let lane = lane(plan, scope, tally);
+        let stamp = Stamp { region: scope.region.clone(), captured: plan.captured };
         // As many places as seats: an answer in hand never waits here, so aborting a reader loses none.
         let (objects, described) = mpsc::channel(seats(&plan.config));
         let (pages, listed) = mpsc::channel(PAGES);
-        let mapper = self
-            .mappers
-            .spawn(map::<O>(Arc::clone(&lane), stamp, form, described, records.clone()));
-        self.owners.insert(mapper.id(), Arc::clone(&tally));
-        self.read(&tally, describe::<O>(Arc::clone(&lane), listed, objects));
-        self.read(
-            &tally,
-            list::<O>(
-                lane,
-                parents,
-                Outlets {
-                    pages: Some(pages),
-                    feeds,
-                },
-            ),
-        );
+        let mapper = self.mappers.spawn(map::<O>(Arc::clone(&lane), stamp, form, described, records.clone()));
+        self.owners.insert(mapper.id(), Arc::clone(tally));
+        self.read(tally, describe::<O>(Arc::clone(&lane), listed, objects));
+        self.read(tally, list::<O>(lane, parents, Outlets { pages: Some(pages), feeds }));
     }
 
     fn read(&mut self, tally: &Arc<Tally>, stage: impl Future<Output = Result<(), HangUp>> + Send + 'static) {
@@ -250,9 +224,7 @@ fn lane(plan: &Plan, scope: &Arc<Scope>, tally: &Arc<Tally>) -> Arc<Lane> {
     Arc::new(Lane {
         scope: Arc::clone(scope),
         caller: Arc::clone(&plan.caller),
-        options: Options {
-            fetch_stopped_tasks: tasks.fetch_stopped_tasks,
-        },
+        options: Options { fetch_stopped_tasks: tasks.fetch_stopped_tasks },
         parallel: plan.config.parallel_requests,
         tally: Arc::clone(tally),
     })

@@ -65,17 +65,10 @@ impl Call {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let target = header("x-amz-target");
         let service = if target.is_some() { Service::Ecs } else { Service::Sts };
-        let form = if service == Service::Sts {
-            read_form(body)
-        } else {
-            BTreeMap::new()
-        };
+        let form = if service == Service::Sts { read_form(body) } else { BTreeMap::new() };
         let action = match target {
             Some(target) => target.strip_prefix(TARGET).unwrap_or(target).to_owned(),
-            None => form
-                .get("Action")
-                .cloned()
-                .unwrap_or_else(|| format!("{} {}", parts.method, parts.uri.path())),
+            None => form.get("Action").cloned().unwrap_or_else(|| format!("{} {}", parts.method, parts.uri.path())),
         };
         let scope = scope(header("authorization"));
         let caller = match &scope {
@@ -83,11 +76,9 @@ impl Call {
             Ok(_) => caller(world, service, header("x-amz-security-token"), now),
         };
         let input = match service {
-            Service::Ecs if header("content-type") != Some("application/x-amz-json-1.1") => Err(Refusal::new(
-                400,
-                "SerializationException",
-                "the content type is not application/x-amz-json-1.1",
-            )),
+            Service::Ecs if header("content-type") != Some("application/x-amz-json-1.1") => {
+                Err(Refusal::new(400, "SerializationException", "the content type is not application/x-amz-json-1.1"))
+            }
             Service::Ecs => serde_json::from_slice(body)
                 .map_err(|error| Refusal::new(400, "SerializationException", format!("not simulated: {error}"))),
             Service::Sts => Ok(Input::default()),
@@ -98,10 +89,7 @@ impl Call {
             region: scope.unwrap_or_default(),
             caller,
             input,
-            user_agent: header("x-amz-user-agent")
-                .or(header("user-agent"))
-                .unwrap_or_default()
-                .to_owned(),
+            user_agent: header("x-amz-user-agent").or(header("user-agent")).unwrap_or_default().to_owned(),
             form,
         }
     }
@@ -121,11 +109,7 @@ impl Call {
 
     /// The role that an AssumeRole asks for.
     pub(crate) fn role_arn(&self) -> Option<&str> {
-        if self.action == "AssumeRole" {
-            self.form("RoleArn")
-        } else {
-            None
-        }
+        if self.action == "AssumeRole" { self.form("RoleArn") } else { None }
     }
 }
 
@@ -139,17 +123,9 @@ pub(crate) fn session_token(world: &World, account: &str, role: &str, session: &
 /// The region of `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
 fn scope(authorization: Option<&str>) -> Result<String, Refusal> {
     let Some(text) = authorization else {
-        return Err(Refusal::new(
-            400,
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ));
+        return Err(Refusal::new(400, "MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
-    let credential = text
-        .split(['=', ',', ' '])
-        .skip_while(|part| *part != "Credential")
-        .nth(1)
-        .unwrap_or_default();
+    let credential = text.split(['=', ',', ' ']).skip_while(|part| *part != "Credential").nth(1).unwrap_or_default();
     match credential.split('/').collect::<Vec<_>>()[..] {
         [_, _, region, "ecs" | "sts", "aws4_request"] if is_region(region) => Ok(region.to_owned()),
         _ => Err(Refusal::new(
@@ -170,30 +146,18 @@ fn caller(world: &World, service: Service, token: Option<&str>, now: u64) -> Res
         Service::Sts => ((403, "InvalidClientTokenId"), (403, "ExpiredToken")),
     };
     let Some(token) = token.filter(|token| world.base_session_token.as_deref() != Some(token)) else {
-        return Ok(Caller {
-            account: world.base_account.clone(),
-            session: None,
-        });
+        return Ok(Caller { account: world.base_account.clone(), session: None });
     };
-    let refusal = Refusal::new(
-        invalid.0,
-        invalid.1,
-        "The security token included in the request is invalid.",
-    );
+    let refusal = Refusal::new(invalid.0, invalid.1, "The security token included in the request is invalid.");
     let ["ecs-sim", account, role, session, expires, _] = token.split('/').collect::<Vec<_>>()[..] else {
         return Err(refusal);
     };
     match expires.parse::<u64>() {
         Ok(expires) if session_token(world, account, role, session, expires) != token => Err(refusal),
-        Ok(expires) if expires <= now => Err(Refusal::new(
-            expired.0,
-            expired.1,
-            "The security token included in the request is expired",
-        )),
-        Ok(_) => Ok(Caller {
-            account: account.to_owned(),
-            session: Some((role.to_owned(), session.to_owned())),
-        }),
+        Ok(expires) if expires <= now => {
+            Err(Refusal::new(expired.0, expired.1, "The security token included in the request is expired"))
+        }
+        Ok(_) => Ok(Caller { account: account.to_owned(), session: Some((role.to_owned(), session.to_owned())) }),
         Err(_) => Err(refusal),
     }
 }

@@ -68,10 +68,7 @@ pub struct RoleUse {
 impl Counters {
     /// Requests of one action in one account and region.
     pub fn calls_in(&self, account: &str, region: &str, action: &str) -> u64 {
-        self.calls_by_scope
-            .get(&[account, region, action].join("/"))
-            .copied()
-            .unwrap_or_default()
+        self.calls_by_scope.get(&[account, region, action].join("/")).copied().unwrap_or_default()
     }
 
     /// Counts a request that came in, and gives its number.
@@ -116,12 +113,7 @@ impl Counters {
         for breach in &answer.breaches {
             self.breaches_seen += 1;
             if self.breaches.len() < BREACHES_KEPT {
-                self.breaches.push(format!(
-                    "{} in {}/{}: {breach}",
-                    call.action,
-                    call.account(),
-                    call.region
-                ));
+                self.breaches.push(format!("{} in {}/{}: {breach}", call.action, call.account(), call.region));
             }
         }
     }

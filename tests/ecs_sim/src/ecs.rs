@@ -23,12 +23,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn refused(refusal: Refusal) -> Answer {
-        Answer {
-            result: Err(refusal),
-            breaches: Vec::new(),
-            items: 0,
-            missing: 0,
-        }
+        Answer { result: Err(refusal), breaches: Vec::new(), items: 0, missing: 0 }
     }
 }
 
@@ -38,10 +33,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
         (Ok(caller), Ok(input)) => (caller, input),
         (Err(refusal), _) => return Answer::refused(refusal.clone()),
         (_, Err(refusal)) => {
-            return Answer {
-                breaches: vec![refusal.message.clone()],
-                ..Answer::refused(refusal.clone())
-            };
+            return Answer { breaches: vec![refusal.message.clone()], ..Answer::refused(refusal.clone()) };
         }
     };
     let mut case = Case::new(world, caller, call, input);
@@ -63,12 +55,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
             ))
         }
     };
-    Answer {
-        result,
-        breaches: case.breaches,
-        items: case.items,
-        missing: case.missing,
-    }
+    Answer { result, breaches: case.breaches, items: case.items, missing: case.missing }
 }
 
 /// One call being judged.
@@ -87,29 +74,16 @@ type Body = Result<Vec<u8>, Refusal>;
 impl<'a> Case<'a> {
     fn new(world: &'a World, caller: &'a Caller, call: &'a Call, input: &'a Input) -> Case<'a> {
         let site = world.site(&caller.account, &call.region);
-        Case {
-            world,
-            site,
-            action: &call.action,
-            input,
-            breaches: Vec::new(),
-            items: 0,
-            missing: 0,
-        }
+        Case { world, site, action: &call.action, input, breaches: Vec::new(), items: 0, missing: 0 }
     }
 
     /// The cluster of a child call, if it can have children.
     fn cluster(&mut self) -> Result<Cluster, Refusal> {
         let given = self.input.cluster.as_deref().unwrap_or("default");
         if self.site.resource("cluster", given).is_none() {
-            self.breach(&format!(
-                "cluster is not a full ARN of this account and region: {given}"
-            ));
+            self.breach(&format!("cluster is not a full ARN of this account and region: {given}"));
         }
-        let found = self
-            .site
-            .find_cluster(given)
-            .filter(|cluster| !self.site.vanishes(cluster.n));
+        let found = self.site.find_cluster(given).filter(|cluster| !self.site.vanishes(cluster.n));
         match found.ok_or_else(Refusal::cluster_not_found)? {
             cluster if cluster.active => Ok(cluster),
             cluster if cluster.rank.is_multiple_of(2) => Err(Refusal::cluster_not_found()),

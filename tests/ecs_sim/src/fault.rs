@@ -42,15 +42,7 @@ impl Fault {
     /// Every request of an action meets an effect.
     pub fn new(action: &str, effect: Effect) -> Fault {
         let action = Some(action.to_owned());
-        Fault {
-            action,
-            account: None,
-            region: None,
-            cluster: None,
-            skip: 0,
-            times: u64::MAX,
-            effect,
-        }
+        Fault { action, account: None, region: None, cluster: None, skip: 0, times: u64::MAX, effect }
     }
 
     /// An error answer to every request of an action.
@@ -78,28 +70,19 @@ impl Fault {
     /// For this account only.
     #[must_use]
     pub fn account(self, account: &str) -> Fault {
-        Fault {
-            account: Some(account.to_owned()),
-            ..self
-        }
+        Fault { account: Some(account.to_owned()), ..self }
     }
 
     /// For this region only.
     #[must_use]
     pub fn region(self, region: &str) -> Fault {
-        Fault {
-            region: Some(region.to_owned()),
-            ..self
-        }
+        Fault { region: Some(region.to_owned()), ..self }
     }
 
     /// For requests that name this cluster only.
     #[must_use]
     pub fn cluster(self, cluster: &str) -> Fault {
-        Fault {
-            cluster: Some(cluster.to_owned()),
-            ..self
-        }
+        Fault { cluster: Some(cluster.to_owned()), ..self }
     }
 
     /// The first `skip` matching requests pass.
@@ -167,16 +150,8 @@ pub(crate) struct Faults(Mutex<Vec<FaultHandle>>);
 impl Faults {
     pub(crate) fn add(&self, fault: Fault) -> FaultHandle {
         let (met, released) = (watch::Sender::new(0), watch::Sender::new(false));
-        let handle = FaultHandle(Arc::new(Rule {
-            fault,
-            matched: Mutex::new(0),
-            met,
-            released,
-        }));
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(handle.clone());
+        let handle = FaultHandle(Arc::new(Rule { fault, matched: Mutex::new(0), met, released }));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(handle.clone());
         handle
     }
 

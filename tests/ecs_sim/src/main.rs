@@ -64,10 +64,7 @@ fn main() -> io::Result<()> {
     let listen = flags.listen;
     let simulator = Simulator::start_on(world(flags), listen)?;
     writeln!(io::stdout(), "{}", simulator.endpoint())?;
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?
-        .block_on(asked_to_stop())
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked_to_stop())
 }
 
 fn world(flags: Flags) -> World {
@@ -94,9 +91,7 @@ fn world(flags: Flags) -> World {
 }
 
 fn milliseconds(text: &str) -> Result<RangeInclusive<Duration>, String> {
-    let parsed = text
-        .split_once("..")
-        .and_then(|(least, most)| Some((least.parse().ok()?, most.parse().ok()?)));
+    let parsed = text.split_once("..").and_then(|(least, most)| Some((least.parse().ok()?, most.parse().ok()?)));
     match parsed {
         Some((least, most)) if least <= most => Ok(Duration::from_millis(least)..=Duration::from_millis(most)),
         _ => Err("two numbers of milliseconds are needed, as 50..250".to_owned()),

@@ -19,9 +19,7 @@ pub(crate) fn page(pages: Pages, list: Seal, length: u64, token: Option<&str>, m
     // A token is the position, and whether an empty page was already given there.
     let number = match token {
         None => 0,
-        Some(token) => list
-            .open(token)
-            .ok_or_else(|| Refusal::invalid_parameter("Invalid token."))?,
+        Some(token) => list.open(token).ok_or_else(|| Refusal::invalid_parameter("Invalid token."))?,
     };
     let (start, rested) = ((number >> 1).min(length), number & 1 == 1);
     let token = |position: u64, rested: bool| Some(list.close(position << 1 | u64::from(rested)));
@@ -29,27 +27,13 @@ pub(crate) fn page(pages: Pages, list: Seal, length: u64, token: Option<&str>, m
     let empty_pages = pages == Pages::ShortAndEmpty;
 
     if empty_pages && !rested && draw.is_multiple_of(3) {
-        return Ok(Page {
-            positions: start..start,
-            next_token: token(start, true),
-        });
+        return Ok(Page { positions: start..start, next_token: token(start, true) });
     }
-    let size = if pages == Pages::Full {
-        most
-    } else {
-        1 + (draw >> 8) % most
-    };
+    let size = if pages == Pages::Full { most } else { 1 + (draw >> 8) % most };
     let end = length.min(start + size);
     let empty_end = empty_pages && start < length && (draw >> 40).is_multiple_of(2);
-    let next_token = if end < length || empty_end {
-        token(end, false)
-    } else {
-        None
-    };
-    Ok(Page {
-        positions: start..end,
-        next_token,
-    })
+    let next_token = if end < length || empty_end { token(end, false) } else { None };
+    Ok(Page { positions: start..end, next_token })
 }
 
 #[cfg(test)]
@@ -60,15 +44,7 @@ mod tests {
     fn every_kind_of_page_covers_each_position_once() {
         for pages in [Pages::Full, Pages::Short, Pages::ShortAndEmpty] {
             let (mut short, mut empty, mut empty_end) = (0, 0, 0);
-            for (length, most) in [
-                (0, 100),
-                (1, 1),
-                (99, 100),
-                (100, 100),
-                (101, 100),
-                (1_000, 7),
-                (1_000, 1),
-            ] {
+            for (length, most) in [(0, 100), (1, 1), (99, 100), (100, 100), (101, 100), (1_000, 7), (1_000, 1)] {
                 let list = Seal(length * 1_000 + most);
                 let (mut seen, mut tokens) = (0, Vec::new());
                 loop {

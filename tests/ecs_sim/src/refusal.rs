@@ -16,11 +16,7 @@ pub struct Refusal {
 impl Refusal {
     /// An error answer of any kind.
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Refusal { status, code: code.to_owned(), message: message.into() }
     }
 
     pub(crate) fn invalid_parameter(message: impl Into<String>) -> Refusal {

@@ -31,9 +31,7 @@ impl Seal {
 /// A key from another key and texts; it matters where one text ends and the next begins.
 pub(crate) fn key(seed: u64, texts: &[&str]) -> u64 {
     texts.iter().fold(mix(seed), |key, text| {
-        let bytes = text
-            .bytes()
-            .fold(key, |key, byte| (key ^ u64::from(byte)).wrapping_mul(FIRST));
+        let bytes = text.bytes().fold(key, |key, byte| (key ^ u64::from(byte)).wrapping_mul(FIRST));
         hash(bytes, text.len() as u64)
     })
 }

@@ -53,15 +53,8 @@ impl Simulator {
         let listener = StdListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?;
-        let shared = Arc::new(Shared {
-            world,
-            counters: Mutex::default(),
-            faults: Faults::default(),
-        });
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let shared = Arc::new(Shared { world, counters: Mutex::default(), faults: Faults::default() });
         let (stop, stopped) = oneshot::channel();
         let server = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("ecs-sim".to_owned()).spawn(move || {
@@ -72,12 +65,7 @@ impl Simulator {
                 }
             });
         })?;
-        Ok(Simulator {
-            shared,
-            address,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        Ok(Simulator { shared, address, stop: Some(stop), thread: Some(thread) })
     }
 
     /// `http://ADDRESS:PORT`, for ECS and STS alike.
@@ -130,9 +118,7 @@ async fn converse(shared: Arc<Shared>, stream: TcpStream) {
     // Without it small answers would wait for the peer's acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| serve(Arc::clone(&shared), request));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     // A peer that goes away is no error of the simulator.
     let _ = connection.await;
 }
@@ -145,16 +131,10 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         let counters = serde_json::to_vec_pretty(&*shared.counters())?;
         return response(200, "application/json", counters).map_err(io::Error::other);
     }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let call = Call::read(&shared.world, &parts, &body, now);
     let number = shared.counters().begin(&call);
-    let _in_flight = InFlight {
-        shared: &shared,
-        service: call.service,
-    };
+    let _in_flight = InFlight { shared: &shared, service: call.service };
 
     let fault = shared.faults.meet(&call);
     let latency = latency(&shared.world, number);
@@ -171,12 +151,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         None => answer(&shared.world, &call, now),
     };
     shared.counters().answered(&call, &answer);
-    written(
-        &call,
-        answer.result,
-        &format!("{number:08x}-ec55-4000-8000-{number:012x}"),
-    )
-    .map_err(io::Error::other)
+    written(&call, answer.result, &format!("{number:08x}-ec55-4000-8000-{number:012x}")).map_err(io::Error::other)
 }
 
 fn answer(world: &World, call: &Call, now: u64) -> Answer {
@@ -207,15 +182,9 @@ fn written(
         }
         (Service::Sts, Err(refusal)) => (refusal.status, None, sts::error_document(&refusal, request_id)),
     };
-    let content_type = if call.service == Service::Ecs {
-        "application/x-amz-json-1.1"
-    } else {
-        "text/xml"
-    };
+    let content_type = if call.service == Service::Ecs { "application/x-amz-json-1.1" } else { "text/xml" };
     let mut response = response(status, content_type, body)?;
-    response
-        .headers_mut()
-        .insert("x-amzn-requestid", request_id.try_into()?);
+    response.headers_mut().insert("x-amzn-requestid", request_id.try_into()?);
     if let Some(code) = code {
         response.headers_mut().insert("x-amzn-errortype", code.try_into()?);
     }
@@ -223,10 +192,7 @@ fn written(
 }
 
 fn response(status: u16, content_type: &str, body: Vec<u8>) -> hyper::http::Result<Response<Full<Bytes>>> {
-    Response::builder()
-        .status(status)
-        .header("content-type", content_type)
-        .body(Full::new(Bytes::from(body)))
+    Response::builder().status(status).header("content-type", content_type).body(Full::new(Bytes::from(body)))
 }
 
 impl Shared {

@@ -57,11 +57,7 @@ impl<'a> Site<'a> {
     pub(crate) fn cluster(&self, n: u64) -> Cluster {
         let inactive_before = |n: u64| n * self.inactive() / self.shape.clusters;
         let active = inactive_before(n) == inactive_before(n + 1);
-        let rank = if active {
-            n - inactive_before(n)
-        } else {
-            inactive_before(n)
-        };
+        let rank = if active { n - inactive_before(n) } else { inactive_before(n) };
         Cluster { n, rank, active }
     }
 
@@ -86,10 +82,9 @@ impl<'a> Site<'a> {
     /// The task at a position of that list.
     pub(crate) fn listed_task(&self, cluster: Cluster, stopped: bool, position: u64) -> TaskId {
         match position.checked_sub(self.tasks_in(cluster, stopped)) {
-            Some(beyond) if stopped => TaskId {
-                stopped: false,
-                n: beyond * self.list_twice_every.unwrap_or_default().max(1),
-            },
+            Some(beyond) if stopped => {
+                TaskId { stopped: false, n: beyond * self.list_twice_every.unwrap_or_default().max(1) }
+            }
             _ => TaskId { stopped, n: position },
         }
     }
@@ -106,8 +101,7 @@ impl<'a> Site<'a> {
 
     /// Whether the object with this ordinal is gone by the time it is described.
     pub(crate) fn vanishes(&self, ordinal: u64) -> bool {
-        self.vanish_every
-            .is_some_and(|every| ordinal % every.max(1) == every.max(1) - 1)
+        self.vanish_every.is_some_and(|every| ordinal % every.max(1) == every.max(1) - 1)
     }
 
     pub(crate) fn service_vanishes(&self, cluster: Cluster, n: u64) -> bool {
@@ -123,11 +117,7 @@ impl<'a> Site<'a> {
     }
 
     fn tasks(&self, stopped: bool) -> u64 {
-        if stopped {
-            self.shape.stopped_tasks
-        } else {
-            self.shape.tasks
-        }
+        if stopped { self.shape.stopped_tasks } else { self.shape.tasks }
     }
 
     /// Where a cluster's part of `total` begins, and how many it has.
@@ -137,10 +127,7 @@ impl<'a> Site<'a> {
         }
         let clusters = self.shape.clusters - self.inactive();
         let (each, left) = (total / clusters, total % clusters);
-        (
-            cluster.rank * each + cluster.rank.min(left),
-            each + u64::from(cluster.rank < left),
-        )
+        (cluster.rank * each + cluster.rank.min(left), each + u64::from(cluster.rank < left))
     }
 }
 
@@ -153,14 +140,8 @@ impl Site<'_> {
 
     /// What follows `KIND/` in an ARN of this account and region.
     pub(crate) fn resource<'t>(&self, kind: &str, arn: &'t str) -> Option<&'t str> {
-        let rest = arn
-            .strip_prefix("arn:aws:ecs:")?
-            .strip_prefix(self.region)?
-            .strip_prefix(':')?;
-        rest.strip_prefix(self.account)?
-            .strip_prefix(':')?
-            .strip_prefix(kind)?
-            .strip_prefix('/')
+        let rest = arn.strip_prefix("arn:aws:ecs:")?.strip_prefix(self.region)?.strip_prefix(':')?;
+        rest.strip_prefix(self.account)?.strip_prefix(':')?.strip_prefix(kind)?.strip_prefix('/')
     }
 
     pub(crate) fn cluster_name(&self, n: u64) -> String {
@@ -216,10 +197,7 @@ impl Site<'_> {
     pub(crate) fn find_task(&self, cluster: Cluster, cluster_name: &str, given: &str) -> Option<TaskId> {
         let name = given.rsplit('/').next()?;
         let number = self.task_seal(cluster).open(name)?;
-        let id = TaskId {
-            stopped: number & 1 == 1,
-            n: number >> 1,
-        };
+        let id = TaskId { stopped: number & 1 == 1, n: number >> 1 };
         let known = id.n < self.tasks_in(cluster, id.stopped)
             && (given == name || given == self.task_arn(cluster, cluster_name, id));
         known.then_some(id)
@@ -228,10 +206,7 @@ impl Site<'_> {
     /// Family and revision. Families are numbered first, so that their order is that of their numbers.
     pub(crate) fn task_definition(&self, n: u64) -> (String, u64) {
         let family = n / REVISIONS;
-        (
-            format!("app-{family:07}-{}", pick(&WORDS, family)),
-            FIRST_REVISION + n % REVISIONS,
-        )
+        (format!("app-{family:07}-{}", pick(&WORDS, family)), FIRST_REVISION + n % REVISIONS)
     }
 
     pub(crate) fn task_definition_arn(&self, n: u64) -> String {
@@ -242,9 +217,7 @@ impl Site<'_> {
     /// The task definition that `FAMILY:REVISION`, a family (its latest revision), or an ARN stands for.
     pub(crate) fn find_task_definition(&self, given: &str) -> Option<u64> {
         let name = self.resource("task-definition", given).unwrap_or(given);
-        let (family, revision) = name
-            .split_once(':')
-            .map_or((name, None), |(family, text)| (family, Some(text)));
+        let (family, revision) = name.split_once(':').map_or((name, None), |(family, text)| (family, Some(text)));
         let mut revisions = self.find_family(family);
         match revision {
             None => revisions.next_back(),
@@ -254,9 +227,7 @@ impl Site<'_> {
 
     /// The numbers of a family's revisions; none if there is no such family.
     pub(crate) fn find_family(&self, name: &str) -> std::ops::Range<u64> {
-        let number = name
-            .strip_prefix("app-")
-            .and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
+        let number = name.strip_prefix("app-").and_then(|rest| rest.split('-').next()?.parse::<u64>().ok());
         let first = number.and_then(|family| family.checked_mul(REVISIONS));
         match first.filter(|&n| n < self.shape.task_definitions && self.task_definition(n).0 == name) {
             Some(first) => first..self.shape.task_definitions.min(first + REVISIONS),

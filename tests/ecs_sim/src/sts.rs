@@ -17,19 +17,10 @@ pub(crate) fn answer(world: &World, call: &Call, now: u64) -> Answer {
         ("GetCallerIdentity", Ok(caller)) => Ok(caller_identity(caller)),
         (action, _) => {
             breaches.push("an action that is neither AssumeRole nor GetCallerIdentity".to_owned());
-            Err(Refusal::new(
-                400,
-                "InvalidAction",
-                format!("Could not find operation {action} for version 2011-06-15"),
-            ))
+            Err(Refusal::new(400, "InvalidAction", format!("Could not find operation {action} for version 2011-06-15")))
         }
     };
-    Answer {
-        result: result.map(String::into_bytes),
-        breaches,
-        items: 0,
-        missing: 0,
-    }
+    Answer { result: result.map(String::into_bytes), breaches, items: 0, missing: 0 }
 }
 
 /// A whole answer around a result.
@@ -55,15 +46,8 @@ pub(crate) fn error_document(refusal: &Refusal, request_id: &str) -> Vec<u8> {
 
 fn caller_identity(caller: &Caller) -> String {
     let (arn, account) = (caller_arn(caller), &caller.account);
-    let id = if caller.session.is_some() {
-        "AROAECSSIM0000000000:session"
-    } else {
-        "AIDAECSSIM0000000000"
-    };
-    format!(
-        "<Arn>{}</Arn><UserId>{id}</UserId><Account>{account}</Account>",
-        xml_escaped(&arn)
-    )
+    let id = if caller.session.is_some() { "AROAECSSIM0000000000:session" } else { "AIDAECSSIM0000000000" };
+    format!("<Arn>{}</Arn><UserId>{id}</UserId><Account>{account}</Account>", xml_escaped(&arn))
 }
 
 fn caller_arn(caller: &Caller) -> String {
@@ -96,18 +80,13 @@ fn assume_role(world: &World, call: &Call, caller: &Caller, now: u64) -> Result<
         return Err(validation(message));
     }
     if rule.max_session_duration.is_some_and(|most| seconds > most) {
-        return Err(validation(
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-        ));
+        return Err(validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role."));
     }
 
     let expires = now + seconds;
     let token = session_token(world, account, role, session, expires);
     let draw = hash(key(world.seed, &[&token]), 1);
-    let arn = caller_arn(&Caller {
-        account: account.to_owned(),
-        session: Some((role.to_owned(), session.to_owned())),
-    });
+    let arn = caller_arn(&Caller { account: account.to_owned(), session: Some((role.to_owned(), session.to_owned())) });
     Ok(format!(
         "<AssumedRoleUser><AssumedRoleId>AROA{:016X}:{session}</AssumedRoleId><Arn>{arn}</Arn></AssumedRoleUser>\
          <Credentials><AccessKeyId>ASIA{draw:016X}</AccessKeyId><SecretAccessKey>{:040x}</SecretAccessKey>\
@@ -153,11 +132,7 @@ fn duration(text: Option<&str>) -> Result<u64, Refusal> {
             return Err(Refusal::new(400, "MalformedInput", "DurationSeconds is not an integer"));
         }
     };
-    Err(constraint(
-        &format!("'{text}'"),
-        "durationSeconds",
-        &format!("Member must have value {rule}"),
-    ))
+    Err(constraint(&format!("'{text}'"), "durationSeconds", &format!("Member must have value {rule}")))
 }
 
 fn missing(member: &str) -> Refusal {
@@ -165,9 +140,7 @@ fn missing(member: &str) -> Refusal {
 }
 
 fn constraint(value: &str, member: &str, rule: &str) -> Refusal {
-    validation(format!(
-        "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {rule}"
-    ))
+    validation(format!("1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {rule}"))
 }
 
 fn validation(message: impl Into<String>) -> Refusal {
@@ -193,10 +166,7 @@ fn date_time(seconds: u64) -> String {
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let (year, month) = (
-        era * 400 + year + month / 10,
-        if month < 10 { month + 3 } else { month - 9 },
-    );
+    let (year, month) = (era * 400 + year + month / 10, if month < 10 { month + 3 } else { month - 9 });
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

@@ -62,16 +62,9 @@ fn listed(world: &World, action: &str, mut input: Value) -> (Vec<String>, u64) {
         let answer = ecs(world, action, &input);
         assert_eq!(answer.breaches, Vec::<String>::new());
         let page = body(answer);
-        let (_, list) = page
-            .as_object()
-            .and_then(|page| page.iter().find(|(_, value)| value.is_array()))
-            .expect("a list");
-        arns.extend(
-            list.as_array()
-                .into_iter()
-                .flatten()
-                .filter_map(|arn| arn.as_str().map(str::to_owned)),
-        );
+        let (_, list) =
+            page.as_object().and_then(|page| page.iter().find(|(_, value)| value.is_array())).expect("a list");
+        arns.extend(list.as_array().into_iter().flatten().filter_map(|arn| arn.as_str().map(str::to_owned)));
         pages += 1;
         match page.get("nextToken") {
             Some(token) => input["nextToken"] = token.clone(),
@@ -85,10 +78,7 @@ fn first_cluster(world: &World) -> String {
 }
 
 fn one_cluster(shape: Shape) -> World {
-    World {
-        shape: Shape { clusters: 1, ..shape },
-        ..World::default()
-    }
+    World { shape: Shape { clusters: 1, ..shape }, ..World::default() }
 }
 
 fn same(described: &Value, truth: impl Iterator<Item = Value>) {

@@ -76,26 +76,12 @@ pub struct Shape {
 impl Shape {
     /// Nothing at all.
     pub const fn empty() -> Shape {
-        Shape {
-            clusters: 0,
-            inactive_clusters: 0,
-            services: 0,
-            tasks: 0,
-            stopped_tasks: 0,
-            task_definitions: 0,
-        }
+        Shape { clusters: 0, inactive_clusters: 0, services: 0, tasks: 0, stopped_tasks: 0, task_definitions: 0 }
     }
 
     /// A few of everything: enough for every list to need more than one describe.
     pub const fn small() -> Shape {
-        Shape {
-            clusters: 3,
-            inactive_clusters: 0,
-            services: 36,
-            tasks: 120,
-            stopped_tasks: 12,
-            task_definitions: 30,
-        }
+        Shape { clusters: 3, inactive_clusters: 0, services: 36, tasks: 120, stopped_tasks: 12, task_definitions: 30 }
     }
 }
 
@@ -165,9 +151,7 @@ impl World {
 }
 
 fn present_clusters(site: Site<'_>) -> impl Iterator<Item = Cluster> {
-    (0..site.shape.clusters)
-        .filter(move |&n| !site.vanishes(n))
-        .map(move |n| site.cluster(n))
+    (0..site.shape.clusters).filter(move |&n| !site.vanishes(n)).map(move |n| site.cluster(n))
 }
 
 fn parsed(write: impl FnOnce(&mut Json)) -> Value {

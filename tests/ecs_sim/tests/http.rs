@@ -14,18 +14,12 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     fn connect(simulator: &Simulator) -> Client {
         let stream = TcpStream::connect(simulator.endpoint().trim_start_matches("http://")).expect("a connection");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .expect("a time-out");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
         Client(BufReader::new(stream))
     }
 
     fn ecs(&mut self, action: &str, body: &str) -> io::Result<(u16, String, String)> {
-        self.ask(
-            "POST /",
-            &format!("x-amz-target: AmazonEC2ContainerServiceV20141113.{action}\r\n"),
-            body,
-        )
+        self.ask("POST /", &format!("x-amz-target: AmazonEC2ContainerServiceV20141113.{action}\r\n"), body)
     }
 
     /// Sends a request, with further headers each ended by a line break.
@@ -48,17 +42,10 @@ impl Client {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
-            .unwrap_or(0);
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok())
-            .unwrap_or(0);
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         Ok((status, head, String::from_utf8_lossy(&body).into_owned()))
     }
 }
@@ -69,77 +56,43 @@ fn answers_over_one_connection_and_counts() {
     let mut client = Client::connect(&simulator);
     let (status, head, body) = client.ecs("ListClusters", r#"{"maxResults":2}"#).expect("an answer");
     assert_eq!((status, body.matches("cluster/").count()), (200, 2));
-    assert!(
-        head.contains("application/x-amz-json-1.1") && head.contains("x-amzn-requestid"),
-        "{head}"
-    );
+    assert!(head.contains("application/x-amz-json-1.1") && head.contains("x-amzn-requestid"), "{head}");
     let (status, head, body) = client.ecs("ListServices", "{}").expect("an answer");
     assert_eq!(
         (status, body.as_str()),
-        (
-            400,
-            r#"{"__type":"ClusterNotFoundException","message":"Cluster not found."}"#
-        )
+        (400, r#"{"__type":"ClusterNotFoundException","message":"Cluster not found."}"#)
     );
     assert!(head.contains("x-amzn-errortype: ClusterNotFoundException"), "{head}");
     let role = "arn:aws:iam::222222222222:role/reader";
     let form = format!("Action=AssumeRole&RoleArn={role}&RoleSessionName=s1&DurationSeconds=900&ExternalId=e1");
     let (status, head, body) = client.ask("POST /", "", &form).expect("an answer");
     assert_eq!(status, 200);
-    assert!(
-        head.contains("text/xml") && body.starts_with("<AssumeRoleResponse"),
-        "{body}"
-    );
+    assert!(head.contains("text/xml") && body.starts_with("<AssumeRoleResponse"), "{body}");
     let (status, _, body) = client.ask("POST /", "", "Action=AssumeRole").expect("an answer");
     assert_eq!(status, 400);
-    assert!(
-        body.contains("<Type>Sender</Type><Code>ValidationError</Code>"),
-        "{body}"
-    );
+    assert!(body.contains("<Type>Sender</Type><Code>ValidationError</Code>"), "{body}");
 
     let counters = simulator.counters();
     assert_eq!(counters.calls_in("111111111111", REGION, "ListClusters"), 1);
-    assert_eq!(
-        (
-            counters.requests,
-            counters.calls["AssumeRole"],
-            counters.items["ListClusters"]
-        ),
-        (4, 2, 2)
-    );
-    assert_eq!(
-        (counters.in_flight, counters.in_flight_peak, counters.ecs_in_flight_peak),
-        (0, 1, 1)
-    );
+    assert_eq!((counters.requests, counters.calls["AssumeRole"], counters.items["ListClusters"]), (4, 2, 2));
+    assert_eq!((counters.in_flight, counters.in_flight_peak, counters.ecs_in_flight_peak), (0, 1, 1));
     assert_eq!((counters.breaches_seen, counters.breaches.len()), (1, 1));
     assert_eq!(counters.user_agent, "test app/it");
     let role = &counters.roles[role];
     assert_eq!(
-        (
-            role.calls,
-            role.issued,
-            role.duration_seconds.as_deref(),
-            role.external_id.as_deref()
-        ),
+        (role.calls, role.issued, role.duration_seconds.as_deref(), role.external_id.as_deref()),
         (1, 1, Some("900"), Some("e1"))
     );
 
     let (status, _, body) = client.ask("GET /counters", "", "").expect("an answer");
     let counters: serde_json::Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(
-        (status, &counters["calls"]["ListClusters"]),
-        (200, &serde_json::json!(1))
-    );
+    assert_eq!((status, &counters["calls"]["ListClusters"]), (200, &serde_json::json!(1)));
 }
 
 #[tokio::test]
 async fn faults_meet_the_requests_they_name() {
     let roles = [("arn:aws:iam::1:role/x".to_owned(), RoleRule::default())].into();
-    let simulator = Simulator::start(World {
-        roles,
-        ..World::default()
-    })
-    .expect("a simulator");
+    let simulator = Simulator::start(World { roles, ..World::default() }).expect("a simulator");
     simulator.fault(Fault::throttling("ListClusters").region(REGION).skip(1).times(1));
     simulator.fault(Fault::access_denied("ListTasks").account("999999999999"));
     let mut client = Client::connect(&simulator);
@@ -148,14 +101,7 @@ async fn faults_meet_the_requests_they_name() {
         statuses.push(client.ecs("ListClusters", r#"{"maxResults":2}"#).expect("an answer").0);
     }
     assert_eq!((statuses, simulator.counters().throttles), (vec![200, 400, 200], 1));
-    assert!(
-        client
-            .ecs("ListTasks", "{}")
-            .expect("an answer")
-            .2
-            .contains("ClusterNotFound"),
-        "another account"
-    );
+    assert!(client.ecs("ListTasks", "{}").expect("an answer").2.contains("ClusterNotFound"), "another account");
 
     let close = simulator.fault(Fault::new("ListServices", ecs_sim::Effect::Close));
     assert!(client.ecs("ListServices", "{}").is_err());
@@ -167,13 +113,7 @@ async fn faults_meet_the_requests_they_name() {
         held.spawn_blocking(move || client.ecs("ListClusters", r#"{"maxResults":2}"#).expect("an answer").0);
     }
     gate.wait_met(2).await;
-    assert_eq!(
-        (
-            simulator.counters().ecs_in_flight,
-            simulator.counters().ecs_in_flight_peak
-        ),
-        (2, 2)
-    );
+    assert_eq!((simulator.counters().ecs_in_flight, simulator.counters().ecs_in_flight_peak), (2, 2));
     gate.release();
     assert_eq!(held.join_all().await, [200, 200]);
     assert_eq!((gate.met(), simulator.counters().in_flight), (2, 0));

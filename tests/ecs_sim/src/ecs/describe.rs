@@ -28,10 +28,7 @@ impl Case<'_> {
             some(self.input.services.as_deref()).ok_or_else(|| self.nothing_asked("Services cannot be empty."))?;
         self.check_most(asked, 10, "service names can have at most 10 items.")?;
         let cluster = self.cluster()?;
-        let find = |given: &str| {
-            site.find_service(cluster, given)
-                .filter(|&n| !site.service_vanishes(cluster, n))
-        };
+        let find = |given: &str| site.find_service(cluster, given).filter(|&n| !site.service_vanishes(cluster, n));
         self.describe(["services", "service"], asked, find, |json, n| {
             site.write_service(json, cluster, n, tags);
         })
@@ -44,10 +41,7 @@ impl Case<'_> {
         self.check_most(asked, 100, "taskIds can have at most 100 items.")?;
         let cluster = self.cluster()?;
         let name = site.cluster_name(cluster.n);
-        let find = |given: &str| {
-            site.find_task(cluster, &name, given)
-                .filter(|&id| !site.task_vanishes(cluster, id))
-        };
+        let find = |given: &str| site.find_task(cluster, &name, given).filter(|&id| !site.task_vanishes(cluster, id));
         self.describe(["tasks", "task"], asked, find, |json, id| {
             site.write_task(json, cluster, id, tags);
         })
@@ -64,11 +58,7 @@ impl Case<'_> {
         }
         let Some(n) = site.find_task_definition(given).filter(|&n| !site.vanishes(n)) else {
             self.missing += 1;
-            return Err(Refusal::new(
-                400,
-                "ClientException",
-                "Unable to describe task definition.",
-            ));
+            return Err(Refusal::new(400, "ClientException", "Unable to describe task definition."));
         };
         self.items += 1;
         let tags = self.includes_tags();
@@ -125,10 +115,7 @@ impl Case<'_> {
         if include != ["TAGS"] {
             self.breach(&format!("include is {include:?}, not [\"TAGS\"]"));
         }
-        match include
-            .iter()
-            .find(|include| *include != "TAGS" && !others.contains(&include.as_str()))
-        {
+        match include.iter().find(|include| *include != "TAGS" && !others.contains(&include.as_str())) {
             Some(unknown) => Err(Refusal::invalid_parameter(format!("Invalid include: {unknown}"))),
             None => Ok(()),
         }

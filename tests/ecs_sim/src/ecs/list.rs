@@ -15,9 +15,7 @@ impl Case<'_> {
     pub(super) fn list_services(&mut self) -> Body {
         let cluster = self.cluster()?;
         let (site, name) = (self.site, self.site.cluster_name(cluster.n));
-        self.list("serviceArns", &[&name], site.services_in(cluster), |n| {
-            site.service_arn(cluster, n)
-        })
+        self.list("serviceArns", &[&name], site.services_in(cluster), |n| site.service_arn(cluster, n))
     }
 
     pub(super) fn list_tasks(&mut self) -> Body {
@@ -33,9 +31,7 @@ impl Case<'_> {
             // ECS never sets a desired status of PENDING.
             "PENDING" => (0, false),
             _ => {
-                return Err(Refusal::invalid_parameter(
-                    "desiredStatus must be RUNNING, PENDING or STOPPED",
-                ));
+                return Err(Refusal::invalid_parameter("desiredStatus must be RUNNING, PENDING or STOPPED"));
             }
         };
         let arn = |n| site.task_arn(cluster, &name, site.listed_task(cluster, stopped, n));
@@ -45,17 +41,12 @@ impl Case<'_> {
     pub(super) fn list_task_definitions(&mut self) -> Body {
         let site = self.site;
         let family = self.input.family_prefix.as_deref();
-        let (sort, status) = (
-            self.input.sort.as_deref(),
-            self.input.status.as_deref().unwrap_or("ACTIVE"),
-        );
+        let (sort, status) = (self.input.sort.as_deref(), self.input.status.as_deref().unwrap_or("ACTIVE"));
         let numbers = match status {
             "ACTIVE" => family.map_or(0..site.shape.task_definitions, |family| site.find_family(family)),
             "INACTIVE" | "DELETE_IN_PROGRESS" => 0..0,
             _ => {
-                return Err(Refusal::invalid_parameter(
-                    "status must be ACTIVE, INACTIVE or DELETE_IN_PROGRESS",
-                ));
+                return Err(Refusal::invalid_parameter("status must be ACTIVE, INACTIVE or DELETE_IN_PROGRESS"));
             }
         };
         let descending = match sort {
@@ -65,11 +56,7 @@ impl Case<'_> {
         };
         let filters = [family.unwrap_or_default(), sort.unwrap_or("ASC"), status];
         self.list("taskDefinitionArns", &filters, numbers.end - numbers.start, |n| {
-            site.task_definition_arn(if descending {
-                numbers.end - 1 - n
-            } else {
-                numbers.start + n
-            })
+            site.task_definition_arn(if descending { numbers.end - 1 - n } else { numbers.start + n })
         })
     }
 
@@ -80,13 +67,10 @@ impl Case<'_> {
                 self.breach("maxResults is missing");
                 if self.action == "ListServices" { 10 } else { 100 }
             }
-            Some(most) => u64::try_from(most)
-                .ok()
-                .filter(|most| (1..=100).contains(most))
-                .ok_or_else(|| {
-                    self.breach(&format!("maxResults is {most}"));
-                    Refusal::invalid_parameter("maxResults must be between 1 and 100.")
-                })?,
+            Some(most) => u64::try_from(most).ok().filter(|most| (1..=100).contains(most)).ok_or_else(|| {
+                self.breach(&format!("maxResults is {most}"));
+                Refusal::invalid_parameter("maxResults must be between 1 and 100.")
+            })?,
         };
         let identity = [&[self.action], filters].concat();
         let list = Seal(key(self.site.key, &identity));

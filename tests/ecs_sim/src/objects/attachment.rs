@@ -42,22 +42,8 @@ impl Sketch<'_> {
     fn interface(&self, list: &mut Json, n: u64) {
         list.item(|json| {
             self.attachment_id(json, n);
-            json.text(
-                "type",
-                if self.ordinal % 9 == 6 {
-                    "eni"
-                } else {
-                    "ElasticNetworkInterface"
-                },
-            );
-            json.text(
-                "status",
-                if self.status == "STOPPED" {
-                    "DELETED"
-                } else {
-                    "ATTACHED"
-                },
-            );
+            json.text("type", if self.ordinal % 9 == 6 { "eni" } else { "ElasticNetworkInterface" });
+            json.text("status", if self.status == "STOPPED" { "DELETED" } else { "ATTACHED" });
             json.list("details", |details| {
                 if self.ordinal % 9 != 4 {
                     details.item(|json| {

@@ -42,16 +42,11 @@ impl Site<'_> {
         });
         if !external {
             json.list("deployments", |deployments| {
-                for (id, status) in ["PRIMARY", "ACTIVE"]
-                    .iter()
-                    .enumerate()
-                    .take(1 + usize::from(ordinal.is_multiple_of(4)))
+                for (id, status) in
+                    ["PRIMARY", "ACTIVE"].iter().enumerate().take(1 + usize::from(ordinal.is_multiple_of(4)))
                 {
                     deployments.item(|deployment| {
-                        deployment.format(
-                            "id",
-                            format_args!("ecs-svc/{:019}", (hash(draw, ordinal) >> 4) + id as u64),
-                        );
+                        deployment.format("id", format_args!("ecs-svc/{:019}", (hash(draw, ordinal) >> 4) + id as u64));
                         deployment.text("status", status);
                         deployment.number("desiredCount", ordinal % 5);
                         deployment.number("failedTasks", 0);
@@ -77,10 +72,7 @@ impl Site<'_> {
         json.list("events", |events| {
             for event in 0..3 {
                 events.item(|json| {
-                    json.format(
-                        "id",
-                        format_args!("{:08x}-aaaa-4bbb-8ccc-{event:012x}", hash(draw, ordinal) >> 32),
-                    );
+                    json.format("id", format_args!("{:08x}-aaaa-4bbb-8ccc-{event:012x}", hash(draw, ordinal) >> 32));
                     json.time("createdAt", created + event * MINUTE);
                     json.format("message", format_args!("(service {name}) has reached a steady state."));
                 });
@@ -88,10 +80,7 @@ impl Site<'_> {
         });
         if !old {
             json.time("createdAt", created);
-            json.text(
-                "schedulingStrategy",
-                if ordinal % 7 == 3 { "DAEMON" } else { "REPLICA" },
-            );
+            json.text("schedulingStrategy", if ordinal % 7 == 3 { "DAEMON" } else { "REPLICA" });
         }
         json.texts("placementConstraints", &[]);
         json.texts("placementStrategy", &[]);

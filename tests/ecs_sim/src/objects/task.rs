@@ -51,15 +51,9 @@ impl Site<'_> {
             json.record(&[("name", "ecs.cpu-architecture"), ("value", "x86_64")]);
         });
         if ordinal % 31 != 9 {
-            json.text(
-                "availabilityZone",
-                &[self.region, pick(&["a", "b", "c"], ordinal)].concat(),
-            );
+            json.text("availabilityZone", &[self.region, pick(&["a", "b", "c"], ordinal)].concat());
         }
-        json.format(
-            "clusterArn",
-            format_args!("arn:aws:ecs:{}:{}:cluster/{cluster_name}", self.region, self.account),
-        );
+        json.format("clusterArn", format_args!("arn:aws:ecs:{}:{}:cluster/{cluster_name}", self.region, self.account));
         json.text("connectivity", "CONNECTED");
         json.time("connectivityAt", sketch.created + MINUTE);
         json.list("containers", |json| {
@@ -76,10 +70,7 @@ impl Site<'_> {
         tags(json, ordinal, with_tags);
         json.text("taskArn", &arn);
         if self.shape.task_definitions > 0 {
-            json.text(
-                "taskDefinitionArn",
-                &self.task_definition_arn(ordinal % self.shape.task_definitions),
-            );
+            json.text("taskDefinitionArn", &self.task_definition_arn(ordinal % self.shape.task_definitions));
         }
         json.number("version", 1 + ordinal % 6);
         json.object("ephemeralStorage", |json| json.number("sizeInGiB", 20));
@@ -93,10 +84,7 @@ impl Site<'_> {
             6 => json.text("group", "夜間バッチ-größe"),
             7 => json.text("group", "family:nightly-report"),
             _ if services == 0 => json.text("group", "family:one-off"),
-            _ => json.format(
-                "group",
-                format_args!("service:{}", self.service_name(cluster, ordinal % services)),
-            ),
+            _ => json.format("group", format_args!("service:{}", self.service_name(cluster, ordinal % services))),
         }
     }
 }
@@ -107,15 +95,7 @@ impl Sketch<'_> {
     }
 
     fn container(&self, json: &mut Json, n: u64) {
-        let Sketch {
-            region,
-            account,
-            cluster_name,
-            id,
-            ordinal,
-            draw,
-            ..
-        } = *self;
+        let Sketch { region, account, cluster_name, id, ordinal, draw, .. } = *self;
         json.format(
             "containerArn",
             format_args!(
@@ -131,17 +111,10 @@ impl Sketch<'_> {
             4 if n == 0 => json.null("image"),
             _ => json.format(
                 "image",
-                format_args!(
-                    "{account}.dkr.ecr.{region}.amazonaws.com/{}:{}",
-                    container_name(n),
-                    ordinal % 40
-                ),
+                format_args!("{account}.dkr.ecr.{region}.amazonaws.com/{}:{}", container_name(n), ordinal % 40),
             ),
         }
-        json.format(
-            "imageDigest",
-            format_args!("sha256:{draw:016x}{:016x}{draw:016x}{n:016x}", !draw),
-        );
+        json.format("imageDigest", format_args!("sha256:{draw:016x}{:016x}{draw:016x}{n:016x}", !draw));
         json.format("runtimeId", format_args!("{id}-{:010}", draw >> 31));
         json.text("lastStatus", self.status);
         if self.status == "STOPPED" {
@@ -234,14 +207,7 @@ impl Sketch<'_> {
             json.time("startedAt", self.created + MINUTE);
         }
         if stopped {
-            json.text(
-                "stopCode",
-                if failed_to_start {
-                    "TaskFailedToStart"
-                } else {
-                    "EssentialContainerExited"
-                },
-            );
+            json.text("stopCode", if failed_to_start { "TaskFailedToStart" } else { "EssentialContainerExited" });
             json.text("stoppedReason", "Essential container in task exited");
             json.time("stoppingAt", self.created + 59 * MINUTE);
             json.time("stoppedAt", self.created + 60 * MINUTE);

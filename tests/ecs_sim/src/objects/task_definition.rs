@@ -24,10 +24,7 @@ impl Site<'_> {
             _ => json.format("taskRoleArn", format_args!("arn:aws:iam::{account}:role/{family}-task")),
         }
         if n % 5 != 2 {
-            json.format(
-                "executionRoleArn",
-                format_args!("arn:aws:iam::{account}:role/ecsTaskExecutionRole"),
-            );
+            json.format("executionRoleArn", format_args!("arn:aws:iam::{account}:role/ecsTaskExecutionRole"));
         }
         match n % 7 {
             0 => {}
@@ -39,11 +36,9 @@ impl Site<'_> {
         json.texts("volumes", &[]);
         json.text("status", "ACTIVE");
         json.list("requiresAttributes", |list| {
-            for name in [
-                "com.amazonaws.ecs.capability.ecr-auth",
-                "ecs.capability.task-eni",
-                "ecs.capability.secrets.ssm",
-            ] {
+            for name in
+                ["com.amazonaws.ecs.capability.ecr-auth", "ecs.capability.task-eni", "ecs.capability.secrets.ssm"]
+            {
                 list.record(&[("name", name)]);
             }
         });
@@ -69,10 +64,7 @@ impl Site<'_> {
         // Records from before 2020 have neither.
         if n % 9 != 4 {
             json.time("registeredAt", instant(hash(self.key, 2), n));
-            json.format(
-                "registeredBy",
-                format_args!("arn:aws:sts::{account}:assumed-role/deployer/{region}"),
-            );
+            json.format("registeredBy", format_args!("arn:aws:sts::{account}:assumed-role/deployer/{region}"));
         }
         unknown_members(json, n);
     }
@@ -83,10 +75,7 @@ impl Site<'_> {
         match n % 13 {
             3 if container == 0 => {}
             4 if container == 0 => json.null("image"),
-            _ => json.format(
-                "image",
-                format_args!("{account}.dkr.ecr.{region}.amazonaws.com/{family}:{n}"),
-            ),
+            _ => json.format("image", format_args!("{account}.dkr.ecr.{region}.amazonaws.com/{family}:{n}")),
         }
         json.number("cpu", 128);
         json.number("memory", 512);
@@ -126,10 +115,7 @@ impl Site<'_> {
             _ => json.list("secrets", |list| {
                 list.item(|json| {
                     json.text("name", "API_KEY");
-                    json.format(
-                        "valueFrom",
-                        format_args!("arn:aws:ssm:{region}:{account}:parameter/{family}/api-key"),
-                    );
+                    json.format("valueFrom", format_args!("arn:aws:ssm:{region}:{account}:parameter/{family}/api-key"));
                 });
                 list.item(|json| {
                     json.text("name", "PASSWORD");

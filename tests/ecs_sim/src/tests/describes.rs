@@ -4,15 +4,7 @@ use super::*;
 
 #[test]
 fn what_is_not_there_is_a_failure_with_reason_missing() {
-    let world = World {
-        shape: Shape {
-            clusters: 2,
-            services: 20,
-            tasks: 20,
-            ..Shape::empty()
-        },
-        ..World::default()
-    };
+    let world = World { shape: Shape { clusters: 2, services: 20, tasks: 20, ..Shape::empty() }, ..World::default() };
     let site = world.site(ACCOUNT, REGION);
     let (first, second) = (site.cluster(0), site.cluster(1));
     let arn = site.service_arn(first, 0);
@@ -37,30 +29,18 @@ fn what_is_not_there_is_a_failure_with_reason_missing() {
     // An empty list stands for the default cluster, which is not there.
     let answer = ecs(&world, "DescribeClusters", &json!({"include": ["TAGS"]}));
     assert_eq!(answer.breaches.len(), 1);
-    assert_eq!(
-        body(answer)["failures"][0]["arn"],
-        format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/default")
-    );
+    assert_eq!(body(answer)["failures"][0]["arn"], format!("arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/default"));
 }
 
 #[test]
 fn tags_are_there_only_when_included() {
-    let world = one_cluster(Shape {
-        services: 10,
-        tasks: 10,
-        task_definitions: 10,
-        ..Shape::empty()
-    });
+    let world = one_cluster(Shape { services: 10, tasks: 10, task_definitions: 10, ..Shape::empty() });
     let site = world.site(ACCOUNT, REGION);
     let (cluster, arn) = (site.cluster(0), site.cluster_arn(0));
     let task = site.task_id(cluster, TaskId { stopped: false, n: 0 });
     for (action, member, input) in [
         ("DescribeClusters", "clusters", json!({"clusters": [arn]})),
-        (
-            "DescribeServices",
-            "services",
-            json!({"cluster": arn, "services": [site.service_arn(cluster, 0)]}),
-        ),
+        ("DescribeServices", "services", json!({"cluster": arn, "services": [site.service_arn(cluster, 0)]})),
         ("DescribeTasks", "tasks", json!({"cluster": arn, "tasks": [task]})),
     ] {
         let mut input = input;
@@ -82,22 +62,12 @@ fn tags_are_there_only_when_included() {
 
 #[test]
 fn vanishing_objects_are_listed_and_missing() {
-    let world = World {
-        vanish_every: Some(5),
-        ..one_cluster(Shape {
-            tasks: 50,
-            task_definitions: 50,
-            ..Shape::empty()
-        })
-    };
+    let world =
+        World { vanish_every: Some(5), ..one_cluster(Shape { tasks: 50, task_definitions: 50, ..Shape::empty() }) };
     let cluster = first_cluster(&world);
     let input = json!({"cluster": cluster, "maxResults": 100, "desiredStatus": "RUNNING"});
     let (tasks, _) = listed(&world, "ListTasks", input);
-    let described = ecs(
-        &world,
-        "DescribeTasks",
-        &json!({"cluster": cluster, "tasks": tasks, "include": ["TAGS"]}),
-    );
+    let described = ecs(&world, "DescribeTasks", &json!({"cluster": cluster, "tasks": tasks, "include": ["TAGS"]}));
     assert_eq!((tasks.len(), described.items, described.missing), (50, 40, 10));
     same(&body(described)["tasks"], world.tasks(ACCOUNT, REGION, false));
     let (definitions, _) = listed(&world, "ListTaskDefinitions", json!({"maxResults": 100}));

@@ -4,12 +4,7 @@ use super::*;
 
 #[test]
 fn pages_of_every_kind_list_and_describe_the_ground_truth() {
-    for (pages, max_results) in [
-        (Pages::Full, 100),
-        (Pages::Full, 7),
-        (Pages::Short, 100),
-        (Pages::ShortAndEmpty, 7),
-    ] {
+    for (pages, max_results) in [(Pages::Full, 100), (Pages::Full, 7), (Pages::Short, 100), (Pages::ShortAndEmpty, 7)] {
         let world = World {
             pages,
             shape: Shape {
@@ -23,11 +18,7 @@ fn pages_of_every_kind_list_and_describe_the_ground_truth() {
             ..World::default()
         };
         let (clusters, _) = listed(&world, "ListClusters", json!({"maxResults": max_results}));
-        let described = body(ecs(
-            &world,
-            "DescribeClusters",
-            &json!({"clusters": clusters, "include": ["TAGS"]}),
-        ));
+        let described = body(ecs(&world, "DescribeClusters", &json!({"clusters": clusters, "include": ["TAGS"]})));
         same(&described["clusters"], world.clusters(ACCOUNT, REGION));
 
         let mut seen: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
@@ -49,9 +40,7 @@ fn pages_of_every_kind_list_and_describe_the_ground_truth() {
                 let (arns, _) = listed(&world, "ListTasks", input);
                 for arns in arns.chunks(100) {
                     let input = json!({"cluster": cluster, "tasks": arns, "include": ["TAGS"]});
-                    seen.entry(status)
-                        .or_default()
-                        .push(body(ecs(&world, "DescribeTasks", &input))["tasks"].take());
+                    seen.entry(status).or_default().push(body(ecs(&world, "DescribeTasks", &input))["tasks"].take());
                 }
             }
         }
@@ -59,9 +48,7 @@ fn pages_of_every_kind_list_and_describe_the_ground_truth() {
         for arn in &arns {
             let answer = ecs(&world, "DescribeTaskDefinition", &json!({"taskDefinition": arn}));
             assert_eq!(answer.breaches, Vec::<String>::new());
-            seen.entry("definitions")
-                .or_default()
-                .push(json!([body(answer)["taskDefinition"].take()]));
+            seen.entry("definitions").or_default().push(json!([body(answer)["taskDefinition"].take()]));
         }
         let mut seen = |what: &str| -> Value { seen.remove(what).into_iter().flatten().flat_map(items).collect() };
         same(&seen("services"), world.services(ACCOUNT, REGION));
@@ -75,55 +62,22 @@ fn pages_of_every_kind_list_and_describe_the_ground_truth() {
 }
 
 fn items(list: Value) -> Vec<Value> {
-    if let Value::Array(items) = list {
-        items
-    } else {
-        Vec::new()
-    }
+    if let Value::Array(items) = list { items } else { Vec::new() }
 }
 
 #[test]
 fn limits_and_defaults_are_those_of_the_api() {
-    let world = one_cluster(Shape {
-        services: 200,
-        tasks: 300,
-        stopped_tasks: 5,
-        task_definitions: 150,
-        ..Shape::empty()
-    });
+    let world =
+        one_cluster(Shape { services: 200, tasks: 300, stopped_tasks: 5, task_definitions: 150, ..Shape::empty() });
     let cluster = first_cluster(&world);
     let unknown = cluster.replace("-0-", "-1-");
     let many = |count: usize| vec!["x"; count];
     // What the product should never send is a breach; what it may run into is not.
     for (breaches, action, input, code, message) in [
-        (
-            1,
-            "ListClusters",
-            json!({"maxResults": 0}),
-            "InvalidParameterException",
-            "maxResults",
-        ),
-        (
-            1,
-            "ListClusters",
-            json!({"maxResults": 101}),
-            "InvalidParameterException",
-            "maxResults",
-        ),
-        (
-            1,
-            "ListClusters",
-            json!({"maxResults": -1}),
-            "InvalidParameterException",
-            "maxResults",
-        ),
-        (
-            1,
-            "ListTasks",
-            json!({"maxResults": 9}),
-            "ClusterNotFoundException",
-            "Cluster not found.",
-        ),
+        (1, "ListClusters", json!({"maxResults": 0}), "InvalidParameterException", "maxResults"),
+        (1, "ListClusters", json!({"maxResults": 101}), "InvalidParameterException", "maxResults"),
+        (1, "ListClusters", json!({"maxResults": -1}), "InvalidParameterException", "maxResults"),
+        (1, "ListTasks", json!({"maxResults": 9}), "ClusterNotFoundException", "Cluster not found."),
         (
             0,
             "ListTasks",
@@ -131,27 +85,9 @@ fn limits_and_defaults_are_those_of_the_api() {
             "InvalidParameterException",
             "desiredStatus",
         ),
-        (
-            0,
-            "ListTaskDefinitions",
-            json!({"maxResults": 9, "status": "active"}),
-            "InvalidParameterException",
-            "status",
-        ),
-        (
-            0,
-            "ListTaskDefinitions",
-            json!({"maxResults": 9, "sort": "UP"}),
-            "InvalidParameterException",
-            "sort",
-        ),
-        (
-            1,
-            "ListServices",
-            json!({"maxResults": 9}),
-            "ClusterNotFoundException",
-            "Cluster not found.",
-        ),
+        (0, "ListTaskDefinitions", json!({"maxResults": 9, "status": "active"}), "InvalidParameterException", "status"),
+        (0, "ListTaskDefinitions", json!({"maxResults": 9, "sort": "UP"}), "InvalidParameterException", "sort"),
+        (1, "ListServices", json!({"maxResults": 9}), "ClusterNotFoundException", "Cluster not found."),
         (
             1,
             "ListServices",
@@ -166,13 +102,7 @@ fn limits_and_defaults_are_those_of_the_api() {
             "ClusterNotFoundException",
             "Cluster not found.",
         ),
-        (
-            1,
-            "ListServices",
-            json!({"maxResults": 9, "launchType": "EC2"}),
-            "SerializationException",
-            "not simulated",
-        ),
+        (1, "ListServices", json!({"maxResults": 9, "launchType": "EC2"}), "SerializationException", "not simulated"),
         (
             1,
             "DescribeClusters",
@@ -222,13 +152,7 @@ fn limits_and_defaults_are_those_of_the_api() {
             "ClientException",
             "Unable to describe task definition.",
         ),
-        (
-            1,
-            "DescribeTaskDefinition",
-            json!({}),
-            "InvalidParameterException",
-            "cannot be empty",
-        ),
+        (1, "DescribeTaskDefinition", json!({}), "InvalidParameterException", "cannot be empty"),
         (1, "RunTask", json!({}), "UnknownOperationException", "not recognized"),
     ] {
         let mut input = input;
@@ -236,12 +160,7 @@ fn limits_and_defaults_are_those_of_the_api() {
             input["desiredStatus"] = json!("RUNNING");
         }
         let answer = ecs(&world, action, &input);
-        assert_eq!(
-            answer.breaches.len(),
-            breaches,
-            "{action} {input}: {:?}",
-            answer.breaches
-        );
+        assert_eq!(answer.breaches.len(), breaches, "{action} {input}: {:?}", answer.breaches);
         let (status, seen_code, seen_message) = refusal(answer);
         assert_eq!((status, seen_code.as_str()), (400, code), "{action} {input}");
         assert!(seen_message.contains(message), "{action} {input}: {seen_message}");
@@ -250,44 +169,19 @@ fn limits_and_defaults_are_those_of_the_api() {
         ("ListServices", json!({"cluster": cluster}), "serviceArns", 10),
         ("ListTasks", json!({"cluster": cluster}), "taskArns", 100),
         ("ListTaskDefinitions", json!({}), "taskDefinitionArns", 100),
-        (
-            "ListTasks",
-            json!({"cluster": cluster, "desiredStatus": "STOPPED"}),
-            "taskArns",
-            5,
-        ),
-        (
-            "ListTasks",
-            json!({"cluster": cluster, "desiredStatus": "PENDING"}),
-            "taskArns",
-            0,
-        ),
-        (
-            "ListTaskDefinitions",
-            json!({"status": "INACTIVE"}),
-            "taskDefinitionArns",
-            0,
-        ),
+        ("ListTasks", json!({"cluster": cluster, "desiredStatus": "STOPPED"}), "taskArns", 5),
+        ("ListTasks", json!({"cluster": cluster, "desiredStatus": "PENDING"}), "taskArns", 0),
+        ("ListTaskDefinitions", json!({"status": "INACTIVE"}), "taskDefinitionArns", 0),
     ] {
         let answer = ecs(&world, action, &input);
-        assert!(
-            answer.breaches.contains(&"maxResults is missing".to_owned()),
-            "{action} {input}"
-        );
-        assert_eq!(
-            body(answer)[member].as_array().map(Vec::len),
-            Some(length),
-            "{action} {input}"
-        );
+        assert!(answer.breaches.contains(&"maxResults is missing".to_owned()), "{action} {input}");
+        assert_eq!(body(answer)[member].as_array().map(Vec::len), Some(length), "{action} {input}");
     }
 }
 
 #[test]
 fn task_definitions_are_ordered_by_family_and_number() {
-    let world = one_cluster(Shape {
-        task_definitions: 40,
-        ..Shape::empty()
-    });
+    let world = one_cluster(Shape { task_definitions: 40, ..Shape::empty() });
     let (ascending, _) = listed(&world, "ListTaskDefinitions", json!({"maxResults": 100}));
     let (mut descending, _) = listed(&world, "ListTaskDefinitions", json!({"maxResults": 7, "sort": "DESC"}));
     descending.reverse();
@@ -298,32 +192,17 @@ fn task_definitions_are_ordered_by_family_and_number() {
     };
     assert!(ascending.is_sorted_by_key(order));
     assert!(!ascending.is_sorted(), "as texts they are not in order");
-    let (family, _) = listed(
-        &world,
-        "ListTaskDefinitions",
-        json!({"maxResults": 5, "familyPrefix": "app-0000001-auth"}),
-    );
+    let (family, _) =
+        listed(&world, "ListTaskDefinitions", json!({"maxResults": 5, "familyPrefix": "app-0000001-auth"}));
     assert_eq!(family, &ascending[12..24]);
 }
 
 #[test]
 fn tokens_are_bound_to_their_list() {
-    let shape = Shape {
-        clusters: 2,
-        services: 40,
-        tasks: 40,
-        stopped_tasks: 40,
-        task_definitions: 40,
-        ..Shape::empty()
-    };
-    let world = World {
-        shape,
-        ..World::default()
-    };
-    let other = World {
-        base_account: "222222222222".to_owned(),
-        ..world.clone()
-    };
+    let shape =
+        Shape { clusters: 2, services: 40, tasks: 40, stopped_tasks: 40, task_definitions: 40, ..Shape::empty() };
+    let world = World { shape, ..World::default() };
+    let other = World { base_account: "222222222222".to_owned(), ..world.clone() };
     let (cluster, second) = (first_cluster(&world), world.site(ACCOUNT, REGION).cluster_arn(1));
     let tasks = |cluster: &str, status: &str| json!({"cluster": cluster, "maxResults": 5, "desiredStatus": status});
     let token = body(ecs(&world, "ListTasks", &tasks(&cluster, "RUNNING")))["nextToken"].take();
@@ -334,21 +213,9 @@ fn tokens_are_bound_to_their_list() {
         (&world, "ListTasks", tasks(&cluster, "RUNNING"), &json!(""), false),
         (&world, "ListTasks", tasks(&cluster, "STOPPED"), &token, false),
         (&world, "ListTasks", tasks(&second, "RUNNING"), &token, false),
-        (
-            &world,
-            "ListServices",
-            json!({"cluster": cluster, "maxResults": 5}),
-            &token,
-            false,
-        ),
+        (&world, "ListServices", json!({"cluster": cluster, "maxResults": 5}), &token, false),
         (&world, "ListTaskDefinitions", json!({"maxResults": 5}), &token, false),
-        (
-            &other,
-            "ListTasks",
-            tasks(&first_cluster_of(&other), "RUNNING"),
-            &token,
-            false,
-        ),
+        (&other, "ListTasks", tasks(&first_cluster_of(&other), "RUNNING"), &token, false),
     ] {
         let mut input = input;
         input["nextToken"] = token.clone();
@@ -366,19 +233,10 @@ fn first_cluster_of(world: &World) -> String {
 
 #[test]
 fn inactive_clusters_are_described_but_have_no_children() {
-    let world = World {
-        shape: Shape {
-            clusters: 9,
-            inactive_clusters: 4,
-            tasks: 100,
-            ..Shape::small()
-        },
-        ..World::default()
-    };
-    let inactive: Vec<Value> = world
-        .clusters(ACCOUNT, REGION)
-        .filter(|cluster| cluster["status"] == "INACTIVE")
-        .collect();
+    let world =
+        World { shape: Shape { clusters: 9, inactive_clusters: 4, tasks: 100, ..Shape::small() }, ..World::default() };
+    let inactive: Vec<Value> =
+        world.clusters(ACCOUNT, REGION).filter(|cluster| cluster["status"] == "INACTIVE").collect();
     assert_eq!(inactive.len(), 4);
     let answers = inactive.iter().map(|cluster| {
         let input = json!({"cluster": cluster["clusterArn"], "maxResults": 100, "desiredStatus": "RUNNING"});
@@ -386,38 +244,19 @@ fn inactive_clusters_are_described_but_have_no_children() {
     });
     assert_eq!(
         answers.collect::<BTreeSet<_>>(),
-        BTreeSet::from([
-            "Cluster not found.".to_owned(),
-            "The referenced cluster was inactive.".to_owned(),
-        ])
+        BTreeSet::from(["Cluster not found.".to_owned(), "The referenced cluster was inactive.".to_owned(),])
     );
-    assert_eq!(
-        world.tasks(ACCOUNT, REGION, false).count(),
-        100,
-        "the others hold all tasks"
-    );
+    assert_eq!(world.tasks(ACCOUNT, REGION, false).count(), 100, "the others hold all tasks");
 }
 
 #[test]
 fn a_task_can_be_in_both_lists() {
-    let world = World {
-        list_twice_every: Some(10),
-        ..one_cluster(Shape {
-            tasks: 35,
-            stopped_tasks: 3,
-            ..Shape::empty()
-        })
-    };
+    let world =
+        World { list_twice_every: Some(10), ..one_cluster(Shape { tasks: 35, stopped_tasks: 3, ..Shape::empty() }) };
     let list = |status: &str| {
         let input = json!({"cluster": first_cluster(&world), "maxResults": 2, "desiredStatus": status});
-        listed(&world, "ListTasks", input)
-            .0
-            .into_iter()
-            .collect::<BTreeSet<_>>()
+        listed(&world, "ListTasks", input).0.into_iter().collect::<BTreeSet<_>>()
     };
     let (running, stopped) = (list("RUNNING"), list("STOPPED"));
-    assert_eq!(
-        (running.len(), stopped.len(), running.intersection(&stopped).count()),
-        (35, 7, 4)
-    );
+    assert_eq!((running.len(), stopped.len(), running.intersection(&stopped).count()), (35, 7, 4));
 }

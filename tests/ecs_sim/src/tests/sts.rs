@@ -8,42 +8,22 @@ fn assume_role_checks_what_sts_checks() {
     let rule = |arn: &str, rule| (arn.to_owned(), rule);
     let world = World {
         roles: BTreeMap::from([
-            rule(
-                "arn:aws:iam::222222222222:role/refused",
-                RoleRule {
-                    refused: true,
-                    ..RoleRule::default()
-                },
-            ),
+            rule("arn:aws:iam::222222222222:role/refused", RoleRule { refused: true, ..RoleRule::default() }),
             rule(
                 "arn:aws:iam::222222222222:role/guarded",
-                RoleRule {
-                    external_id: Some("e:1".to_owned()),
-                    ..RoleRule::default()
-                },
+                RoleRule { external_id: Some("e:1".to_owned()), ..RoleRule::default() },
             ),
             rule(
                 "arn:aws:iam::222222222222:role/brief",
-                RoleRule {
-                    max_session_duration: Some(3_600),
-                    ..RoleRule::default()
-                },
+                RoleRule { max_session_duration: Some(3_600), ..RoleRule::default() },
             ),
         ]),
         ..World::default()
     };
     let chained = session_token(&world, ACCOUNT, "hub", "session", NOW + 60);
     for (form, token, expected) in [
-        (
-            format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=43200"),
-            None,
-            None,
-        ),
-        (
-            format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=3600"),
-            Some(&chained),
-            None,
-        ),
+        (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=43200"), None, None),
+        (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=3600"), Some(&chained), None),
         (
             "RoleArn=arn%3Aaws%3Aiam%3A%3A222222222222%3Arole%2Fguarded&RoleSessionName=s1&ExternalId=e%3A1".to_owned(),
             None,
@@ -56,16 +36,8 @@ fn assume_role_checks_what_sts_checks() {
                 "Value '899' at 'durationSeconds' failed to satisfy constraint: Member must have value greater than or equal to 900",
             ),
         ),
-        (
-            format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=43201"),
-            None,
-            Some("less than or equal to 43200"),
-        ),
-        (
-            format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=7200"),
-            Some(&chained),
-            Some("role chaining"),
-        ),
+        (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=43201"), None, Some("less than or equal to 43200")),
+        (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=7200"), Some(&chained), Some("role chaining")),
         (
             format!("RoleArn={role}/brief&RoleSessionName=s1&DurationSeconds=7200").replace("reader/", ""),
             None,
@@ -85,16 +57,8 @@ fn assume_role_checks_what_sts_checks() {
                 "Value 'a b' at 'roleSessionName' failed to satisfy constraint: Member must satisfy regular expression pattern: [\\w+=,.@-]*",
             ),
         ),
-        (
-            format!("RoleArn={role}&RoleSessionName=s1&ExternalId=%F0"),
-            None,
-            Some("'externalId'"),
-        ),
-        (
-            "RoleArn=reader&RoleSessionName=s1".to_owned(),
-            None,
-            Some("Value 'reader' at 'roleArn' failed"),
-        ),
+        (format!("RoleArn={role}&RoleSessionName=s1&ExternalId=%F0"), None, Some("'externalId'")),
+        ("RoleArn=reader&RoleSessionName=s1".to_owned(), None, Some("Value 'reader' at 'roleArn' failed")),
         (
             "RoleArn=arn:aws:iam::2222:role/reader&RoleSessionName=s1".to_owned(),
             None,
@@ -111,22 +75,15 @@ fn assume_role_checks_what_sts_checks() {
             Some("is not authorized"),
         ),
     ] {
-        let answer = sts_call(
-            &world,
-            token.map(String::as_str),
-            &format!("Action=AssumeRole&Version=2011-06-15&{form}"),
-        );
+        let answer =
+            sts_call(&world, token.map(String::as_str), &format!("Action=AssumeRole&Version=2011-06-15&{form}"));
         match (answer.result, expected) {
             (Ok(_), None) => {}
             (Err(refusal), Some(message)) => {
                 let denied = message.contains("not authorized");
                 assert_eq!(
                     (refusal.status, refusal.code.as_str()),
-                    if denied {
-                        (403, "AccessDenied")
-                    } else {
-                        (400, "ValidationError")
-                    },
+                    if denied { (403, "AccessDenied") } else { (400, "ValidationError") },
                     "{form}"
                 );
                 assert!(refusal.message.contains(message), "{form}: {}", refusal.message);
@@ -138,21 +95,14 @@ fn assume_role_checks_what_sts_checks() {
 
 #[test]
 fn session_tokens_tell_accounts_apart() {
-    let world = World {
-        base_session_token: Some("configured".to_owned()),
-        ..World::default()
-    };
+    let world = World { base_session_token: Some("configured".to_owned()), ..World::default() };
     let answer = sts_call(
         &world,
         None,
         "Action=AssumeRole&RoleArn=arn:aws:iam::222222222222:role/path/reader&RoleSessionName=s1&DurationSeconds=900",
     );
     let text = String::from_utf8(answer.result.expect("a result")).expect("text");
-    let token = text
-        .split(['<', '>'])
-        .skip_while(|part| *part != "SessionToken")
-        .nth(1)
-        .expect("a token");
+    let token = text.split(['<', '>']).skip_while(|part| *part != "SessionToken").nth(1).expect("a token");
     assert!(text.contains("<Expiration>2026-11-23T21:05:00Z</Expiration>"), "{text}");
     let expired = session_token(&world, "222222222222", "reader", "s1", NOW);
     let tampered = token.replace("222222222222", "333333333333");
@@ -174,13 +124,9 @@ fn session_tokens_tell_accounts_apart() {
             Err(code) => assert_eq!(refusal(ecs::answer(&world, &call)).1, code),
         }
     }
-    let identity = sts_call(&world, Some(token), "Action=GetCallerIdentity&Version=2011-06-15")
-        .result
-        .expect("a result");
+    let identity =
+        sts_call(&world, Some(token), "Action=GetCallerIdentity&Version=2011-06-15").result.expect("a result");
     assert!(String::from_utf8_lossy(&identity).contains("<Arn>arn:aws:sts::222222222222:assumed-role/reader/s1</Arn>"));
-    assert_eq!(
-        refusal(sts_call(&world, Some("anything"), "Action=GetCallerIdentity")).1,
-        "InvalidClientTokenId"
-    );
+    assert_eq!(refusal(sts_call(&world, Some("anything"), "Action=GetCallerIdentity")).1, "InvalidClientTokenId");
     assert_eq!(sts_call(&world, None, "Action=GetSessionToken").breaches.len(), 1);
 }
