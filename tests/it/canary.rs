@@ -1,0 +1,77 @@
+//! Environment values never leave the describe step: no record, log line, error or dry-run line holds one, whatever is asked of the logs.
+
+use ecs_sim::{CANARY, Effect, Fault, Shape, Simulator, World};
+
+use crate::broker;
+use crate::support::{OBJECTS, code, program, read, text, unique};
+
+const SHAPE: Shape =
+    Shape { clusters: 2, services: 20, tasks: 150, stopped_tasks: 10, task_definitions: 60, inactive_clusters: 0 };
+
+fn world() -> World {
+    World { shape: SHAPE, ..World::default() }
+}
+
+/// Faults of all kinds, so that errors are said too.
+fn troubled() -> Simulator {
+    let simulator = Simulator::start(world()).unwrap();
+    drop(simulator.fault(Fault::refuse("DescribeTaskDefinition", 500, "ServerException", "down").times(5)));
+    drop(simulator.fault(Fault::new("DescribeTasks", Effect::Close).times(2)));
+    drop(simulator.fault(Fault::access_denied("DescribeServices")));
+    simulator
+}
+
+#[test]
+fn the_simulator_does_hold_canaries() {
+    let definitions: Vec<_> = world().task_definitions("111111111111", "eu-west-1").collect();
+    let tasks: Vec<_> = world().tasks("111111111111", "eu-west-1", false).collect();
+    assert!(serde_json::to_string(&definitions).unwrap().contains(CANARY));
+    assert!(serde_json::to_string(&tasks).unwrap().contains(CANARY));
+}
+
+#[test]
+fn no_environment_value_is_in_a_dry_run_or_its_logs() {
+    let simulator = troubled();
+    let output = program(Some(&simulator))
+        .args(["sync", "--dry-run", "--report", "json", "--set", "operation_options.EcsTask.fetchStoppedTasks=true"])
+        .env("RUST_LOG", "trace,aws_smithy_runtime=trace,hyper=trace,h2=trace")
+        .output()
+        .unwrap();
+    let (lines, logs) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(code(&output), 1, "{logs}");
+    assert!(logs.contains("DEBUG"), "the logs do speak");
+    assert!(!logs.contains("TRACE aws_") && !logs.contains("TRACE hyper"), "bodies are written at TRACE");
+    assert!(lines.contains("ENVIRONMENT_KEYS"));
+    assert!(!lines.contains(CANARY), "a value is on standard output");
+    assert!(!logs.contains(CANARY), "a value is in the logs");
+}
+
+#[test]
+fn no_environment_value_is_on_a_topic() {
+    let simulator = troubled();
+    let (servers, prefix) = (broker::bootstrap_servers().unwrap(), unique("canary"));
+    let output = program(Some(&simulator))
+        .args([
+            "sync",
+            "--set",
+            &format!("kafka.bootstrap_servers={servers}"),
+            "--set",
+            "kafka.topics_create=if_missing",
+        ])
+        .args(["--set", &format!("kafka.topic_prefix={prefix}"), "--set", "kafka.properties.debug=all"])
+        .env("RUST_LOG", "trace")
+        .output()
+        .unwrap();
+    let logs = text(&output.stderr);
+    assert_eq!(code(&output), 1, "{logs}");
+    assert!(logs.contains("librdkafka"), "the logs do speak");
+    assert!(!logs.contains(CANARY), "a value is in the logs");
+    let topics = ["cluster", "service", "task", "task-definition"].map(|topic| format!("{prefix}.{topic}"));
+    for (topic, object) in topics.iter().zip(OBJECTS) {
+        let records = read(servers, topic);
+        assert_eq!(records.is_empty(), object == "EcsService", "{topic}");
+        for record in records {
+            assert!(!String::from_utf8_lossy(&record.value).contains(CANARY), "a value is on {topic}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What could not be read is never shown as complete: faults of AWS, and what each makes of the types.
+
+use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
+use ecs_sim::{Effect, Fault, RoleRule, Shape, Simulator, World};
+
+use crate::support::{OBJECTS, config_on_kafka, states, sync, total};
+
+const SHAPE: Shape =
+    Shape { clusters: 3, services: 36, tasks: 330, task_definitions: 30, stopped_tasks: 0, inactive_clusters: 0 };
+
+async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault>) -> (Report, Simulator) {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    for fault in faults {
+        // Dropped, a handle leaves its fault in place.
+        drop(simulator.fault(fault));
+    }
+    let mut config = config_on_kafka(&simulator, test);
+    config.maximum_retries = 3;
+    (sync(&config).await, simulator)
+}
+
+fn one<'a>(report: &'a Report, object: &str) -> &'a Type {
+    report.types.iter().find(|one| one.object == object).unwrap()
+}
+
+/// The states of clusters, services, tasks and task definitions.
+fn assert_states(report: &Report, expected: [State; 4]) {
+    let states = states(report);
+    for (object, expected) in OBJECTS.iter().zip(expected) {
+        let one = one(report, object);
+        assert_eq!(states[object], expected, "{object}: {one:?}");
+        assert_eq!(one.error.is_none(), expected == Complete, "{object}: {one:?}");
+        assert_eq!(one.causes.is_empty(), expected == Complete, "{object}: {one:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denied_action_denies_what_rests_on_it() {
+    for (action, expected) in [
+        ("ListClusters", [Denied, Denied, Denied, Complete]),
+        ("DescribeClusters", [Denied, Complete, Complete, Complete]),
+        ("ListServices", [Complete, Denied, Complete, Complete]),
+        ("DescribeServices", [Complete, Denied, Complete, Complete]),
+        ("ListTasks", [Complete, Complete, Denied, Complete]),
+        ("DescribeTasks", [Complete, Complete, Denied, Complete]),
+        ("ListTaskDefinitions", [Complete, Complete, Complete, Denied]),
+        ("DescribeTaskDefinition", [Complete, Complete, Complete, Denied]),
+    ] {
+        let (report, _) = sync_with("denied", [Fault::access_denied(action)]).await;
+        assert_states(&report, expected);
+        assert_eq!(report.outcome, Outcome::Partial);
+        assert_eq!(report.calls.retried, 0, "{action}: a denial is not tried again");
+        let denied = report.types.iter().find(|one| one.state == Denied).unwrap();
+        let error = denied.error.as_deref().unwrap();
+        assert!(error.starts_with(&format!("{action}: AccessDeniedException: ")), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_denial_for_one_cluster_of_three_is_partial_and_names_it() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let config = config_on_kafka(&simulator, "one-cluster");
+    let cluster = simulator.world().clusters("111111111111", "eu-west-1").next().unwrap();
+    let cluster = cluster["clusterArn"].as_str().unwrap();
+    drop(simulator.fault(Fault::access_denied("ListTasks").cluster(cluster)));
+    let report = sync(&config).await;
+    assert_states(&report, [Complete, Complete, Partial, Complete]);
+    let tasks = one(&report, "EcsTask");
+    assert_eq!(tasks.causes.iter().map(|cause| cause.parent.as_deref()).collect::<Vec<_>>(), [Some(cluster)]);
+    assert_eq!((tasks.asked, tasks.acknowledged), (220, 220), "the other clusters are read whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passing_faults_are_tried_again_and_nothing_is_missing() {
+    let refuse = |action: &str, status, code: &str| Fault::refuse(action, status, code, "try again").times(3);
+    let faults = [
+        refuse("ListClusters", 500, "ServerException"),
+        refuse("ListTasks", 503, "ServiceUnavailable"),
+        Fault::throttling("DescribeTasks").times(3),
+        Fault::new("DescribeServices", Effect::Close).times(3),
+        refuse("DescribeTaskDefinition", 502, ""),
+    ];
+    let (report, simulator) = sync_with("passing", faults).await;
+    assert_states(&report, [Complete; 4]);
+    assert_eq!(report.outcome, Outcome::Completed);
+    let counters = simulator.counters();
+    let ecs: u64 =
+        counters.calls.iter().filter(|(action, _)| *action != "GetCallerIdentity").map(|(_, calls)| calls).sum();
+    assert_eq!((report.calls.attempts, report.calls.retried, report.calls.throttled), (ecs, 15, 3));
+    assert_eq!(counters.breaches, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spent_retries_make_their_type_partial_and_no_other() {
+    // Four attempts of each call fail: the first and its three retries.
+    for (action, expected, attempts) in [
+        ("ListClusters", [Partial; 3], 4),
+        ("ListServices", [Complete, Partial, Complete], 12),
+        ("DescribeTasks", [Complete, Complete, Partial], 24),
+    ] {
+        let (report, simulator) = sync_with("spent", [Fault::refuse(action, 500, "ServerException", "down")]).await;
+        let [clusters, services, tasks] = expected;
+        assert_states(&report, [clusters, services, tasks, Complete]);
+        assert_eq!(
+            simulator.counters().calls[action],
+            attempts,
+            "{action}: maximum_retries is honoured for every call"
+        );
+    }
+    let (report, _) = sync_with("spent", [Fault::refuse("DescribeTasks", 500, "ServerException", "down")]).await;
+    let tasks = one(&report, "EcsTask");
+    assert_eq!((tasks.asked, tasks.described, tasks.gone, tasks.failed), (330, 0, 0, 330));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_breaks_off_after_its_first_page_is_partial() {
+    let shape = Shape { clusters: 250, services: 0, tasks: 0, ..SHAPE };
+    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "broken-off");
+    config.maximum_retries = 1;
+    drop(simulator.fault(Fault::refuse("ListClusters", 500, "ServerException", "down").skip(1)));
+    let report = sync(&config).await;
+    assert_states(&report, [Partial, Partial, Partial, Complete]);
+    assert_eq!(one(&report, "EcsCluster").acknowledged, 100, "what was listed is delivered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lapsed_page_token_restarts_the_list_once() {
+    let shape = Shape { clusters: 1, services: 350, ..SHAPE };
+    for (times, expected) in [(1, Complete), (2, Partial)] {
+        let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+        let config = config_on_kafka(&simulator, "lapsed");
+        let lapsed = Fault::refuse("ListServices", 400, "InvalidParameterException", "Invalid token");
+        // The third page, and the third page again.
+        drop(simulator.fault(lapsed.skip(2).times(1)));
+        if times == 2 {
+            let again = Fault::refuse("ListServices", 400, "InvalidParameterException", "Invalid token");
+            drop(simulator.fault(again.skip(4).times(1)));
+        }
+        let report = sync(&config).await;
+        assert_states(&report, [Complete, expected, Complete, Complete]);
+        let services = one(&report, "EcsService");
+        assert_eq!(services.acknowledged, services.asked, "none is sent twice");
+        assert_eq!(services.acknowledged == 350, expected == Complete);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_vanishes_takes_what_was_asked_of_it_along() {
+    let (report, _) = sync_with(
+        "cluster-gone",
+        [Fault::refuse("DescribeTasks", 400, "ClusterNotFoundException", "Cluster not found.")],
+    )
+    .await;
+    assert_states(&report, [Complete; 4]);
+    assert_eq!((one(&report, "EcsTask").asked, one(&report, "EcsTask").gone), (330, 330));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_refused_is_denied_and_the_others_go_on() {
+    let refused = "arn:aws:iam::222222222222:role/refused".to_owned();
+    let (short, good) = ("arn:aws:iam::333333333333:role/short", "arn:aws:iam::444444444444:role/reader");
+    let rules = [
+        (refused.clone(), RoleRule { refused: true, ..RoleRule::default() }),
+        (short.to_owned(), RoleRule { max_session_duration: Some(3_600), ..RoleRule::default() }),
+    ];
+    let simulator = Simulator::start(World { shape: SHAPE, roles: rules.into(), ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "refused-role");
+    config.assume_role_arns = vec![refused.clone(), short.to_owned(), good.to_owned()];
+    config.session_duration = 7_200;
+    let report = sync(&config).await;
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Partial, 1));
+    assert_eq!(report.types.len(), 12);
+    for one in &report.types {
+        let role = one.role.as_deref().unwrap();
+        assert_eq!(one.account.as_deref(), role.split(':').nth(4));
+        assert_eq!(one.state, if role == good { Complete } else { Denied }, "{one:?}");
+        let error = one.error.as_deref().unwrap_or_default();
+        if role == refused {
+            assert!(error.contains("AccessDenied"), "{error}");
+        } else if role == short {
+            assert!(error.contains("MaxSessionDuration") && error.contains("session_duration is 7200 s"), "{error}");
+        }
+    }
+    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 330);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_aws_does_not_know_deny_everything_and_fail_the_sync() {
+    let faults = OBJECTS.map(|_| Fault {
+        action: None,
+        ..Fault::refuse(
+            "",
+            400,
+            "UnrecognizedClientException",
+            "The security token included in the request is invalid.",
+        )
+    });
+    let (report, _) = sync_with("unknown-keys", faults).await;
+    assert_states(&report, [Denied; 4]);
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn expired_credentials_are_resolved_anew() {
+    let role = "arn:aws:iam::222222222222:role/reader".to_owned();
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "expired");
+    config.assume_role_arns = vec![role.clone()];
+    let expired = Fault::refuse(
+        "DescribeServices",
+        400,
+        "ExpiredTokenException",
+        "The security token included in the request is expired",
+    );
+    drop(simulator.fault(expired.times(1)));
+    let report = sync(&config).await;
+    assert_states(&report, [Complete; 4]);
+    assert_eq!(simulator.counters().roles[&role].calls, 2);
+    assert_eq!(report.calls.retried, 1);
+}

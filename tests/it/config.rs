@@ -1,0 +1,405 @@
+//! Settings: every bad input is one clear line, all are reported together, and the reference equals the code.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ecs_sdm_producer::config::{self, Config, Loaded, RoleConfig, Sources, TopicsCreate, load};
+
+const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
+
+fn env(variables: &[(&str, &str)]) -> Sources {
+    let env = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value))).collect();
+    Sources { env, ..Sources::default() }
+}
+
+fn set(sets: &[&str]) -> Sources {
+    Sources { sets: sets.iter().map(|set| (*set).to_owned()).collect(), ..Sources::default() }
+}
+
+/// Loads a file; its name in messages is `FILE`.
+fn from_file(text: &str) -> (Loaded, tempfile::NamedTempFile) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    (load(&Sources { file: Some(file.path().to_owned()), ..Sources::default() }), file)
+}
+
+fn mistakes(loaded: &Loaded) -> Vec<String> {
+    loaded.config.as_ref().err().into_iter().flatten().map(ToString::to_string).collect()
+}
+
+fn good(loaded: &Loaded) -> &Config {
+    loaded.config.as_ref().unwrap_or_else(|_| panic!("{:#?}", mistakes(loaded)))
+}
+
+fn file_mistakes(text: &str) -> Vec<String> {
+    let (loaded, file) = from_file(text);
+    let path = file.path().display().to_string();
+    mistakes(&loaded).into_iter().map(|line| line.replace(&path, "FILE")).collect()
+}
+
+fn origin(loaded: &Loaded, key: &str) -> (String, String) {
+    let line =
+        loaded.effective().into_iter().find(|line| line.key == key).unwrap_or_else(|| panic!("{key} is not listed"));
+    (line.value, line.origin)
+}
+
+fn reference() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/config/connector.toml"))
+}
+
+#[test]
+fn mistakes_in_a_file_are_one_line_each() {
+    #[rustfmt::skip]
+    let table = [
+        ("page_sise = 5", "page_sise: unknown setting (FILE:1); did you mean page_size?"),
+        ("bootstrap_servers = []", "bootstrap_servers: unknown setting (FILE:1); did you mean kafka.bootstrap_servers?"),
+        ("[kafak]\nbootstrap_servers = []", "kafak: unknown setting (FILE:1); did you mean kafka?"),
+        ("[kafka]\n\ntopic_prefx = 'a'", "kafka.topic_prefx: unknown setting (FILE:3); did you mean kafka.topic_prefix?"),
+        ("zzzzzz = 1", "zzzzzz: unknown setting (FILE:1); config/connector.toml has every setting"),
+        ("page_size = 0", "page_size: 0 is out of range (FILE:1); it takes 1 to 100"),
+        ("page_size = 'ten'", "page_size: \"ten\" is not a whole number (FILE:1); it takes 1 to 100"),
+        ("page_size = '10'", "page_size: \"10\" is text, not a whole number (FILE:1); it takes 1 to 100"),
+        ("page_size = [1]", "page_size: an array is not a whole number (FILE:1); it takes 1 to 100"),
+        ("maximum_retries = -1", "maximum_retries: -1 is out of range (FILE:1); it takes 0 to 100"),
+        ("session_duration = 60", "session_duration: 60 is out of range (FILE:1); it takes 900 to 43200 seconds"),
+        ("kafka = 5", "kafka: is a table of settings, not a setting (FILE:1); it takes a table such as { name = \"value\" }"),
+        ("kafka.security.password = 5", "kafka.security.password: is not text (FILE:1); it takes text, or leave it out"),
+        ("name = 'ä'", "name: \"ä\" is not a name (FILE:1); it takes 1 to 50 ASCII letters, digits and !#$%&'*+-.^_`|~"),
+        ("default_region = ''", "default_region: is empty (FILE:1); it looks like eu-central-1"),
+        ("regions = ['eu-central-1', 'Ireland']", "regions[1]: \"Ireland\" is not a region (FILE:1); it looks like eu-central-1"),
+        ("objects = ['EcsTask', 'EcsTasks']", "objects[1]: \"EcsTasks\" is not an object (FILE:1); did you mean EcsTask?"),
+        ("objects = []", "objects: is empty (FILE:1); it takes one or more of EcsCluster, EcsService, EcsTask, EcsTaskDefinition"),
+        ("timeout = '15'", "timeout: \"15\" is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
+        ("timeout = '0s'", "timeout: 0s is out of range (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
+        ("timeout = 15", "timeout: 15 is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
+        ("kafka.topics_create = 'if-missing'", "kafka.topics_create: \"if-missing\" is not a choice (FILE:1); did you mean if_missing?"),
+        ("kafka.headers = 'everything'", "kafka.headers: \"everything\" is not a choice (FILE:1); it takes one of cloudevents, none"),
+        ("kafka.topic_prefix = 'sdm/ecs'", "kafka.topic_prefix: \"sdm/ecs\" is not the beginning of a topic name (FILE:1); it takes 1 to 233 ASCII letters, digits and ._-"),
+        ("kafka.topics.EcsTask = 'sdm.ecs.service'", "kafka.topics.EcsTask: topic sdm.ecs.service would hold both EcsTask and EcsService (FILE:1); give each a topic of its own"),
+        ("kafka.topics.EcsTask = 'sdm.ecs.sync'", "kafka.topics.EcsTask: topic sdm.ecs.sync would hold both EcsTask and the producer's own records (FILE:1); give each a topic of its own"),
+        ("kafka.properties.client.id = 'me'", "kafka.properties.client.id: contradicts the setting name (FILE:1); set name instead"),
+        ("[kafka.properties]\n'acks' = 1", "kafka.properties.acks: is not open to change: what the producer guarantees rests on it (FILE:2); leave it out or set it to all"),
+        ("operation_options.EcsTask.fetchstoppedtasks = true", "operation_options.EcsTask.fetchstoppedtasks: unknown setting (FILE:1); did you mean operation_options.EcsTask.fetchStoppedTasks?"),
+        ("operation_options.EcsTask.fetchStoppedTasks = 'True'", "operation_options.EcsTask.fetchStoppedTasks: \"True\" is not true or false (FILE:1); it takes true or false, in lower case"),
+        ("access_key_id = 'a'", "access_key_id: secret_access_key is missing (FILE:1); set both, or neither to use AWS's default credential chain"),
+        ("session_token = 'a'", "session_token: access_key_id and secret_access_key are missing (FILE:1); set all three, or none to use AWS's default credential chain"),
+        ("[[roles]]\nexternal_id = 'abc'", "roles[0].arn: is missing (FILE:1); it looks like arn:aws:iam::123456789012:role/NAME"),
+        ("page_size = \"ten", "FILE:1:17: is not TOML: invalid basic string, expected `\"`"),
+        ("interval = '1h'", "interval: is not available yet (FILE:1); leave it out and start one sync at a time, from cron for instance"),
+        ("interval = 'soon'", "interval: \"soon\" is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
+        ("api_share = 1.5", "api_share: 1.5 is out of range (FILE:1); it takes a number above 0, at most 1"),
+        ("api_share = 1.0", "api_share: is not available yet (FILE:1); leave it out for now"),
+        ("errors.tolerance = 'dlq'", "errors.tolerance: is not available yet (FILE:1); leave it at none"),
+    ];
+    for (text, line) in table {
+        assert_eq!(file_mistakes(text), [line], "{text}");
+    }
+}
+
+#[test]
+fn an_element_of_a_list_is_named_with_its_own_line() {
+    let text = format!(
+        "assume_role_arns = [\n  '{ROLE}',\n  'arn:aws-cn:iam::123456789012:role/a/b',\n  'arn:aws:iam::12:role/x',\n]"
+    );
+    assert_eq!(
+        file_mistakes(&text),
+        [
+            "assume_role_arns[2]: \"arn:aws:iam::12:role/x\" is not a role ARN (FILE:4); it looks like arn:aws:iam::123456789012:role/NAME"
+        ]
+    );
+    let text = format!(
+        "[[roles]]\narn = '{ROLE}'\n\n[[roles]]\narn = '{ROLE}'\nexternalid = 'abc'\nregions = 'US'\napi_share = 0.5"
+    );
+    assert_eq!(
+        file_mistakes(&text),
+        [
+            "roles[1].externalid: unknown setting (FILE:6); did you mean external_id?",
+            "roles[1].regions[0]: \"US\" is not a region (FILE:7); it looks like eu-central-1",
+            "roles[1].api_share: is not available yet (FILE:8); leave it out for now",
+        ]
+    );
+}
+
+#[test]
+fn a_role_stands_once_in_roles() {
+    let text = format!("roles = [{{ arn = '{ROLE}' }}, {{ arn = '{ROLE}' }}]");
+    assert_eq!(
+        file_mistakes(&text),
+        [format!("roles[1].arn: {ROLE} stands in more than one of roles (FILE:1); join the two tables")]
+    );
+}
+
+#[test]
+fn mistakes_in_variables_and_flags_are_one_line_each() {
+    #[rustfmt::skip]
+    let variables = [
+        ("ECS_SDM_PAGE_SISE", "5", "page_sise: unknown setting (variable ECS_SDM_PAGE_SISE); did you mean ECS_SDM_PAGE_SIZE?"),
+        ("ECS_SDM_PAGE_SIZE", "ten", "page_size: \"ten\" is not a whole number (variable ECS_SDM_PAGE_SIZE); it takes 1 to 100"),
+        ("ECS_SDM_SESSION_DURATION", "60", "session_duration: 60 is out of range (variable ECS_SDM_SESSION_DURATION); it takes 900 to 43200 seconds"),
+        ("ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchstoppedtasks", "true", "operation_options.EcsTask.fetchstoppedtasks: unknown setting (variable ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchstoppedtasks); did you mean ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchStoppedTasks?"),
+        ("ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchStoppedTasks", "True", "operation_options.EcsTask.fetchStoppedTasks: \"True\" is not true or false (variable ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchStoppedTasks); it takes true or false, in lower case"),
+        ("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", "a:9092, b", "kafka.bootstrap_servers[1]: \"b\" is not a host:port (variable ECS_SDM_KAFKA__BOOTSTRAP_SERVERS); it looks like kafka.example.com:9092"),
+        ("ECS_SDM_ROLES", "[{", "roles: is not TOML: "),
+        ("ECS_SDM_KAFKA__PROPERTIES", "linger.ms=5", "kafka.properties: is not TOML: "),
+        ("ECS_SDM_KAFKA__SECURITY__PASSWORD", "hunter2", "kafka.security.password: is not available yet (variable ECS_SDM_KAFKA__SECURITY__PASSWORD); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
+    ];
+    for (name, value, line) in variables {
+        let found = mistakes(&load(&env(&[(name, value)])));
+        assert!(found.len() == 1 && found[0].starts_with(line), "{name}: {found:#?}");
+        assert!(!found[0].contains('\n'));
+    }
+    #[rustfmt::skip]
+    let flags = [
+        ("page_size", "--set page_size: has no value; it takes KEY=VALUE"),
+        ("page_size=0", "page_size: 0 is out of range (--set page_size); it takes 1 to 100"),
+        ("kafka.security.key=x=y", "kafka.security.key: is not available yet (--set kafka.security.key); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
+        ("access_key_id: hunter2", "--set access_key_id: has no value; it takes KEY=VALUE"),
+        ("=5", ": unknown setting"),
+    ];
+    for (flag, line) in flags {
+        let found = mistakes(&load(&set(&[flag])));
+        assert!(found.len() == 1 && found[0].contains(line.trim_start_matches(':')), "{flag}: {found:#?}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_reported_together() {
+    let (_, file) = from_file("page_sise = 1\nsession_duration = 60\n");
+    let sources = Sources {
+        file: Some(file.path().to_owned()),
+        sets: vec!["objects=EcsTaks".to_owned(), "secret_access_key=s".to_owned()],
+        ..env(&[("ECS_SDM_PAGE_SIZE", "0"), ("ECS_SDM_NOPE", "1")])
+    };
+    let loaded = load(&sources);
+    let keys: Vec<_> = loaded.config.as_ref().unwrap_err().iter().map(|mistake| mistake.key.as_str()).collect();
+    assert_eq!(keys, ["page_sise", "session_duration", "nope", "page_size", "objects[0]", "secret_access_key"]);
+    assert!(loaded.missing_brokers().is_some());
+    // What is right is still listed.
+    assert_eq!(
+        origin(&loaded, "secret_access_key"),
+        ("\"<redacted>\"".to_owned(), "--set secret_access_key".to_owned())
+    );
+    assert_eq!(origin(&loaded, "page_size"), ("100".to_owned(), "default".to_owned()));
+    assert!(loaded.has("session_duration") && !loaded.has("regions"));
+}
+
+#[test]
+fn a_later_source_wins_and_says_so() {
+    let (_, file) =
+        from_file("page_size = 10\nparallel_requests = 3\nmaximum_retries = 1\n[kafka.properties.linger]\nms = 5\n");
+    let loaded = load(&Sources {
+        file: Some(file.path().to_owned()),
+        sets: vec!["page_size=30".to_owned(), "page_size=31".to_owned()],
+        ..env(&[
+            ("ECS_SDM_PAGE_SIZE", "20"),
+            ("ecs_sdm_Parallel_Requests", "4"),
+            ("ECS_SDM_KAFKA__PROPERTIES__BATCH_SIZE", "9"),
+        ])
+    });
+    let config = good(&loaded);
+    assert_eq!((config.page_size, config.parallel_requests, config.maximum_retries), (31, 4, 1));
+    assert_eq!(origin(&loaded, "page_size"), ("31".to_owned(), "--set page_size".to_owned()));
+    assert_eq!(origin(&loaded, "parallel_requests"), ("4".to_owned(), "variable ecs_sdm_Parallel_Requests".to_owned()));
+    assert_eq!(origin(&loaded, "maximum_retries").1, format!("{}:3", file.path().display()));
+    assert_eq!(origin(&loaded, "session_duration").1, "default");
+    // Properties of several sources come together.
+    assert_eq!(origin(&loaded, "kafka.properties.linger.ms").1, format!("{}:5", file.path().display()));
+    assert_eq!(origin(&loaded, "kafka.properties.batch.size").1, "variable ECS_SDM_KAFKA__PROPERTIES__BATCH_SIZE");
+}
+
+#[test]
+fn text_is_converted_by_the_settings_type() {
+    let loaded = load(&env(&[
+        ("ECS_SDM_ASSUME_ROLE_ARNS", &format!(" {ROLE} ,, {ROLE},")),
+        ("ECS_SDM_REGIONS", "[\"eu-west-1\", 'eu-west-2']"),
+        ("ECS_SDM_ROLES", &format!("[{{ arn = '{ROLE}', external_id = 'own', regions = 'us-east-1' }}]")),
+        ("ECS_SDM_EXTERNAL_ID", "123"),
+        ("ECS_SDM_OPERATION_OPTIONS__EcsTask__fetchStoppedTasks", "true"),
+        ("ECS_SDM_TIMEOUT", "1h 30m"),
+        ("ECS_SDM_KAFKA__TOPICS__ECSTASK", "tasks"),
+        ("ECS_SDM_KAFKA__TOPICS", "{ EcsCluster = 'clusters' }"),
+        ("ECS_SDM_KAFKA__TOPICS_CREATE", "if_missing"),
+        ("ECS_SDM_KAFKA__PROPERTIES", "{ \"ssl.key.password\" = 'hunter2', debug = 'msg', retries = 3 }"),
+        ("ECS_SDM_PRODUCER_SERVICE_HOST", "10.0.0.1"),
+        ("ECS_SDM_PRODUCER_PORT_8080_TCP", "tcp://10.0.0.1:8080"),
+        ("PATH", "/bin"),
+    ]));
+    let config = good(&loaded);
+    assert_eq!(config.assume_role_arns, [ROLE]);
+    assert_eq!(config.regions, ["eu-west-1", "eu-west-2"]);
+    assert_eq!(config.external_id.as_deref(), Some("123"));
+    assert!(config.operation_options.ecs_task.fetch_stopped_tasks);
+    assert_eq!(config.timeout, Some(Duration::from_secs(5_400)));
+    assert_eq!(config.kafka.topic("EcsTask"), "tasks");
+    assert_eq!(config.kafka.topic("EcsCluster"), "clusters");
+    assert_eq!(config.kafka.topic("EcsTaskDefinition"), "sdm.ecs.task-definition");
+    assert_eq!(config.kafka.topics_create, TopicsCreate::IfMissing);
+    assert_eq!(config.kafka.properties["retries"], "3");
+    assert_eq!(origin(&loaded, "kafka.properties.ssl.key.password").0, "\"<redacted>\"");
+    assert!(!format!("{config:?} {:?}", loaded.effective()).contains("hunter2"));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn properties_are_one_list_however_they_are_written() {
+    let (loaded, _file) = from_file("[kafka.properties]\n'a.b' = 1\nc.d = true\n[kafka.properties.e.f]\ng = 'h'\n");
+    let properties: Vec<_> =
+        good(&loaded).kafka.properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(properties, ["a.b=1", "c.d=true", "e.f.g=h"]);
+    let loaded = load(&set(&["kafka.properties.linger.ms=5"]));
+    assert_eq!(good(&loaded).kafka.properties["linger.ms"], "5");
+}
+
+#[test]
+fn a_variable_spelled_two_ways_is_a_mistake() {
+    let found = mistakes(&load(&env(&[("ECS_SDM_PAGE_SIZE", "1"), ("ecs_sdm_page_size", "2")])));
+    assert_eq!(
+        found,
+        ["page_size: variable ECS_SDM_PAGE_SIZE means the same (variable ecs_sdm_page_size); keep one of the two"]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_text_is_a_mistake() {
+    use std::os::unix::ffi::OsStringExt;
+    let env =
+        vec![("ECS_SDM_NAME".into(), OsString::from_vec(vec![0xff])), ("OTHER".into(), OsString::from_vec(vec![0xff]))];
+    assert_eq!(mistakes(&load(&Sources { env, ..Sources::default() })), ["name: is not UTF-8 (variable ECS_SDM_NAME)"]);
+}
+
+#[test]
+fn secrets_come_from_files_and_are_never_shown() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"hunter2\n").unwrap();
+    let path = file.path().to_str().unwrap();
+    let loaded = load(&env(&[("ECS_SDM_ACCESS_KEY_ID", "hunter1"), ("ECS_SDM_SECRET_ACCESS_KEY_FILE", path)]));
+    let config = good(&loaded);
+    assert_eq!(config.access_key_id.as_ref().unwrap().read().unwrap(), "hunter1");
+    assert_eq!(config.secret_access_key.as_ref().unwrap().read().unwrap(), "hunter2");
+    assert!(loaded.has("secret_access_key"));
+    assert_eq!(origin(&loaded, "secret_access_key_file").1, "variable ECS_SDM_SECRET_ACCESS_KEY_FILE");
+    assert!(!format!("{config:?} {:?}", loaded.effective()).contains("hunter"));
+
+    let both = set(&[
+        "session_token=hunter3",
+        &format!("session_token_file={path}"),
+        "access_key_id=a",
+        "secret_access_key=b",
+    ]);
+    let found = mistakes(&load(&both));
+    assert_eq!(
+        found,
+        [
+            "session_token: session_token_file (--set session_token_file) is set too (--set session_token); keep one of the two"
+        ]
+    );
+
+    let found = mistakes(&load(&set(&["access_key_id_file=/no/such/file", "secret_access_key=b"])));
+    assert_eq!(
+        found,
+        [
+            "access_key_id_file: cannot read /no/such/file: No such file or directory (os error 2) (--set access_key_id_file); it takes the path of a file that holds the secret"
+        ]
+    );
+}
+
+#[test]
+fn an_unreadable_file_is_one_line() {
+    let loaded = load(&Sources { file: Some("/no/such.toml".into()), ..set(&["page_size=0"]) });
+    assert_eq!(
+        mistakes(&loaded),
+        [
+            "/no/such.toml: cannot be read: No such file or directory (os error 2); give --config a readable file, or leave it out",
+            "page_size: 0 is out of range (--set page_size); it takes 1 to 100",
+        ]
+    );
+}
+
+#[test]
+fn brokers_are_missed_only_by_those_who_ask() {
+    let loaded = load(&Sources::default());
+    assert!(loaded.config.is_ok());
+    let mistake = loaded.missing_brokers().unwrap().to_string();
+    assert_eq!(
+        mistake,
+        "kafka.bootstrap_servers: is missing (default); name a broker, as in --set kafka.bootstrap_servers=localhost:9092 or ECS_SDM_KAFKA__BOOTSTRAP_SERVERS"
+    );
+    assert!(load(&set(&["kafka.bootstrap_servers=localhost:9092,[::1]:9092"])).missing_brokers().is_none());
+    assert!(load(&set(&["kafka.bootstrap_servers=localhost"])).missing_brokers().is_none(), "one mistake is enough");
+    assert!(load(&set(&["kafka.bootstrap_servers="])).missing_brokers().is_some());
+}
+
+#[test]
+fn roles_are_joined_and_filled_in() {
+    let other = "arn:aws:iam::210987654321:role/other";
+    let third = "arn:aws:iam::333333333333:role/third";
+    let (loaded, _file) = from_file(&format!(
+        "assume_role_arns = ['{ROLE}', '{other}', '{ROLE}']\nexternal_id = 'shared'\ndefault_region = 'eu-west-1'\n\
+         [[roles]]\narn = '{third}'\nregions = ['us-east-1']\n[[roles]]\narn = '{ROLE}'\nexternal_id = 'own'\n"
+    ));
+    let role = |arn: &str, external_id: &str, region: &str| RoleConfig {
+        arn: arn.to_owned(),
+        external_id: Some(external_id.to_owned()),
+        regions: vec![region.to_owned()],
+        ..RoleConfig::default()
+    };
+    let joined =
+        [role(ROLE, "own", "eu-west-1"), role(other, "shared", "eu-west-1"), role(third, "shared", "us-east-1")];
+    assert_eq!(good(&loaded).roles(), joined);
+    assert!(Config::default().roles().is_empty());
+}
+
+#[test]
+fn what_has_no_effect_is_a_warning() {
+    let loaded = load(&set(&["page_size=500", "external_id=abc", "kafka.partitions=3", "session_duration=3600"]));
+    assert_eq!(good(&loaded).page_size, 100);
+    assert_eq!(
+        loaded.warnings,
+        [
+            "page_size: more than 100 (--set page_size); 100 is used",
+            "external_id: has no effect (--set external_id) without assume_role_arns or roles",
+            "kafka.partitions: has no effect (--set kafka.partitions) without kafka.topics_create = \"if_missing\"",
+        ]
+    );
+}
+
+#[test]
+fn the_reference_holds_every_default() {
+    let defaults = load(&Sources::default());
+    let loaded = load(&Sources { file: Some(reference()), ..Sources::default() });
+    assert_eq!(format!("{:?}", good(&loaded)), format!("{:?}", Config::default()));
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let values =
+        |loaded: &Loaded| loaded.effective().into_iter().map(|line| (line.key, line.value)).collect::<Vec<_>>();
+    assert_eq!(values(&loaded), values(&defaults));
+    for line in loaded.effective() {
+        assert!(line.origin.contains("connector.toml:"), "{} is missing from config/connector.toml", line.key);
+    }
+}
+
+#[test]
+fn the_reference_names_every_setting_and_no_other() {
+    // A comment has a space after its #, a setting without a default has none.
+    let text = std::fs::read_to_string(reference()).unwrap();
+    let uncommented: Vec<_> = text
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
+                .unwrap_or(line)
+        })
+        .collect();
+    let (loaded, _file) = from_file(&uncommented.join("\n"));
+    for key in config::keys() {
+        assert!(loaded.has(key), "{key} is missing from config/connector.toml");
+    }
+    // With every setting set, what is to come is refused and nothing else is wrong: no example is a bad one.
+    for mistake in mistakes(&loaded) {
+        assert!(mistake.contains(": is not available yet ("), "{mistake}");
+    }
+}

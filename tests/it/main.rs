@@ -1,0 +1,17 @@
+//! The integration tests, one binary: the real SDK over HTTP against the simulator, a real Apache Kafka, the real program.
+
+#![allow(clippy::unwrap_used)]
+
+mod backpressure;
+mod broker;
+mod canary;
+mod cli;
+mod completeness;
+mod config;
+mod contract;
+mod golden;
+mod kafka;
+mod mapping;
+mod oracle;
+mod pipeline;
+mod support;

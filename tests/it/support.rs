@@ -1,0 +1,221 @@
+//! What the tests of whole syncs share: a config for a simulator, topics of their own, a plain consumer, and the judgement.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ecs_sdm_producer::config::{Config, Secret, TopicsCreate};
+use ecs_sdm_producer::report::{Report, Type};
+use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::tally::State;
+use ecs_sim::{Simulator, World};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde_json::Value;
+
+use crate::{broker, oracle};
+
+pub(crate) const ACCOUNT: &str = "111111111111";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const OBJECTS: [&str; 4] = ["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
+
+/// Settings for a simulator: waits are milliseconds, all else is as users have it.
+pub(crate) fn config(simulator: &Simulator) -> Config {
+    let mut config = Config {
+        access_key_id: Some(Secret::Inline("AKIAIOSFODNN7EXAMPLE".to_owned())),
+        secret_access_key: Some(Secret::Inline("secret".to_owned())),
+        default_region: Some(REGION.to_owned()),
+        endpoint_url: Some(simulator.endpoint()),
+        ..Config::default()
+    };
+    config.limits.backoff_base = Duration::from_millis(2);
+    config.limits.backoff_cap = Duration::from_millis(20);
+    config
+}
+
+/// The same, with topics of the test's own on the real broker.
+pub(crate) fn config_on_kafka(simulator: &Simulator, test: &str) -> Config {
+    on_broker(config(simulator), broker::bootstrap_servers().unwrap(), test)
+}
+
+pub(crate) fn on_broker(mut config: Config, servers: &str, test: &str) -> Config {
+    config.kafka.bootstrap_servers = vec![servers.to_owned()];
+    config.kafka.topic_prefix = unique(test);
+    config.kafka.topics_create = TopicsCreate::IfMissing;
+    config.kafka.partitions = 3;
+    config
+}
+
+/// A name that no other test and no other run has.
+pub(crate) fn unique(test: &str) -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{test}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// One sync to its end.
+pub(crate) async fn sync(config: &Config) -> Report {
+    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    engine.sync(Sink::Kafka, std::future::pending()).await
+}
+
+/// The totals of an object over all scopes.
+pub(crate) fn total(report: &Report, object: &str, count: fn(&Type) -> u64) -> u64 {
+    report.types.iter().filter(|one| one.object == object).map(count).sum()
+}
+
+pub(crate) fn states(report: &Report) -> BTreeMap<&'static str, State> {
+    report.types.iter().map(|one| (one.object, one.state)).collect()
+}
+
+/// A record as a consumer finds it.
+#[derive(Debug)]
+pub(crate) struct Landed {
+    pub(crate) key: String,
+    pub(crate) value: Vec<u8>,
+    pub(crate) timestamp: i64,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) partition: i32,
+    pub(crate) offset: i64,
+}
+
+/// Reads a topic from its beginning to its end with a plain consumer.
+pub(crate) fn read(servers: &str, topic: &str) -> Vec<Landed> {
+    const PATIENCE: Duration = Duration::from_secs(20);
+    let consumer: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", servers).set("group.id", "reader").create().unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let (mut open, mut assignment) = (BTreeMap::new(), TopicPartitionList::new());
+    for partition in metadata.topics()[0].partitions() {
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).unwrap();
+        if low < high {
+            open.insert(partition.id(), high);
+            assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
+        }
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut landed = Vec::new();
+    while !open.is_empty() {
+        let message = consumer.poll(PATIENCE).expect("a record before the end of the topic").unwrap();
+        let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+        let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
+        landed.push(Landed {
+            key: text(message.key()),
+            value: message.payload().unwrap().to_vec(),
+            timestamp: message.timestamp().to_millis().unwrap(),
+            headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
+            partition: message.partition(),
+            offset: message.offset(),
+        });
+        if open[&message.partition()] <= message.offset() + 1 {
+            open.remove(&message.partition());
+        }
+    }
+    landed
+}
+
+/// What the simulator says of an object in one account and region.
+pub(crate) fn truth(world: &World, object: &str, account: &str, region: &str, stopped: bool) -> Vec<Value> {
+    match object {
+        "EcsCluster" => world.clusters(account, region).collect(),
+        "EcsService" => world.services(account, region).collect(),
+        "EcsTask" => {
+            let running = world.tasks(account, region, false);
+            running.chain(world.tasks(account, region, true).filter(|_| stopped)).collect()
+        }
+        _ => world.task_definitions(account, region).collect(),
+    }
+}
+
+/// Reads all four topics and holds every record against the simulator's truth, and the report against both.
+///
+/// `scopes` are (account, region, what `ce_source` ends with after them).
+pub(crate) fn assert_landed(world: &World, config: &Config, report: &Report, scopes: &[(&str, &str, &str)]) {
+    let servers = config.kafka.bootstrap_servers[0].as_str();
+    let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
+    let time = rfc3339(report.sync);
+    for object in OBJECTS {
+        let schema = oracle::schema(object);
+        let topic = config.kafka.topic(object);
+        let mut expected: BTreeMap<(String, String), (String, Value)> = BTreeMap::new();
+        for (account, region, role) in scopes {
+            for api in truth(world, object, account, region, stopped) {
+                let record = oracle::expected(object, &api, region, report.sync);
+                let uid = record["UID"].as_str().unwrap().to_owned();
+                let source = format!("/{}/{account}/{region}{role}", config.name);
+                let cluster = record["CLUSTER_ARN"].as_str().unwrap_or_default();
+                let short = object == "EcsService" && uid.matches('/').count() == 1;
+                let id = if short { format!("{uid},{cluster}@{time}") } else { format!("{uid}@{time}") };
+                assert!(expected.insert((source, id), (uid, record)).is_none(), "the truth is unique");
+            }
+        }
+        let records = read(servers, &topic);
+        let frame = frame(object);
+        for record in &records {
+            let Landed { key, value, timestamp, headers, .. } = record;
+            let name = (headers["ce_source"].clone(), headers["ce_id"].clone());
+            let (uid, truth) =
+                expected.remove(&name).unwrap_or_else(|| panic!("{name:?} is not expected, or came twice"));
+            assert_eq!((key, *timestamp), (&uid, report.sync));
+            assert_eq!(&value[..10], frame, "single-object header of {object}");
+            assert_eq!(oracle::decode(&schema, &value[10..]), truth, "{uid}");
+            assert_eq!(headers["ce_specversion"], "1.0");
+            assert_eq!(headers["ce_type"], format!("sdm.ecs.{object}"));
+            assert_eq!(headers["ce_time"], time);
+            assert_eq!(headers["content-type"], "application/avro");
+            assert_eq!(headers.len(), 6);
+        }
+        assert!(
+            expected.is_empty(),
+            "{} of {object} did not land, such as {:?}",
+            expected.len(),
+            expected.keys().next()
+        );
+        for count in [|one: &Type| one.acknowledged, |one: &Type| one.emitted, |one: &Type| one.described] {
+            assert_eq!(total(report, object, count), records.len() as u64, "{object}");
+        }
+        let ranges = report.partitions.iter().filter(|range| range.topic == topic);
+        let ranges: BTreeMap<i32, (i64, i64)> =
+            ranges.map(|range| (range.partition, (range.low, range.high))).collect();
+        assert_eq!(ranges.keys().copied().collect::<Vec<_>>(), [0, 1, 2], "a range for every partition of {topic}");
+        for Landed { partition, offset, .. } in &records {
+            let (low, high) = ranges[partition];
+            assert!((low..high).contains(offset), "{topic}-{partition}@{offset} is not in [{low}, {high})");
+        }
+    }
+    assert_eq!(report.types.len(), scopes.len() * OBJECTS.len());
+}
+
+/// The single-object header of an object's schema, as fastavro made it.
+fn frame(object: &str) -> [u8; 10] {
+    let golden: Value = serde_json::from_str(include_str!("../golden/golden.json")).unwrap();
+    let fingerprint = golden[object]["fingerprint"].as_str().unwrap();
+    let byte = |at: usize| u8::from_str_radix(&fingerprint[at..at + 2], 16).unwrap();
+    let mut frame = [0xC3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0];
+    (0..8).for_each(|at| frame[2 + at] = byte(2 * at));
+    frame
+}
+
+/// The real program, in an environment that holds nothing but what a test gives.
+pub(crate) fn program(simulator: Option<&Simulator>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ecs-sdm-producer"));
+    command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
+    if let Some(simulator) = simulator {
+        command
+            .env("AWS_ENDPOINT_URL", simulator.endpoint())
+            .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", REGION);
+    }
+    command
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+pub(crate) fn code(output: &Output) -> i32 {
+    output.status.code().expect("the program ended by itself")
+}
