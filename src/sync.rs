@@ -91,7 +91,11 @@ impl Engine {
                 let plan =
                     Arc::new(Plan::new(&self.config, started, matches!(sink, Sink::Print(_)), Arc::clone(&caller)));
                 let cut = self.read(base, &plan, sink, cut).await;
-                (report::judge(plan.entries()), self.last_offsets(ranges).await, cut)
+                let partitions = match &cut {
+                    Some(Cut::Failure(_)) => Vec::new(),
+                    _ => self.last_offsets(ranges).await,
+                };
+                (report::judge(plan.entries()), partitions, cut)
             }
         };
         Report {
@@ -157,7 +161,12 @@ impl Engine {
                 biased;
                 reason = &mut cut => break Some(reason),
                 Some(ended) = sinks.join_next() => break sink_ended(ended),
-                ended = scopes.join_next() => if ended.is_none() { break None },
+                ended = scopes.join_next() => match ended {
+                    None => break None,
+                    Some(Ok(())) => {}
+                    // Nobody else would say that a scope is missing from the report.
+                    Some(Err(_)) => break Some(Cut::Failure("a scope panicked; this is a bug of ours".to_owned())),
+                },
             }
         };
         drop(records);
@@ -165,27 +174,34 @@ impl Engine {
             stopped.send_replace(true);
             waiting.iter().for_each(|(identity, region)| plan.leave_unread(identity, region));
         }
-        let mut finish = pin!(async {
-            while scopes.join_next().await.is_some() {}
-            let last = sinks.join_next().await.and_then(sink_ended);
-            if let Some(kafka) = &self.kafka {
-                produce::drain(kafka).await;
-            }
-            last
-        });
         if reason.is_none() {
             // Every message has its own deadline (kafka.delivery_timeout): without a signal this wait needs none.
             tokio::select! {
                 biased;
-                last = &mut finish => return last,
+                last = self.finish(&mut scopes, &mut sinks) => return last,
                 cut = &mut cut => reason = Some(cut),
             }
         }
-        let in_time = tokio::time::timeout(self.config.limits.drain_timeout, finish).await.is_ok();
-        if let (false, Some(kafka)) = (in_time, &self.kafka) {
-            produce::purge(kafka).await;
+        let finish = self.finish(&mut scopes, &mut sinks);
+        if tokio::time::timeout(self.config.limits.drain_timeout, finish).await.is_err() {
+            // In this order: nothing may be sent into what is being thrown away.
+            scopes.shutdown().await;
+            sinks.shutdown().await;
+            if let Some(kafka) = &self.kafka {
+                produce::purge(kafka).await;
+            }
         }
         reason
+    }
+
+    /// Waits until what was read is delivered.
+    async fn finish(&self, scopes: &mut JoinSet<()>, sinks: &mut JoinSet<Option<Cut>>) -> Option<Cut> {
+        while scopes.join_next().await.is_some() {}
+        let last = sinks.join_next().await.and_then(sink_ended);
+        if let Some(kafka) = &self.kafka {
+            produce::drain(kafka).await;
+        }
+        last
     }
 
     fn start(&self, sink: Sink, batches: mpsc::Receiver<Encoded>) -> JoinSet<Option<Cut>> {

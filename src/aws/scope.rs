@@ -1,5 +1,6 @@
 //! Who is read, and where: the base credentials, the roles, and one scope per role and region.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use aws_config::identity::IdentityCache;
@@ -122,6 +123,7 @@ impl Base {
         if roles.is_empty() {
             return vec![Identity { role: None, regions, credentials: self.credentials.clone(), arn: OnceCell::new() }];
         }
+        warn_of_shared_accounts(&roles);
         roles.into_iter().map(|role| self.role(config, role, &regions)).collect()
     }
 
@@ -200,6 +202,22 @@ impl Base {
         Ecs {
             client: aws_sdk_ecs::Client::from_conf(settings),
             page_size: i32::try_from(config.page_size).unwrap_or(100),
+        }
+    }
+}
+
+/// Two roles into one account are both synced: each object of it comes twice, told apart by `ce_source`.
+fn warn_of_shared_accounts(roles: &[RoleConfig]) {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    for RoleConfig { arn, .. } in roles {
+        let Some(account) = Account::of_arn(arn).get().map(str::to_owned) else { continue };
+        if let Some(first) = known.insert(account.clone(), arn) {
+            tracing::warn!(
+                account,
+                first,
+                second = arn,
+                "two roles read one account; each of its objects is sent twice"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pages to objects: packs batches, asks, and accounts for every ARN that was asked.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
@@ -61,12 +61,16 @@ async fn ask<O: Object>(
 ) -> Result<(), HangUp> {
     let tally = &lane.tally;
     let action = O::ACTIONS.describe;
-    Tally::add(&tally.asked, arns.len());
+    let (asked, count) = (Once::new(), arns.len());
     for again in [false, true] {
         if objects.is_closed() {
             return Err(HangUp);
         }
-        let request = || O::describe(&lane.scope.ecs, parent, arns.clone());
+        let request = || {
+            // What waits for a seat when reading stops was never asked.
+            asked.call_once(|| Tally::add(&tally.asked, count));
+            O::describe(&lane.scope.ecs, parent, arns.clone())
+        };
         let (answer, seat) = match lane.caller.describe(&lane.scope.credentials, request).await {
             Ok(answered) => answered,
             Err(fault) => {

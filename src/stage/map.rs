@@ -1,10 +1,11 @@
 //! Objects to records: each is written as a framed datum (or, in a dry run, a JSON line) in one walk, into one buffer a batch.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use apache_avro::Schema;
 use apache_avro::writer::datum::GenericDatumWriter;
-use serde_json::json;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::describe::Batch;
@@ -68,22 +69,72 @@ pub async fn map<O: Object>(
     let Ok(writer) = writer.inspect_err(|error| lane.tally.trouble(&None, error.to_string())) else {
         return Err(HangUp);
     };
-    let mut line = None;
+    let (mut line, mut twins) = (None, Twins::default());
     while let Some(Batch { objects, seat }) = objects.recv().await {
         if lane.tally.is_refused() {
             return Err(HangUp);
         }
         // The account may be known only from the first ARN.
         let line = line.get_or_insert_with(|| Arc::new(form.line::<O>(&lane, &stamp)));
+        twins.look(&objects);
         let encoded = match &form.wire {
-            Wire::Avro { .. } => avro(line, &writer, &objects, &stamp, seat),
-            Wire::JsonLines => json_lines(line, &objects, &stamp, seat),
+            Wire::Avro { .. } => encode(line, &objects, seat, |object, _, values| {
+                values.extend_from_slice(&line.frame);
+                // apache-avro's field error repeats the whole schema; its beginning names the field.
+                let short = |error: apache_avro::Error| error.to_string().chars().take(200).collect();
+                writer.write_ser(values, &object.view(&stamp)).map(drop).map_err(short)
+            }),
+            Wire::JsonLines => encode(line, &objects, seat, |object, id, values| {
+                serde_json::to_writer(&mut *values, &Printed::new(line, object, id, &stamp))
+                    .map(|()| values.push(b'\n'))
+                    .map_err(|error| error.to_string())
+            }),
         };
         if !encoded.is_empty() {
             records.send(encoded).await.map_err(|_| HangUp)?;
         }
     }
     Ok(())
+}
+
+/// Writes a batch. An object that cannot be written leaves nothing behind, and makes its type partial.
+fn encode<O: Object>(
+    line: &Arc<Line>,
+    objects: &[O],
+    seat: Seat,
+    write: impl Fn(&O, &str, &mut Vec<u8>) -> Result<(), String>,
+) -> Encoded {
+    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len());
+    for object in objects {
+        // The describer has kept objects without an ARN to itself; none comes here.
+        let Some(arn) = object.arn() else { continue };
+        let id = object.event_id(arn);
+        match write(object, &id, &mut encoded.values) {
+            Ok(()) => encoded.push(arn, &id),
+            Err(reason) => {
+                encoded.truncate();
+                tracing::error!(object = O::NAME, arn, reason, "a record cannot be encoded");
+                line.tally.trouble(&None, format!("{arn} cannot be encoded: {reason}"));
+            }
+        }
+    }
+    encoded
+}
+
+/// ARNs that do not name one object alone: the short ones of old services, which several clusters may share.
+#[derive(Default)]
+struct Twins(HashSet<String>);
+
+impl Twins {
+    /// Warns where a second object has the same ARN, and so the same key. Both are sent.
+    fn look<O: Object>(&mut self, objects: &[O]) {
+        for (object, arn) in objects.iter().filter_map(|object| Some((object, object.arn()?))) {
+            let shared = matches!(object.event_id(arn), Cow::Owned(_));
+            if shared && !self.0.insert(arn.to_owned()) {
+                tracing::warn!(object = O::NAME, arn, "two objects share this ARN; their records share its key");
+            }
+        }
+    }
 }
 
 impl Form {
@@ -111,77 +162,25 @@ impl Form {
     }
 }
 
-/// Framed Avro. An object that cannot be encoded leaves nothing behind but its count.
-fn avro<O: Object>(
-    line: &Arc<Line>,
-    writer: &GenericDatumWriter<'_>,
-    objects: &[O],
-    stamp: &Stamp,
-    seat: Seat,
-) -> Encoded {
-    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len());
-    for object in objects {
-        // The describer has counted objects without an ARN; none comes here.
-        let Some(arn) = object.arn() else { continue };
-        encoded.values.extend_from_slice(&line.frame);
-        match writer.write_ser(&mut encoded.values, &object.view(stamp)) {
-            Ok(_) => encoded.push(arn, &object.event_id(arn)),
-            Err(error) => {
-                encoded.truncate();
-                lose(line, O::NAME, arn, &first_words(&error.to_string()));
-            }
-        }
-    }
-    encoded
-}
-
-/// What a dry run prints: a line a record.
-fn json_lines<O: Object>(line: &Arc<Line>, objects: &[O], stamp: &Stamp, seat: Seat) -> Encoded {
-    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len());
-    let timestamp = rfc3339(line.captured);
-    for object in objects {
-        let Some(arn) = object.arn() else { continue };
-        let id = object.event_id(arn);
-        let mut headers: serde_json::Map<String, serde_json::Value> = serde_json::Map::new();
-        for (name, text) in &line.headers {
-            headers.insert((*name).to_owned(), json!(text));
-        }
-        if !headers.is_empty() {
-            headers.insert("ce_id".to_owned(), json!(format!("{id}{}", line.at)));
-        }
-        let record =
-            Printed { topic: &line.topic, key: arn, timestamp: &timestamp, headers, value: object.view(stamp) };
-        match serde_json::to_writer(&mut encoded.values, &record) {
-            Ok(()) => {
-                encoded.values.push(b'\n');
-                encoded.push(arn, &id);
-            }
-            Err(error) => {
-                encoded.truncate();
-                lose(line, O::NAME, arn, &error.to_string());
-            }
-        }
-    }
-    encoded
-}
-
 /// A record as a dry run shows it.
 #[derive(serde::Serialize)]
 #[serde(bound = "")]
 struct Printed<'a, T: 'static> {
     topic: &'a str,
     key: &'a str,
-    timestamp: &'a str,
-    headers: serde_json::Map<String, serde_json::Value>,
+    timestamp: String,
+    headers: BTreeMap<&'a str, Cow<'a, str>>,
     value: View<'a, T>,
 }
 
-fn lose(line: &Line, object: &str, arn: &str, reason: &str) {
-    tracing::error!(object, arn, reason, "a record cannot be encoded");
-    line.tally.trouble(&None, format!("{arn} cannot be encoded: {reason}"));
-}
-
-/// apache-avro's field error repeats the whole schema; its first line names the field.
-fn first_words(text: &str) -> String {
-    text.chars().take(200).collect()
+impl<'a, O: Object> Printed<'a, O> {
+    fn new(line: &'a Line, object: &'a O, id: &str, stamp: &'a Stamp) -> Self {
+        let mut headers: BTreeMap<&str, Cow<'_, str>> =
+            line.headers.iter().map(|(name, text)| (*name, Cow::Borrowed(text.as_str()))).collect();
+        if !headers.is_empty() {
+            headers.insert("ce_id", Cow::Owned(format!("{id}{}", line.at)));
+        }
+        let key = object.arn().unwrap_or_default();
+        Self { topic: &line.topic, key, timestamp: rfc3339(line.captured), headers, value: object.view(stamp) }
+    }
 }

@@ -238,6 +238,15 @@ fn a_dry_run_prints_json_lines_and_ends_with_the_report() {
 }
 
 #[test]
+fn odd_variables_of_the_aws_cli_do_no_harm() {
+    let simulator = Simulator::start(World::default()).unwrap();
+    for (name, value) in [("AWS_RETRY_MODE", "bogus"), ("AWS_MAX_ATTEMPTS", "0"), ("AWS_MAX_ATTEMPTS", "many")] {
+        let output = program(Some(&simulator)).args(["sync", "--dry-run"]).env(name, value).output().unwrap();
+        assert_eq!(code(&output), 0, "{name}={value}: {}", text(&output.stderr));
+    }
+}
+
+#[test]
 fn a_closed_pipe_ends_a_dry_run_quietly() {
     let shape = Shape { clusters: 1, tasks: 5_000, ..Shape::small() };
     let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();

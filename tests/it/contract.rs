@@ -116,3 +116,17 @@ fn a_change_must_stay_readable_both_ways() {
         }
     }
 }
+
+#[test]
+fn the_readme_names_every_setting_and_every_attribute() {
+    let readme = include_str!("../../README.md");
+    for key in ecs_sdm_producer::config::keys() {
+        assert!(readme.contains(&format!("`{key}`")), "{key} is not in README.md");
+    }
+    for (object, schema) in ecs::schemas() {
+        for field in schema["fields"].as_array().unwrap() {
+            let name = field["name"].as_str().unwrap();
+            assert!(readme.contains(name), "{name} of {object} is not in README.md");
+        }
+    }
+}
