@@ -1,5 +1,7 @@
 //! What could not be read is never shown as complete: faults of AWS, and what each makes of the types.
 
+use std::time::Duration;
+
 use ecs_sdm_producer::report::{Outcome, Report, Type};
 use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, RoleRule, Shape, Simulator, World};
@@ -89,6 +91,19 @@ async fn passing_faults_are_tried_again_and_nothing_is_missing() {
         counters.calls.iter().filter(|(action, _)| *action != "GetCallerIdentity").map(|(_, calls)| calls).sum();
     assert_eq!((report.calls.attempts, report.calls.retried, report.calls.throttled), (ecs, 15, 3));
     assert_eq!(counters.breaches, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_hangs_is_cut_off_and_tried_again() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "hangs");
+    config.limits.attempt_timeout = Duration::from_millis(500);
+    for action in ["ListServices", "DescribeTasks", "DescribeTaskDefinition"] {
+        drop(simulator.fault(Fault::hold(action).times(1)));
+    }
+    let report = sync(&config).await;
+    assert_states(&report, [Complete; 4]);
+    assert!(report.calls.retried >= 3, "{:?}", report.calls);
 }
 
 #[tokio::test(flavor = "multi_thread")]
