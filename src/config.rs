@@ -1,26 +1,30 @@
 //! Settings: the contract's names, their defaults, and one list of everything wrong with them.
 //!
-//! Defaults < TOML file < environment < `--set`. `table` says which settings there are and what each takes;
-//! `source` reads the three places, `layer` holds every entry against the table, `convert` makes values of the entries
-//! (`collect` of lists and tables, `wording` says why not), `load` stacks the layers; `rule` is about one
-//! text, `check` about settings that meet. The environment is read here and nowhere else.
+//! Defaults < TOML file < environment < `--set`. `table` says which settings there are, and `rule` what a text may be;
+//! `written` is a value with its place, `toml` reads and writes them, `notes` keeps what is wrong. `source` reads the three
+//! places, `convert` makes values (`wording` says why not), `property` guards librdkafka's names, `layer` holds the entries of a
+//! source against the table, `check` looks at settings that meet, `load` stacks it all. The environment is read here alone.
 
 mod check;
-mod collect;
 mod convert;
 mod kafka;
 mod layer;
 mod load;
+mod notes;
+mod property;
 mod rule;
 mod secret;
 mod source;
 mod table;
+mod toml;
 mod wording;
+mod written;
 
 pub use kafka::{
     Headers, KafkaConfig, OauthConfig, SchemaRegistryConfig, SecurityConfig, SubjectStrategy, TopicsCreate,
 };
-pub use load::{Effective, Loaded, Mistake, load};
+pub use load::{Effective, Loaded, load};
+pub use notes::Mistake;
 pub use secret::{Properties, Secret, SecretError};
 pub use source::Sources;
 pub use table::keys;

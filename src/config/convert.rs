@@ -3,15 +3,16 @@
 use std::error::Error;
 use std::fmt::Display;
 
-use figment::value::Value;
+use figment::value::{Dict, Value};
 
-use super::layer::Notes;
-use super::load::toml_text;
+use super::notes::Notes;
+use super::property::property_conflict;
+use super::rule;
 use super::secret::Secret;
-use super::source::{self, Node, Place, Written};
-use super::table::{Kind, Setting};
-use super::wording::{takes, unlike};
-use super::{check, collect, rule};
+use super::table::{self, Kind, Setting};
+use super::toml::{self, toml_text};
+use super::wording::{shown, takes, unlike};
+use super::written::{Node, Place, Written};
 
 /// A setting's value; one that is not available yet is refused here, once its type is right.
 pub(super) fn setting(key: &str, setting: &Setting, written: &Written, notes: &mut Notes) -> Option<Value> {
@@ -27,7 +28,7 @@ pub(super) fn setting(key: &str, setting: &Setting, written: &Written, notes: &m
 
 /// The table's own value.
 pub(super) fn default(setting: &Setting) -> Option<Value> {
-    let written = source::inline(setting.default?, &Place::Default).ok()?;
+    let written = toml::inline(setting.default?, &Place::Default).ok()?;
     convert(setting.key, &setting.kind, &written, &mut Notes::default())
 }
 
@@ -68,7 +69,7 @@ pub(super) fn property(key: &str, name: &str, written: &Written, notes: &mut Not
             return None;
         }
     };
-    if let Some((reason, way_out)) = check::property_conflict(name, &text) {
+    if let Some((reason, way_out)) = property_conflict(name, &text) {
         notes.mistake(key, &written.place, reason, way_out);
         return None;
     }
@@ -83,12 +84,12 @@ pub(super) fn convert(key: &str, kind: &Kind, written: &Written, notes: &mut Not
         (Kind::List(_), Node::Word(text)) if text.trim().ends_with(']') => {
             return inline(key, kind, text, written, notes);
         }
-        (Kind::Tables(settings), Node::List(tables)) => {
-            return collect::tables(key, settings, tables, notes);
+        (Kind::Tables(settings), Node::List(elements)) => {
+            return tables(key, settings, elements, notes);
         }
-        (Kind::List(of), Node::List(elements)) => return collect::list(key, of, elements, notes),
+        (Kind::List(of), Node::List(elements)) => return list(key, of, elements, notes),
         (Kind::List(of), Node::Word(text) | Node::Text(text)) => {
-            return collect::list(key, of, &comma_separated(text, &written.place), notes);
+            return list(key, of, &comma_separated(text, &written.place), notes);
         }
         (Kind::Clamped(_, max), node) if whole(node).is_some_and(|number| number > *max) => {
             let place = &written.place;
@@ -106,7 +107,7 @@ fn refuse(key: &str, kind: &Kind, written: &Written, reason: String, notes: &mut
 }
 
 fn inline(key: &str, kind: &Kind, text: &str, written: &Written, notes: &mut Notes) -> Option<Value> {
-    match source::inline(text, &written.place) {
+    match toml::inline(text, &written.place) {
         Ok(typed) => convert(key, kind, &typed, notes),
         Err(reason) => {
             refuse(key, kind, written, reason, notes);
@@ -118,6 +119,62 @@ fn inline(key: &str, kind: &Kind, text: &str, written: &Written, notes: &mut Not
 fn comma_separated(text: &str, place: &Place) -> Vec<Written> {
     let element = |part: &str| Written { node: Node::Word(part.to_owned()), place: place.clone() };
     text.split(',').map(element).collect()
+}
+
+/// Elements count from 0, as in TOML paths. What is empty is dropped, what stands twice is kept once.
+fn list(key: &str, of: &Kind, elements: &[Written], notes: &mut Notes) -> Option<Value> {
+    let before = notes.mistakes.len();
+    let mut values = Vec::new();
+    for (at, element) in elements.iter().enumerate() {
+        if matches!(&element.node, Node::Word(text) | Node::Text(text) if text.trim().is_empty()) {
+            continue;
+        }
+        let value = convert(&format!("{key}[{at}]"), of, element, notes);
+        values.extend(value.filter(|value| !values.contains(value)));
+    }
+    (notes.mistakes.len() == before).then(|| Value::from(values))
+}
+
+/// The settings of each table, of which the first is required.
+fn tables(key: &str, settings: &'static [Setting], tables: &[Written], notes: &mut Notes) -> Option<Value> {
+    let before = notes.mistakes.len();
+    let mut values = Vec::new();
+    for (at, table) in tables.iter().enumerate() {
+        let key = format!("{key}[{at}]");
+        if let Node::Table(entries) = &table.node {
+            values.push(Value::from(one_table(&key, settings, entries, notes)));
+            if let Some(missing) = missing(settings, entries) {
+                let way_out = takes(&missing.kind, &table.node);
+                notes.mistake(format!("{key}.{}", missing.key), &table.place, "is missing", way_out);
+            }
+        } else {
+            let reason = format!("{} is not a table", shown(&table.node));
+            notes.mistake(&key, &table.place, reason, takes(&Kind::Tables(settings), &table.node));
+        }
+    }
+    (notes.mistakes.len() == before).then(|| Value::from(values))
+}
+
+fn one_table(key: &str, settings: &'static [Setting], entries: &[(String, Written)], notes: &mut Notes) -> Dict {
+    let mut values = Dict::new();
+    for (name, written) in entries {
+        let key = format!("{key}.{name}");
+        if let Some(known) = settings.iter().find(|setting| setting.key == name) {
+            values.extend(setting(&key, known, written, notes).map(|value| (name.clone(), value)));
+        } else {
+            let names = || settings.iter().map(|setting| setting.key);
+            let way_out = match table::nearest_of(name, names()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            notes.mistake(key, &written.place, "unknown setting", way_out);
+        }
+    }
+    values
+}
+
+fn missing(settings: &'static [Setting], entries: &[(String, Written)]) -> Option<&'static Setting> {
+    settings.first().filter(|first| entries.iter().all(|(name, _)| name != first.key))
 }
 
 /// A value that holds no others, or the reason why it is none of that kind.

@@ -6,59 +6,11 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
 use super::convert;
-use super::load::Mistake;
-use super::source::{self, Node, Place, Written};
+use super::notes::{Notes, Seen};
+use super::source::variable;
 use super::table::{self, PROPERTIES, Target};
-
-/// What is found on the way.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    pub(super) mistakes: Vec<Mistake>,
-    pub(super) warnings: Vec<String>,
-}
-
-impl Notes {
-    pub(super) fn mistake(
-        &mut self,
-        key: impl Into<String>,
-        place: &Place,
-        reason: impl Into<String>,
-        way_out: impl Into<String>,
-    ) {
-        let (key, reason, way_out) = (key.into(), reason.into(), way_out.into());
-        self.mistakes.push(Mistake { key, place: place.to_string(), reason, way_out });
-    }
-}
-
-/// Every key that a source has set, rightly or wrongly.
-#[derive(Debug, Default)]
-pub(super) struct Seen(BTreeMap<String, (Place, bool)>);
-
-impl Seen {
-    /// Whether somebody has set it, through `KEY_file` too, or something in the table of that name.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.entry(key).is_some() || self.0.keys().any(|seen| table::is_under(seen, key))
-    }
-
-    /// Whether somebody has set it under just this name.
-    pub(super) fn exactly(&self, key: &str) -> bool {
-        self.0.contains_key(key)
-    }
-
-    /// Whether somebody has set it to anything but its default.
-    pub(super) fn changed(&self, key: &str) -> bool {
-        self.entry(key).is_some_and(|(_, changed)| *changed)
-    }
-
-    /// Where the last source has set it.
-    pub(super) fn place(&self, key: &str) -> &Place {
-        self.entry(key).map_or(&Place::Default, |(place, _)| place)
-    }
-
-    fn entry(&self, key: &str) -> Option<&(Place, bool)> {
-        self.0.get(key).or_else(|| self.0.get(&format!("{key}_file")))
-    }
-}
+use super::toml::inline;
+use super::written::{Node, Place, Written};
 
 /// The good entries of one source.
 #[derive(Default)]
@@ -110,7 +62,7 @@ impl Layer {
                     self.enter(&format!("{key}.{name}"), written, seen, notes);
                 }
             }
-            (Some(Target::Group), Node::Word(text)) => match source::inline(&text, &written.place) {
+            (Some(Target::Group), Node::Word(text)) => match inline(&text, &written.place) {
                 Ok(table) if matches!(table.node, Node::Table(_)) => {
                     self.enter(key, table, seen, notes);
                 }
@@ -136,7 +88,7 @@ impl Layer {
             (Target::Setting(setting), Some(value)) => !convert::is_default(setting, value),
             _ => true,
         };
-        seen.0.insert(key.to_owned(), (written.place.clone(), changed));
+        seen.note(key, &written.place, changed);
         let Some(value) = value else { return };
         let path: Vec<_> = match target {
             Target::Property(name) => PROPERTIES.split('.').chain([*name]).collect(),
@@ -161,7 +113,7 @@ fn not_a_table(key: &str, place: &Place, notes: &mut Notes) {
 
 fn unknown(key: &str, place: &Place, notes: &mut Notes) {
     let spelled = |key: String| {
-        if let Place::Variable(_) = place { source::variable(&key) } else { key }
+        if let Place::Variable(_) = place { variable(&key) } else { key }
     };
     let way_out = match table::nearest_key(key) {
         Some(near) => format!("did you mean {}?", spelled(near)),

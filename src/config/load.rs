@@ -1,40 +1,16 @@
 //! The layers, stacked: the settings, or everything that is wrong with them.
 
-use std::fmt;
-
-use figment::value::{Dict, Value};
+use figment::value::Value;
 use figment::{Figment, Profile};
 
-use super::layer::{Layer, Notes, Seen};
+use super::layer::Layer;
+use super::notes::{Mistake, Notes, Seen};
 use super::secret::{REDACTED, is_secret_property};
-use super::source::{self, Place, Sources};
+use super::source::{self, Sources};
 use super::table::{Kind, PROPERTIES, SETTINGS};
+use super::toml::toml_text;
+use super::written::Place;
 use super::{Config, check};
-
-/// One thing that is wrong; its `Display` is one line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
-    /// The setting, as in TOML; empty where it is about a whole file or flag.
-    pub key: String,
-    /// File and line, variable, or flag.
-    pub place: String,
-    /// What is wrong.
-    pub reason: String,
-    /// What to do; empty where the reason says it.
-    pub way_out: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mistake { key, place, reason, way_out } = self;
-        if key.is_empty() {
-            write!(f, "{place}: {reason}")?;
-        } else {
-            write!(f, "{key}: {reason} ({place})")?;
-        }
-        if way_out.is_empty() { Ok(()) } else { write!(f, "; {way_out}") }
-    }
-}
 
 /// One line of the listing of settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,57 +129,5 @@ impl Loaded {
             self.figment.get_metadata(value.tag()).map(|source| source.interpolate(&Profile::Default, &[&key]));
         let value = if secret { format!("{REDACTED:?}") } else { toml_text(value) };
         Effective { key, value, origin: origin.unwrap_or_else(|| Place::Default.to_string()) }
-    }
-}
-
-/// A value as TOML.
-pub(super) fn toml_text(value: &Value) -> String {
-    match value {
-        Value::String(_, text) => quoted(text),
-        Value::Bool(_, flag) => flag.to_string(),
-        Value::Num(_, number) => match (number.to_i128(), number.to_f64()) {
-            (Some(whole), _) => whole.to_string(),
-            (None, Some(number)) => format!("{number:?}"),
-            (None, None) => String::new(),
-        },
-        Value::Array(_, values) => format!("[{}]", values.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
-        Value::Dict(_, values) => table(values),
-        Value::Char(_, letter) => quoted(&letter.to_string()),
-        Value::Empty(..) => String::new(),
-    }
-}
-
-fn table(values: &Dict) -> String {
-    let entries: Vec<_> = values.iter().map(|(key, value)| format!("{key} = {}", toml_text(value))).collect();
-    format!("{{ {} }}", entries.join(", "))
-}
-
-/// A basic string: control characters, quote and backslash escaped.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            _ if letter.is_control() => quoted += &format!("\\u{:04X}", letter as u32),
-            _ => quoted.push(letter),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_listed_reads_as_toml() {
-        for text in ["plain", "a \"b\" \\ c", "line\nline\ttab\u{7f}", "ä"] {
-            let document = format!("value = {}", quoted(text));
-            let document = toml_edit::Document::parse(document.as_str()).expect("TOML");
-            assert_eq!(document.get("value").and_then(toml_edit::Item::as_str), Some(text));
-        }
-        assert_eq!(toml_text(&Value::from(0.75)), "0.75");
-        assert_eq!(toml_text(&Value::from(vec![1, 2])), "[1, 2]");
     }
 }

@@ -1,14 +1,15 @@
 //! The three places where settings are written, read into one shape that remembers where.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Document, Item, TableLike, TomlError, Value};
+use toml_edit::Document;
 
-use super::layer::Notes;
+use super::notes::Notes;
 use super::table::{PROPERTIES, SETTINGS};
+use super::toml::{entries, not_toml};
+use super::written::{Node, Place, Written};
 
 /// Where settings come from, lowest first; the defaults lie below. Not `Debug`: secrets are among them.
 #[derive(Clone, Default)]
@@ -26,51 +27,6 @@ impl Sources {
     pub fn from_process(file: Option<PathBuf>, sets: Vec<String>) -> Self {
         Sources { file, env: std::env::vars_os().collect(), sets }
     }
-}
-
-/// Where a setting was written.
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    Default,
-    /// File and line, and the column where that says more.
-    File(PathBuf, Option<(usize, Option<usize>)>),
-    Variable(String),
-    /// The key alone: the value may be a secret.
-    Set(String),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Place::Default => f.write_str("default"),
-            Place::File(path, None) => write!(f, "{}", path.display()),
-            Place::File(path, Some((line, None))) => write!(f, "{}:{line}", path.display()),
-            Place::File(path, Some((line, Some(column)))) => {
-                write!(f, "{}:{line}:{column}", path.display())
-            }
-            Place::Variable(name) => write!(f, "variable {name}"),
-            Place::Set(key) => write!(f, "--set {key}"),
-        }
-    }
-}
-
-/// A value as it was written.
-pub(super) struct Written {
-    pub(super) node: Node,
-    pub(super) place: Place,
-}
-
-/// The shapes of values.
-pub(super) enum Node {
-    /// From the environment or a flag: the setting's type says what it is.
-    Word(String),
-    Text(String),
-    Int(i64),
-    Float(f64),
-    Flag(bool),
-    Time(String),
-    List(Vec<Written>),
-    Table(Vec<(String, Written)>),
 }
 
 /// Reads a file; without one there are no entries.
@@ -175,60 +131,6 @@ fn key_of(rest: &str) -> String {
         Some(setting) => setting.key.to_owned(),
         None => lower,
     }
-}
-
-/// Reads the inline TOML that a variable or flag holds for a table or an array.
-pub(super) fn inline(text: &str, place: &Place) -> Result<Written, String> {
-    // A key of its own, so that the text can be nothing but one value.
-    let document = format!("value = {text}");
-    let document = Document::parse(document.as_str()).map_err(|error| not_toml(&error))?;
-    let value = document.as_table().get("value").filter(|_| document.as_table().len() == 1);
-    value.map(|value| written(value, None, &|_| place.clone())).ok_or_else(|| "is more than one value".to_owned())
-}
-
-type Locate<'a> = &'a dyn Fn(Option<Range<usize>>) -> Place;
-
-fn entries(table: &dyn TableLike, locate: Locate<'_>) -> Vec<(String, Written)> {
-    let with_key = |(name, item): (&str, &Item)| {
-        let span = table.key(name).and_then(toml_edit::Key::span);
-        (name.to_owned(), written(item, span, locate))
-    };
-    table.iter().map(with_key).collect()
-}
-
-fn written(item: &Item, key: Option<Range<usize>>, locate: Locate<'_>) -> Written {
-    let place = locate(key.or_else(|| item.span()));
-    let node = match item {
-        Item::Value(value) => self::value(value, locate),
-        Item::Table(table) => Node::Table(entries(table, locate)),
-        Item::ArrayOfTables(tables) => Node::List(
-            tables
-                .iter()
-                .map(|table| Written { node: Node::Table(entries(table, locate)), place: locate(table.span()) })
-                .collect(),
-        ),
-        // The parser leaves none behind.
-        Item::None => Node::Table(Vec::new()),
-    };
-    Written { node, place }
-}
-
-fn value(value: &Value, locate: Locate<'_>) -> Node {
-    match value {
-        Value::String(text) => Node::Text(text.value().clone()),
-        Value::Integer(number) => Node::Int(*number.value()),
-        Value::Float(number) => Node::Float(*number.value()),
-        Value::Boolean(flag) => Node::Flag(*flag.value()),
-        Value::Datetime(time) => Node::Time(time.value().to_string()),
-        Value::InlineTable(table) => Node::Table(entries(table, locate)),
-        Value::Array(array) => Node::List(
-            array.iter().map(|item| Written { node: self::value(item, locate), place: locate(item.span()) }).collect(),
-        ),
-    }
-}
-
-fn not_toml(error: &TomlError) -> String {
-    format!("is not TOML: {}", error.message().replace('\n', " "))
 }
 
 fn strip_prefix_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

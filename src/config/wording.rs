@@ -1,7 +1,7 @@
 //! The words for a value that is refused: what it is, what it is not, and what its setting takes.
 
-use super::source::Node;
 use super::table::{self, Kind};
+use super::written::Node;
 
 /// Why a value of another type or form is refused.
 pub(super) fn unlike(kind: &Kind, node: &Node) -> String {
