@@ -1,6 +1,7 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
 pub mod credentials;
+pub mod http;
 pub mod retry;
 pub mod scope;
 

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::aws::Calls;
 use crate::aws::scope::Account;
+use crate::ecs::OBJECTS;
 use crate::kafka::topics::Range;
 use crate::sdm::rfc3339;
 use crate::tally::{Cause, Judgement, State, Tally};
@@ -153,9 +154,12 @@ impl CallCounts {
     }
 }
 
-/// Judges every type.
+/// Judges every type, in the order of accounts, regions, roles and the contract.
 pub fn judge(entries: Vec<Entry>) -> Vec<Type> {
-    entries.into_iter().map(Entry::judge).collect()
+    let place = |object: &str| OBJECTS.iter().position(|known| *known == object);
+    let mut types: Vec<Type> = entries.into_iter().map(Entry::judge).collect();
+    types.sort_by_cached_key(|one| (one.account.clone(), one.region.clone(), one.role.clone(), place(one.object)));
+    types
 }
 
 impl Outcome {
@@ -244,7 +248,7 @@ impl Report {
             write!(text, " {title:>width$}", width = title.len().max(8))?;
         }
         writeln!(text)?;
-        for object in crate::ecs::OBJECTS {
+        for object in OBJECTS {
             let of: Vec<&Type> = self.types.iter().filter(|one| one.object == object).collect();
             if of.is_empty() {
                 continue;

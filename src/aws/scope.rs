@@ -6,8 +6,6 @@ use std::sync::{Arc, OnceLock};
 use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials as Keys;
-use aws_smithy_http_client::proxy::ProxyConfig;
-use aws_smithy_http_client::{Builder as HttpBuilder, Connector, tls};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::app_name::AppName;
@@ -16,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::credentials::{Credentials, Role};
 use super::retry::Fault;
-use super::{Caller, Ecs};
+use super::{Caller, Ecs, http};
 use crate::config::{Config, RoleConfig};
 
 /// What all scopes are made from: resolved once per process.
@@ -87,7 +85,7 @@ pub async fn default_region(ask_instance: bool) -> Option<String> {
     use aws_config::profile::ProfileFileRegionProvider;
     use aws_config::provider_config::ProviderConfig;
     // The parts of DefaultRegionChain, with our HTTP client: its own builder takes none.
-    let provider = ProviderConfig::default().with_http_client(http_client(ProxyConfig::from_env()));
+    let provider = ProviderConfig::default().with_http_client(http::client(true));
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::builder().configure(&provider).build());
     let region = if ask_instance {
@@ -198,6 +196,7 @@ impl Base {
             // The SDK's shared retry quota would break maximum_retries under load: the loop is ours.
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
+            .interceptor(http::NoEmptyAnswer)
             .build();
         Ecs {
             client: aws_sdk_ecs::Client::from_conf(settings),
@@ -224,7 +223,7 @@ fn warn_of_shared_accounts(roles: &[RoleConfig]) {
 
 fn loader(config: &Config) -> ConfigLoader {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http_client(proxy(config)))
+        .http_client(http::client(config.endpoint_url.is_none()))
         .identity_cache(IdentityCache::no_cache())
         // STS's retries; given here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read, on whose odd values the SDK panics.
         .retry_config(RetryConfig::standard());
@@ -237,22 +236,6 @@ fn loader(config: &Config) -> ConfigLoader {
         Ok(name) => loader.app_name(name),
         Err(_) => loader,
     }
-}
-
-/// One client, so one connection pool, for all roles and regions. The proxy variables count as in the AWS CLI.
-fn http_client(proxy: ProxyConfig) -> aws_smithy_runtime_api::client::http::SharedHttpClient {
-    use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-    HttpBuilder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxy.clone());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
-        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build()
-    })
-}
-
-/// An endpoint that a library user has at hand is not behind a proxy.
-fn proxy(config: &Config) -> ProxyConfig {
-    if config.endpoint_url.is_some() { ProxyConfig::disabled() } else { ProxyConfig::from_env() }
 }
 
 /// `RoleSessionName` from our name: STS takes 2 to 64 of `[\w+=,.@-]`.

@@ -108,7 +108,11 @@ async fn list_pass<O: Object>(
             }
             Err(fault) => return Err(Stopped::Fault(fault)),
         };
-        let fresh: Vec<String> = arns.into_iter().filter(|arn| seen.insert(arn)).collect();
+        if arns.iter().any(String::is_empty) {
+            // An empty cluster would be taken for the one named `default`.
+            lane.tally.trouble(parent, format!("{}: an empty ARN", O::ACTIONS.list));
+        }
+        let fresh: Vec<String> = arns.into_iter().filter(|arn| !arn.is_empty() && seen.insert(arn)).collect();
         pass_on(lane, parent, fresh, outlets).await.map_err(|HangUp| Stopped::HangUp)?;
         match next_token.filter(|token| !token.is_empty()) {
             None => return Ok(()),

@@ -94,6 +94,20 @@ async fn passing_faults_are_tried_again_and_nothing_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_cut_is_tried_again_and_never_an_empty_account() {
+    for bytes in [0, 1, 40] {
+        let actions =
+            ["ListClusters", "ListServices", "DescribeTasks", "ListTaskDefinitions", "DescribeTaskDefinition"];
+        let (report, _) = sync_with("cut", actions.map(|action| Fault::new(action, Effect::Cut(bytes)).times(2))).await;
+        assert_states(&report, [Complete; 4]);
+        assert_eq!(report.calls.retried, 10, "cut after {bytes} bytes");
+        assert_eq!(one(&report, "EcsTask").acknowledged, 330);
+    }
+    let (report, _) = sync_with("cut", [Fault::new("ListClusters", Effect::Cut(0))]).await;
+    assert_states(&report, [Partial, Partial, Partial, Complete]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_hangs_is_cut_off_and_tried_again() {
     let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
     let mut config = config_on_kafka(&simulator, "hangs");

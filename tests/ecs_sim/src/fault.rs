@@ -36,6 +36,8 @@ pub enum Effect {
     Hold,
     /// The connection closes without an answer.
     Close,
+    /// The body ends after this many bytes, as if that were all of it.
+    Cut(usize),
 }
 
 impl Fault {

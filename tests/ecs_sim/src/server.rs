@@ -148,6 +148,14 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
             gate.released().await;
             answer(&shared.world, &call, now)
         }
+        Some((Effect::Cut(bytes), _)) => {
+            let cut = |mut body: Vec<u8>| {
+                body.truncate(bytes);
+                body
+            };
+            let whole = answer(&shared.world, &call, now);
+            Answer { result: whole.result.map(cut), items: 0, missing: 0, ..whole }
+        }
         None => answer(&shared.world, &call, now),
     };
     shared.counters().answered(&call, &answer);
