@@ -50,6 +50,7 @@ impl Fault {
         R: StatusCode + std::fmt::Debug,
     {
         let (verdict, code, message) = match error {
+            SdkError::ServiceError(refusal) if (200..300).contains(&refusal.raw().status_code()) => malformed(),
             SdkError::ServiceError(refusal) => {
                 let status = refusal.raw().status_code();
                 let message = refusal.err().message().unwrap_or("no message");
@@ -58,9 +59,7 @@ impl Fault {
                 (verdict(code, status, message), shown, message.to_owned())
             }
             SdkError::TimeoutError(_) => (Verdict::Transient, "Timeout".to_owned(), "no answer in time".to_owned()),
-            SdkError::ResponseError(_) => {
-                (Verdict::Transient, "Response".to_owned(), "the answer was cut or malformed".to_owned())
-            }
+            SdkError::ResponseError(_) => malformed(),
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(connector) => without_answer(connector),
                 None => (Verdict::Transient, "Connection".to_owned(), "the request could not be sent".to_owned()),
@@ -78,6 +77,10 @@ impl Fault {
     pub fn own(code: &str, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fatal, code: code.to_owned(), message: message.into() }
     }
+}
+
+fn malformed() -> (Verdict, String, String) {
+    (Verdict::Transient, "Response".to_owned(), "the answer was cut or malformed".to_owned())
 }
 
 /// The HTTP status of an answer.

@@ -189,13 +189,12 @@ impl Base {
     }
 
     fn ecs(&self, config: &Config, region: &str, credentials: &Credentials) -> Ecs {
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(config.limits.attempt_timeout).build();
         let settings = aws_sdk_ecs::config::Builder::from(&self.sdk)
             .region(Region::new(region.to_owned()))
             .credentials_provider(credentials.clone())
             // The SDK's shared retry quota would break maximum_retries under load: the loop is ours.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
+            .timeout_config(attempt_timeout(config))
             .interceptor(http::NoEmptyAnswer)
             .build();
         Ecs {
@@ -226,7 +225,9 @@ fn loader(config: &Config) -> ConfigLoader {
         .http_client(http::client(config.endpoint_url.is_none()))
         .identity_cache(IdentityCache::no_cache())
         // STS's retries; given here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read, on whose odd values the SDK panics.
-        .retry_config(RetryConfig::standard());
+        .retry_config(RetryConfig::standard())
+        // The SDK has none of its own, and STS may hang as well as ECS.
+        .timeout_config(attempt_timeout(config));
     if let Some(url) = &config.endpoint_url {
         // An endpoint of one's own has no FIPS or dual-stack form.
         loader = loader.endpoint_url(url).use_fips(false).use_dual_stack(false);
@@ -236,6 +237,10 @@ fn loader(config: &Config) -> ConfigLoader {
         Ok(name) => loader.app_name(name),
         Err(_) => loader,
     }
+}
+
+fn attempt_timeout(config: &Config) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(config.limits.attempt_timeout).build()
 }
 
 /// `RoleSessionName` from our name: STS takes 2 to 64 of `[\w+=,.@-]`.

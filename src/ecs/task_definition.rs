@@ -52,7 +52,7 @@ impl Object for TaskDefinition {
             Ok(answer) => answer,
             Err(error) => {
                 let fault = Fault::judge(&error);
-                if fault.verdict == Verdict::Client {
+                if fault.verdict == Verdict::Client && is_about_the_revision(&fault.message) {
                     let missing = Failure { arn, reason: Some("MISSING".to_owned()) };
                     return Ok(Described { objects: Vec::new(), failures: vec![missing] });
                 }
@@ -63,6 +63,12 @@ impl Object for TaskDefinition {
         objects.iter_mut().for_each(drop_environment_values);
         Ok(Described { objects, failures: Vec::new() })
     }
+}
+
+/// `ClientException` stands for many mistakes; "Unable to describe task definition." is how a revision that is no more is said.
+fn is_about_the_revision(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("task definition") || message.contains("taskdefinition")
 }
 
 /// The contract's promise: environment values never leave the describe step.

@@ -82,7 +82,7 @@ async fn ask<O: Object>(
         tally.answer();
         Tally::add(&tally.described, settled.objects.len() + settled.nameless);
         Tally::add(&tally.gone, settled.gone);
-        if settled.nameless > 0 {
+        if settled.unnamed {
             tally.trouble(parent, format!("{action}: an object without an ARN"));
         }
         if settled.strangers > 0 {
@@ -129,6 +129,8 @@ struct Settled<O> {
     gone: usize,
     /// Objects without an ARN; each stands for one of the ARNs asked, which is not asked again.
     nameless: usize,
+    /// Whether there was any such object, even one beyond what was asked.
+    unnamed: bool,
     /// Objects that nobody asked for, or that came twice.
     strangers: usize,
     /// ARNs without an answer, with the reason.
@@ -166,9 +168,9 @@ fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
             left.push((arn.clone(), reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned())));
         }
     }
-    let nameless = nameless.min(left.len());
+    let (unnamed, nameless) = (nameless > 0, nameless.min(left.len()));
     left.truncate(left.len() - nameless);
-    Settled { objects, gone, nameless, strangers, open: left }
+    Settled { objects, gone, nameless, unnamed, strangers, open: left }
 }
 
 /// The ARN that a failure speaks of: itself, or the one that ends with the same name where the failure uses a short form.

@@ -60,7 +60,8 @@ impl Plan {
     /// A scope whose credentials fail: each of its types is denied, and the other scopes go on.
     pub(super) fn deny(&self, identity: &Identity, region: &str, fault: &Fault) {
         tracing::warn!(role = identity.role, region, %fault, "the credentials of a scope fail");
-        self.enter_all(identity, region, |tally| tally.deny(fault.to_string()));
+        let action = if identity.role.is_some() { "AssumeRole" } else { "credentials" };
+        self.enter_all(identity, region, |tally| tally.deny(format!("{action}: {fault}")));
     }
 
     /// A scope whose turn never came.

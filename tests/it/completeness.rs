@@ -94,6 +94,18 @@ async fn passing_faults_are_tried_again_and_nothing_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_a_client_exception_about_the_revision_means_gone() {
+    for (message, expected, gone) in
+        [("Unable to describe task definition.", Complete, 30), ("The specified account is blocked", Partial, 0)]
+    {
+        let refused = Fault::refuse("DescribeTaskDefinition", 400, "ClientException", message);
+        let (report, _) = sync_with("client-exception", [refused]).await;
+        assert_states(&report, [Complete, Complete, Complete, expected]);
+        assert_eq!(one(&report, "EcsTaskDefinition").gone, gone, "{message}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_is_cut_is_tried_again_and_never_an_empty_account() {
     for bytes in [0, 1, 40] {
         let actions =
@@ -112,7 +124,8 @@ async fn an_attempt_that_hangs_is_cut_off_and_tried_again() {
     let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
     let mut config = config_on_kafka(&simulator, "hangs");
     config.limits.attempt_timeout = Duration::from_millis(500);
-    for action in ["ListServices", "DescribeTasks", "DescribeTaskDefinition"] {
+    config.assume_role_arns = vec!["arn:aws:iam::222222222222:role/reader".to_owned()];
+    for action in ["AssumeRole", "ListServices", "DescribeTasks", "DescribeTaskDefinition"] {
         drop(simulator.fault(Fault::hold(action).times(1)));
     }
     let report = sync(&config).await;
@@ -207,7 +220,7 @@ async fn a_role_that_is_refused_is_denied_and_the_others_go_on() {
         assert_eq!(one.state, if role == good { Complete } else { Denied }, "{one:?}");
         let error = one.error.as_deref().unwrap_or_default();
         if role == refused {
-            assert!(error.contains("AccessDenied"), "{error}");
+            assert!(error.starts_with("AssumeRole: AccessDenied: "), "{error}");
         } else if role == short {
             assert!(error.contains("MaxSessionDuration") && error.contains("session_duration is 7200 s"), "{error}");
         }
