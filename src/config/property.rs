@@ -1,4 +1,4 @@
-//! librdkafka's properties that are not open to everybody: a setting stands for them, or a promise rests on them.
+//! librdkafka's properties that are not open to change: a setting stands for them, or a promise rests on them.
 
 /// librdkafka's properties that a setting of ours stands for.
 const OWNED: &[(&str, &str)] = &[

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use figment::value::{Dict, Value as Good};
+use figment::value::{Dict, Value as Converted};
 use toml_edit::{Document, Item, TableLike, TomlError, Value};
 
 use super::written::{Node, Place, Written};
@@ -65,19 +65,19 @@ pub(super) fn not_toml(error: &TomlError) -> String {
 }
 
 /// A value as TOML.
-pub(super) fn toml_text(value: &Good) -> String {
+pub(super) fn toml_text(value: &Converted) -> String {
     match value {
-        Good::String(_, text) => quoted(text),
-        Good::Bool(_, flag) => flag.to_string(),
-        Good::Num(_, number) => match (number.to_i128(), number.to_f64()) {
+        Converted::String(_, text) => quoted(text),
+        Converted::Bool(_, flag) => flag.to_string(),
+        Converted::Num(_, number) => match (number.to_i128(), number.to_f64()) {
             (Some(whole), _) => whole.to_string(),
             (None, Some(number)) => format!("{number:?}"),
             (None, None) => String::new(),
         },
-        Good::Array(_, values) => format!("[{}]", values.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
-        Good::Dict(_, values) => table(values),
-        Good::Char(_, letter) => quoted(&letter.to_string()),
-        Good::Empty(..) => String::new(),
+        Converted::Array(_, values) => format!("[{}]", values.iter().map(toml_text).collect::<Vec<_>>().join(", ")),
+        Converted::Dict(_, values) => table(values),
+        Converted::Char(_, letter) => quoted(&letter.to_string()),
+        Converted::Empty(..) => String::new(),
     }
 }
 
@@ -111,7 +111,7 @@ mod tests {
             let document = Document::parse(document.as_str()).expect("TOML");
             assert_eq!(document.get("value").and_then(Item::as_str), Some(text));
         }
-        assert_eq!(toml_text(&Good::from(0.75)), "0.75");
-        assert_eq!(toml_text(&Good::from(vec![1, 2])), "[1, 2]");
+        assert_eq!(toml_text(&Converted::from(0.75)), "0.75");
+        assert_eq!(toml_text(&Converted::from(vec![1, 2])), "[1, 2]");
     }
 }
