@@ -91,3 +91,27 @@ async fn a_stop_while_the_broker_stands_still_ends_in_time_and_counts_what_is_lo
     assert_eq!(tasks.failed, tasks.described, "every record that was read and not delivered is counted");
     assert_eq!(tasks.asked, tasks.described, "what waits for a seat was never asked");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_gone_for_good_fails_the_sync_and_everything_is_counted() {
+    let mut stall = Stall::new("gone");
+    stall.config.kafka.delivery_timeout = Duration::from_secs(2);
+    let Stall { broker, simulator, config, gate, .. } = stall;
+    let engine = Engine::new(config, REGION.to_owned()).unwrap();
+    let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
+    tokio::select! {
+        report = &mut sync => panic!("the sync ended at the gate: {}", report.text()),
+        () = gate.wait_met(1) => {}
+    }
+    drop(broker);
+    gate.release();
+    let report = sync.await;
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2), "{}", report.text());
+    let reason = report.cut.as_ref().unwrap().to_string();
+    assert!(reason.contains("acknowledged nothing for 2s (kafka.delivery_timeout)"), "{reason}");
+    assert!(report.partitions.is_empty(), "no offsets rather than wrong ones");
+    let tasks = report.types.iter().find(|one| one.object == "EcsTask").unwrap();
+    assert!(tasks.described > 0 && tasks.acknowledged == 0, "{tasks:?}");
+    assert_eq!(tasks.failed, tasks.described, "{tasks:?}");
+    assert!(simulator.counters().calls["DescribeTasks"] < 40, "reading stopped");
+}

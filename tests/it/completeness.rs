@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::config::RoleConfig;
+use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
 use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, RoleRule, Shape, Simulator, World};
 
@@ -261,4 +262,42 @@ async fn expired_credentials_are_resolved_anew() {
     assert_states(&report, [Complete; 4]);
     assert_eq!(simulator.counters().roles[&role].calls, 2);
     assert_eq!(report.calls.retried, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_beyond_its_time_stops_reading_and_is_partial() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "timeout");
+    config.timeout = Some(Duration::from_secs(3));
+    drop(simulator.fault(Fault::hold("DescribeTasks")));
+    let report = sync(&config).await;
+    assert_states(&report, [Complete, Complete, Partial, Complete]);
+    assert_eq!((report.outcome, report.cut.as_ref()), (Outcome::Partial, Some(&Cut::Timeout)));
+    assert_eq!(one(&report, "EcsTask").described, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_may_have_regions_and_an_external_id_of_its_own() {
+    let (own, plain) = ("arn:aws:iam::222222222222:role/own", "arn:aws:iam::333333333333:role/plain");
+    let guarded = RoleRule { external_id: Some("ours".to_owned()), ..RoleRule::default() };
+    let roles = [(own.to_owned(), guarded)].into();
+    let simulator = Simulator::start(World { shape: SHAPE, roles, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "roles-table");
+    config.assume_role_arns = vec![plain.to_owned()];
+    config.roles = vec![RoleConfig {
+        arn: own.to_owned(),
+        external_id: Some("ours".to_owned()),
+        role_session_name: Some("nightly".to_owned()),
+        regions: vec!["us-east-1".to_owned(), "us-west-2".to_owned()],
+        api_share: None,
+    }];
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+    let mut scopes: Vec<(&str, &str)> =
+        report.types.iter().map(|one| (one.role.as_deref().unwrap(), one.region.as_str())).collect();
+    scopes.dedup();
+    assert_eq!(scopes, [(own, "us-east-1"), (own, "us-west-2"), (plain, "eu-west-1")]);
+    let counters = simulator.counters();
+    assert_eq!(counters.roles[own].session_name.as_deref(), Some("nightly"));
+    assert_eq!(counters.roles[plain].external_id, None);
 }
