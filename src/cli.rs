@@ -113,15 +113,20 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     print(&script)
 }
 
-/// Writes an answer to standard output; a closed pipe is the reader's choice and no error.
+/// Writes an answer to standard output.
 pub(crate) fn print(text: &[u8]) -> ExitCode {
+    print_then(text, ExitCode::SUCCESS)
+}
+
+/// Writes an answer, and gives `code` where that succeeds. A closed pipe is the reader's choice and no error.
+pub(crate) fn print_then(text: &[u8], code: ExitCode) -> ExitCode {
     let mut output = io::stdout().lock();
     match output.write_all(text).and_then(|()| output.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format!("error: standard output: {error}"));
             ExitCode::FAILURE
         }
-        _ => ExitCode::SUCCESS,
+        _ => code,
     }
 }
 

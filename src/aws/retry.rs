@@ -131,7 +131,11 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    text
+    // An endpoint that is no address makes the SDK repeat the whole request in its words.
+    match text.find(" to request") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
 }
 
 /// The table: what an error code means. An answer without a readable code is judged by its status.

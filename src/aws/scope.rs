@@ -93,7 +93,8 @@ pub async fn default_region(ask_instance: bool) -> Option<String> {
     } else {
         chain.region().await
     };
-    region.map(|region| region.to_string())
+    // As in the AWS CLI an empty variable is none.
+    region.map(|region| region.to_string()).filter(|region| !region.is_empty())
 }
 
 impl Base {

@@ -11,10 +11,13 @@ use ecs_sdm_producer::telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{Format, Run, complain, print, settings};
+use super::{Format, Run, complain, print_then, settings};
 
 /// What may still be under way when all is said: a blocking call to a broker that does not answer.
 const FAREWELL: Duration = Duration::from_millis(200);
+
+/// How long the report of a sync that was stopped may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs one sync.
 pub(crate) fn run(run: &Run) -> ExitCode {
@@ -55,8 +58,20 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
         }
     };
     let sink = if run.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka };
+    let format = run.report;
+    let answered = async {
+        let report = engine.sync(sink, first.next()).await;
+        let aborted = report.cut == Some(Cut::Signal);
+        // A pipe that nobody reads may block: not a thread that has to hear signals, and not for ever once one has come.
+        let told = tokio::task::spawn_blocking(move || tell(format, &report));
+        let patience = if aborted { LAST_WORDS } else { Duration::MAX };
+        match tokio::time::timeout(patience, told).await {
+            Ok(Ok(code)) => code,
+            _ => ExitCode::FAILURE,
+        }
+    };
     tokio::select! {
-        report = engine.sync(sink, first.next()) => tell(run, &report),
+        code = answered => code,
         () = async { second.next().await; second.next().await } => {
             complain("error: ended at once by a second signal; what was not acknowledged is lost");
             ExitCode::FAILURE
@@ -65,27 +80,30 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
 }
 
 /// Gives the report in the form asked for.
-fn tell(run: &Run, report: &Report) -> ExitCode {
+fn tell(format: Format, report: &Report) -> ExitCode {
     if report.cut == Some(Cut::Closed) {
         // The reader of a dry run has seen enough.
         return ExitCode::SUCCESS;
     }
-    match run.report {
-        Format::Text => complain(report.text().trim_end()),
+    let code = ExitCode::from(report.outcome.exit_code());
+    match format {
+        Format::Text => {
+            complain(report.text().trim_end());
+            code
+        }
         Format::Json => {
             if let Some(cut) = &report.cut {
                 complain(&format!("error: {cut}"));
             }
             match serde_json::to_string(report) {
-                Ok(json) => print(format!("{json}\n").as_bytes()),
+                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
                 Err(error) => {
                     complain(&format!("error: the report cannot be written: {error}"));
-                    return ExitCode::from(2);
+                    ExitCode::from(2)
                 }
-            };
+            }
         }
     }
-    ExitCode::from(report.outcome.exit_code())
 }
 
 /// SIGTERM and SIGINT.

@@ -113,6 +113,7 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
             says: &[&["fetchStoppedTasks", "True", "true"]],
         },
         Bad { env: &[], args: &["no region"], says: &[&["default_region", "no region", "AWS_REGION"]] },
+        Bad { env: &[("AWS_REGION", "")], args: &["no region"], says: &[&["default_region", "no region"]] },
         Bad { env: &[], args: &["no brokers"], says: &[&["kafka.bootstrap_servers", "missing"]] },
         Bad {
             env: &[],
@@ -244,6 +245,53 @@ fn odd_variables_of_the_aws_cli_do_no_harm() {
         let output = program(Some(&simulator)).args(["sync", "--dry-run"]).env(name, value).output().unwrap();
         assert_eq!(code(&output), 0, "{name}={value}: {}", text(&output.stderr));
     }
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_no_success() {
+    let simulator = Simulator::start(World { shape: Shape::empty(), ..World::default() }).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output =
+        program(Some(&simulator)).args(["sync", "--dry-run", "--report", "json"]).stdout(full).output().unwrap();
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stderr).contains("standard output: No space left"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_stopped_dry_run_whose_reader_does_not_read_ends_all_the_same() {
+    let simulator =
+        Simulator::start(World { shape: Shape { tasks: 3_000, ..Shape::small() }, ..World::default() }).unwrap();
+    let mut child = program(Some(&simulator))
+        .args(["sync", "--dry-run", "--report", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The pipe fills up, since nobody reads; two signals end the program at once.
+    let mut output = child.stdout.take().unwrap();
+    let mut first = [0];
+    output.read_exact(&mut first).unwrap();
+    let pid = child.id().to_string();
+    while child.try_wait().unwrap().is_none() {
+        std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        std::thread::yield_now();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn an_endpoint_that_is_no_address_shows_no_request() {
+    let output = program(None)
+        .args(["sync", "--dry-run", "--set", "maximum_retries=0", "--set", "external_id=our-secret-word"])
+        .args(["--set", &format!("assume_role_arns={ROLE}"), "--set", "default_region=eu-west-1"])
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1/\u{e9} ")
+        .env("AWS_ACCESS_KEY_ID", "any")
+        .env("AWS_SECRET_ACCESS_KEY", "any")
+        .output()
+        .unwrap();
+    let errors = text(&output.stderr);
+    assert_eq!(code(&output), 2, "{errors}");
+    assert!(!errors.contains("our-secret-word") && !errors.contains("SdkBody"), "{errors}");
 }
 
 #[test]
