@@ -128,6 +128,7 @@ impl Caller {
             if tries > 0 {
                 self.calls.retried.fetch_add(1, Ordering::Relaxed);
             }
+            let generation = credentials.generation();
             let answer = request().await;
             drop(permit);
             let fault = match answer {
@@ -143,7 +144,7 @@ impl Caller {
             match fault.verdict {
                 Verdict::Credentials if !resolved_anew && tries <= self.patience.maximum_retries => {
                     resolved_anew = true;
-                    credentials.resolve_anew().await;
+                    credentials.resolve_anew(generation).await;
                 }
                 Verdict::Credentials => {
                     return Err(Fault { verdict: Verdict::Denied, ..fault });

@@ -14,8 +14,6 @@ pub trait Object: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// One sentence for the schema's `doc`.
     const DOC: &'static str;
-    /// Who feeds its lister.
-    const UNDER: Under;
     /// ARNs that one Describe call takes at most.
     const BATCH: usize;
     /// The API actions that read it, for messages.
@@ -55,15 +53,6 @@ pub trait Object: Sized + Send + Sync + 'static {
     fn view<'a>(&'a self, stamp: &'a Stamp) -> View<'a, Self> {
         View { table: Self::TABLE, object: self, stamp }
     }
-}
-
-/// Who feeds an object's lister.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Under {
-    /// The account: one list per scope.
-    Account,
-    /// Each cluster of the scope: one list per cluster.
-    Cluster,
 }
 
 /// The two API actions that read an object.

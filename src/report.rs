@@ -171,7 +171,8 @@ impl Outcome {
             Some(Cut::Timeout | Cut::Closed) | None => {}
         }
         let complete = types.iter().filter(|one| one.state == State::Complete).count();
-        if complete == types.len() {
+        // Without a type nothing was read, which is something else than an empty account.
+        if complete == types.len() && !types.is_empty() {
             Self::Completed
         } else if complete > 0 || types.iter().any(|one| one.acknowledged > 0) {
             Self::Partial

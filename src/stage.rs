@@ -40,7 +40,7 @@ fn joined(lane: &Lane, result: Result<Result<(), HangUp>, tokio::task::JoinError
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => {
             lane.tally.trouble(&None, "a stage panicked; this is a bug of ours");
-            Ok(())
+            Err(HangUp)
         }
         Err(_) => Err(HangUp),
     }

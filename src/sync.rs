@@ -4,7 +4,7 @@ mod rows;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,7 +21,7 @@ use crate::kafka::topics::Range;
 use crate::kafka::{self, Kafka};
 use crate::record::Encoded;
 use crate::report::{self, CallCounts, Cut, Outcome, Report};
-use crate::stage::{HangUp, print, produce};
+use crate::stage::{print, produce};
 
 /// How long the last offsets may take once a sync has ended.
 const LAST_OFFSETS: Duration = Duration::from_secs(5);
@@ -80,9 +80,11 @@ impl Engine {
         let started = now();
         let caller = Arc::new(Caller::new(Arc::clone(&self.parallel), Arc::clone(&self.seats), self.patience()));
         let mut cut = pin!(self.cut(stop));
+        let mut timeout = pin!(self.timeout());
         let ready = tokio::select! {
             biased;
             cut = &mut cut => Err(cut),
+            () = &mut timeout => Err(Cut::Timeout),
             ready = self.prepare(&sink) => ready.map_err(Cut::Failure),
         };
         let (types, partitions, cut) = match ready {
@@ -90,7 +92,7 @@ impl Engine {
             Ok((base, ranges)) => {
                 let plan =
                     Arc::new(Plan::new(&self.config, started, matches!(sink, Sink::Print(_)), Arc::clone(&caller)));
-                let cut = self.read(base, &plan, sink, cut).await;
+                let cut = self.read(base, &plan, sink, cut, timeout).await;
                 let partitions = match &cut {
                     Some(Cut::Failure(_)) => Vec::new(),
                     _ => self.last_offsets(ranges).await,
@@ -126,10 +128,14 @@ impl Engine {
     }
 
     /// Admits scopes a few at a time, so that neither tasks nor memory grow with their number, and reads them.
-    async fn read<C>(&self, base: Base, plan: &Arc<Plan>, sink: Sink, mut cut: Pin<&mut C>) -> Option<Cut>
-    where
-        C: Future<Output = Cut>,
-    {
+    async fn read(
+        &self,
+        base: Base,
+        plan: &Arc<Plan>,
+        sink: Sink,
+        mut cut: Pin<&mut impl Future<Output = Cut>>,
+        mut timeout: Pin<&mut impl Future<Output = ()>>,
+    ) -> Option<Cut> {
         let mut waiting: VecDeque<(Arc<Identity>, String)> = base
             .identities(&self.config)
             .into_iter()
@@ -151,15 +157,23 @@ impl Engine {
                 let (base, plan, records) = (Arc::clone(&base), Arc::clone(plan), records.clone());
                 let stopped = stopped.subscribe();
                 scopes.spawn(async move {
-                    match base.admit(&identity, &region, plan.config(), plan.caller()).await {
-                        Ok(scope) => Rows::wire(&plan, &Arc::new(scope), &records).run(stopped).await,
-                        Err(fault) => plan.deny(&identity, &region, &fault),
+                    let mut stopped = stopped;
+                    let admitted = tokio::select! {
+                        biased;
+                        _ = stopped.wait_for(|stopped| *stopped) => None,
+                        admitted = base.admit(&identity, &region, plan.config(), plan.caller()) => Some(admitted),
+                    };
+                    match admitted {
+                        Some(Ok(scope)) => Rows::wire(&plan, &Arc::new(scope), &records).run(stopped).await,
+                        Some(Err(fault)) => plan.deny(&identity, &region, &fault),
+                        None => plan.leave_unread(&identity, &region),
                     }
                 });
             }
             tokio::select! {
                 biased;
                 reason = &mut cut => break Some(reason),
+                () = &mut timeout => break Some(Cut::Timeout),
                 Some(ended) = sinks.join_next() => break sink_ended(ended),
                 ended = scopes.join_next() => match ended {
                     None => break None,
@@ -174,11 +188,11 @@ impl Engine {
             stopped.send_replace(true);
             waiting.iter().for_each(|(identity, region)| plan.leave_unread(identity, region));
         }
-        if reason.is_none() {
+        if matches!(reason, None | Some(Cut::Timeout)) {
             // Every message has its own deadline (kafka.delivery_timeout): without a signal this wait needs none.
             tokio::select! {
                 biased;
-                last = self.finish(&mut scopes, &mut sinks) => return last,
+                last = self.finish(&mut scopes, &mut sinks) => return last.or(reason),
                 cut = &mut cut => reason = Some(cut),
             }
         }
@@ -208,7 +222,12 @@ impl Engine {
         let mut sinks = JoinSet::new();
         match (sink, &self.kafka) {
             (Sink::Print(output), _) => {
-                sinks.spawn(async move { print::print(batches, output).await.err().map(|HangUp| Cut::Closed) });
+                sinks.spawn(async move {
+                    print::print(batches, output).await.err().map(|error| match error.kind() {
+                        ErrorKind::BrokenPipe => Cut::Closed,
+                        _ => Cut::Failure(format!("standard output: {error}")),
+                    })
+                });
             }
             (Sink::Kafka, Some(kafka)) => {
                 let kafka = Arc::clone(kafka);
@@ -223,14 +242,16 @@ impl Engine {
         sinks
     }
 
-    /// What ends a sync before its lists do.
+    /// `timeout` ends the reading alone.
+    async fn timeout(&self) {
+        match self.config.timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What ends a sync: a signal, or Kafka.
     async fn cut(&self, stop: impl Future<Output = ()>) -> Cut {
-        let timeout = async {
-            match self.config.timeout {
-                Some(timeout) => tokio::time::sleep(timeout).await,
-                None => std::future::pending().await,
-            }
-        };
         let gone = async {
             match &self.kafka {
                 Some(kafka) => produce::end(&mut kafka.gone()).await,
@@ -239,7 +260,6 @@ impl Engine {
         };
         tokio::select! {
             () = stop => Cut::Signal,
-            () = timeout => Cut::Timeout,
             gone = gone => Cut::Failure(gone.to_string()),
         }
     }

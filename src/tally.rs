@@ -146,9 +146,9 @@ impl Tally {
         self.note(Trouble { denied: true, parent: None, error: error.into() });
     }
 
-    /// A record was refused by Kafka: the type ends here.
-    pub fn refuse(&self) {
-        self.refused.store(true, Ordering::Release);
+    /// A record was refused by Kafka: the type ends here. Whether it was the first.
+    pub fn refuse(&self) -> bool {
+        !self.refused.swap(true, Ordering::AcqRel)
     }
 
     /// Whether a record was refused.

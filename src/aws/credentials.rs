@@ -4,6 +4,7 @@
 //! (`aws-smithy-runtime` `identity/cache/lazy.rs`), so it is switched off and this one stands in.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as Keys;
@@ -29,18 +30,28 @@ pub struct Credentials {
 struct Shared {
     source: SharedCredentialsProvider,
     keys: Mutex<Option<Keys>>,
+    /// How often keys were resolved: tells which keys a request was sent with.
+    generation: AtomicU64,
 }
 
 impl Credentials {
     /// Caches what `source` provides.
     pub fn new(source: impl ProvideCredentials + 'static) -> Self {
         let source = SharedCredentialsProvider::new(source);
-        Self { shared: Arc::new(Shared { source, keys: Mutex::new(None) }) }
+        Self { shared: Arc::new(Shared { source, keys: Mutex::new(None), generation: AtomicU64::new(0) }) }
     }
 
-    /// Forgets the cached keys: the next request resolves new ones.
-    pub async fn resolve_anew(&self) {
-        *self.shared.keys.lock().await = None;
+    /// Which keys a request that starts now is sent with.
+    pub fn generation(&self) -> u64 {
+        self.shared.generation.load(Ordering::Acquire)
+    }
+
+    /// Forgets the keys of that generation: of many requests that they fail, the first alone resolves new ones.
+    pub async fn resolve_anew(&self, generation: u64) {
+        let mut keys = self.shared.keys.lock().await;
+        if self.generation() == generation {
+            *keys = None;
+        }
     }
 
     /// Resolves the keys now, to know before the first request whether they can be had.
@@ -60,7 +71,10 @@ impl Credentials {
             return Ok(keys.clone());
         }
         match self.shared.source.provide_credentials().await {
-            Ok(keys) => Ok(cached.insert(keys).clone()),
+            Ok(keys) => {
+                self.shared.generation.fetch_add(1, Ordering::Release);
+                Ok(cached.insert(keys).clone())
+            }
             Err(error) => match cached.as_ref().filter(|keys| life(keys) > Duration::ZERO) {
                 Some(keys) => {
                     tracing::warn!(error = super::retry::chain(&error), "credentials could not be renewed yet");

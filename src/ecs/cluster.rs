@@ -3,14 +3,13 @@
 use aws_sdk_ecs::types::{Cluster, ClusterField};
 
 use crate::aws::{Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Parent, Pass, Under};
+use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Count, Id, List, Str, Tags};
 use crate::sdm::Row;
 
 impl Object for Cluster {
     const NAME: &'static str = "EcsCluster";
     const DOC: &'static str = "An Amazon ECS cluster, as DescribeClusters shows it.";
-    const UNDER: Under = Under::Account;
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListClusters", describe: "DescribeClusters" };
 

@@ -5,14 +5,13 @@ use std::borrow::Cow;
 use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration, Service, ServiceField};
 
 use crate::aws::{Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Parent, Pass, Under};
+use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Count, Flag, Id, List, Str, Tags, Time};
 use crate::sdm::Row;
 
 impl Object for Service {
     const NAME: &'static str = "EcsService";
     const DOC: &'static str = "An Amazon ECS service, as DescribeServices shows it.";
-    const UNDER: Under = Under::Cluster;
     const BATCH: usize = 10;
     const ACTIONS: Actions = Actions { list: "ListServices", describe: "DescribeServices" };
 

@@ -3,14 +3,13 @@
 use aws_sdk_ecs::types::{DesiredStatus, Task, TaskField};
 
 use crate::aws::{Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Options, Parent, Pass, Under};
+use crate::object::{Actions, Described, Listed, Object, Options, Parent, Pass};
 use crate::sdm::Read::{Id, List, Str, Tags, Time};
 use crate::sdm::Row;
 
 impl Object for Task {
     const NAME: &'static str = "EcsTask";
     const DOC: &'static str = "An Amazon ECS task, as DescribeTasks shows it.";
-    const UNDER: Under = Under::Cluster;
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListTasks", describe: "DescribeTasks" };
 

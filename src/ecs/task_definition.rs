@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, TaskDefinition, TaskDefinitionStatus};
 
 use crate::aws::{Ecs, Fault, Verdict};
-use crate::object::{Actions, Described, Failure, Listed, Object, Parent, Pass, Under};
+use crate::object::{Actions, Described, Failure, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Id, Int, List, Str, Text, Time};
 use crate::sdm::Row;
 
@@ -11,7 +11,6 @@ impl Object for TaskDefinition {
     const NAME: &'static str = "EcsTaskDefinition";
     const DOC: &'static str =
         "An active revision of an Amazon ECS task definition, as DescribeTaskDefinition shows it.";
-    const UNDER: Under = Under::Account;
     const BATCH: usize = 1;
     const ACTIONS: Actions = Actions { list: "ListTaskDefinitions", describe: "DescribeTaskDefinition" };
 

@@ -26,6 +26,9 @@ const TUNED: &[(&str, &str)] = &[
     ("socket.keepalive.enable", "true"),
 ];
 
+/// librdkafka's other names of what is tuned: under both names the last one set would win, by chance.
+const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("queue.buffering.max.ms", "linger.ms")];
+
 /// The whole configuration of the client.
 pub fn properties(config: &Config) -> ClientConfig {
     let mut client = ClientConfig::new();
@@ -33,7 +36,8 @@ pub fn properties(config: &Config) -> ClientConfig {
         client.set(*name, *value);
     }
     for (name, value) in config.kafka.properties.iter() {
-        client.set(name, value);
+        let alias = ALIASES.iter().find(|(alias, _)| alias == name);
+        client.set(alias.map_or(name.as_str(), |(_, name)| name), value);
     }
     for (name, value) in FIXED {
         client.set(*name, *value);
@@ -79,5 +83,20 @@ pub fn refusal(property: &str, value: &str) -> Option<String> {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
         Err(error) => Some(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_takes_the_place_of_what_is_tuned() {
+        let mut config = Config::default();
+        config.kafka.properties.0.insert("compression.type".to_owned(), "lz4".to_owned());
+        config.kafka.properties.0.insert("queue.buffering.max.ms".to_owned(), "7".to_owned());
+        let client = properties(&config);
+        assert_eq!((client.get("compression.codec"), client.get("compression.type")), (Some("lz4"), None));
+        assert_eq!((client.get("linger.ms"), client.get("queue.buffering.max.ms")), (Some("7"), None));
     }
 }

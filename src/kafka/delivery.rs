@@ -83,9 +83,10 @@ impl Ticket {
         let code = error.rdkafka_error_code();
         let topic = &self.line.topic;
         if code.is_some_and(is_refusal) {
-            tracing::error!(topic = &**topic, key, %error, "Kafka refuses a record; its type ends here");
+            if self.line.tally.refuse() {
+                tracing::error!(topic = &**topic, key, %error, "Kafka refuses a record; its type ends here");
+            }
             self.line.tally.trouble(&None, format!("{topic} refuses {key}: {error}"));
-            self.line.tally.refuse();
         } else {
             self.line.tally.trouble(&None, format!("not acknowledged by {topic}: {error}"));
         }

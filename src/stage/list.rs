@@ -65,13 +65,11 @@ async fn list_parent<O: Object>(lane: &Lane, parent: &Parent, outlets: &Outlets)
         // Nothing is left to describe: this was the whole answer.
         lane.tally.answer();
     }
-    match &outlets.pages {
-        Some(pages) => {
-            let last = Page { parent: parent.clone(), arns: Vec::new(), last: true };
-            pages.send(last).await.map_err(|_| HangUp)
-        }
-        None => Ok(()),
+    if let Some(pages) = &outlets.pages {
+        // A describer that is gone needs no last page.
+        let _ = pages.send(Page { parent: parent.clone(), arns: Vec::new(), last: true }).await;
     }
+    Ok(())
 }
 
 /// Why a list stopped before its end.
@@ -132,27 +130,29 @@ async fn list_pass<O: Object>(
 async fn pass_on(lane: &Lane, parent: &Parent, arns: Vec<String>, outlets: &Outlets) -> Result<(), HangUp> {
     let Some(first) = arns.first() else { return Ok(()) };
     lane.scope.account.learn(first);
+    let mut heard = false;
     for feed in &outlets.feeds {
         for arn in &arns {
-            // A row below that has ended early, refused by Kafka, must not stop the others.
             if feed.send(Some(Arc::from(arn.as_str()))).await.is_err() {
                 break;
             }
         }
+        heard |= !feed.is_closed();
     }
-    match &outlets.pages {
-        Some(pages) => pages.send(Page { parent: parent.clone(), arns, last: false }).await.map_err(|_| HangUp),
-        None => Ok(()),
+    if let Some(pages) = &outlets.pages {
+        heard |= pages.send(Page { parent: parent.clone(), arns, last: false }).await.is_ok();
     }
+    // A row that has ended early, refused by Kafka, must not stop the others.
+    if heard { Ok(()) } else { Err(HangUp) }
 }
 
 /// The 128-bit hashes of what was seen: 16 bytes an ARN, not 150.
 #[derive(Debug, Default)]
-struct Hashes(HashSet<u128>);
+pub(super) struct Hashes(HashSet<u128>);
 
 impl Hashes {
     /// Whether `text` is new.
-    fn insert(&mut self, text: &str) -> bool {
+    pub(super) fn insert(&mut self, text: &str) -> bool {
         let mut hasher = SipHasher13::new();
         text.hash(&mut hasher);
         self.0.insert(hasher.finish128().as_u128())

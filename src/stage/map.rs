@@ -1,7 +1,7 @@
 //! Objects to records: each is written as a framed datum (or, in a dry run, a JSON line) in one walk, into one buffer a batch.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apache_avro::Schema;
@@ -9,6 +9,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::describe::Batch;
+use super::list::Hashes;
 use super::{HangUp, Lane};
 use crate::aws::Seat;
 use crate::config::{Config, Headers};
@@ -123,14 +124,14 @@ fn encode<O: Object>(
 
 /// ARNs that do not name one object alone: the short ones of old services, which several clusters may share.
 #[derive(Default)]
-struct Twins(HashSet<String>);
+struct Twins(Hashes);
 
 impl Twins {
     /// Warns where a second object has the same ARN, and so the same key. Both are sent.
     fn look<O: Object>(&mut self, objects: &[O]) {
         for (object, arn) in objects.iter().filter_map(|object| Some((object, object.arn()?))) {
             let shared = matches!(object.event_id(arn), Cow::Owned(_));
-            if shared && !self.0.insert(arn.to_owned()) {
+            if shared && !self.0.insert(arn) {
                 tracing::warn!(object = O::NAME, arn, "two objects share this ARN; their records share its key");
             }
         }

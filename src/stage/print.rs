@@ -1,18 +1,17 @@
 //! The sink of a dry run: JSON lines on standard output. What is printed counts as acknowledged.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, Write};
 
 use tokio::sync::mpsc::Receiver;
 
-use super::HangUp;
 use crate::record::Encoded;
 use crate::tally::Tally;
 
 /// Prints what comes, a batch at a time.
 ///
 /// # Errors
-/// [`HangUp`] once nobody reads any more (a closed pipe): the rows above end with it.
-pub async fn print<W>(mut records: Receiver<Encoded>, mut output: W) -> Result<(), HangUp>
+/// The first error of writing, such as a closed pipe: the rows above find their door closed and end.
+pub async fn print<W>(mut records: Receiver<Encoded>, mut output: W) -> io::Result<()>
 where
     W: Write + Send + 'static,
 {
@@ -23,20 +22,13 @@ where
             let written = output.write_all(&encoded.values).and_then(|()| output.flush());
             (output, encoded, written)
         });
-        let Ok((returned, encoded, written)) = written.await else {
-            return Err(HangUp);
-        };
+        let (returned, encoded, written) = written.await.map_err(io::Error::other)?;
         output = returned;
-        match written {
-            Ok(()) => Tally::add(&encoded.line.tally.acknowledged, encoded.len()),
-            Err(error) => {
-                if error.kind() != ErrorKind::BrokenPipe {
-                    tracing::error!(%error, "standard output cannot be written");
-                }
-                encoded.line.tally.trouble(&None, format!("standard output: {error}"));
-                return Err(HangUp);
-            }
+        if let Err(error) = written {
+            encoded.line.tally.trouble(&None, format!("standard output: {error}"));
+            return Err(error);
         }
+        Tally::add(&encoded.line.tally.acknowledged, encoded.len());
     }
     Ok(())
 }

@@ -255,6 +255,11 @@ fn a_report_that_cannot_be_written_is_no_success() {
         program(Some(&simulator)).args(["sync", "--dry-run", "--report", "json"]).stdout(full).output().unwrap();
     assert_eq!(code(&output), 1);
     assert!(text(&output.stderr).contains("standard output: No space left"), "{}", text(&output.stderr));
+    let simulator = Simulator::start(World::default()).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = program(Some(&simulator)).args(["sync", "--dry-run"]).stdout(full).output().unwrap();
+    assert_eq!(code(&output), 2, "records that cannot be written are no closed pipe");
+    assert!(text(&output.stderr).contains("standard output: No space left"), "{}", text(&output.stderr));
 }
 
 #[test]

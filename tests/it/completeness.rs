@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ecs_sdm_producer::config::RoleConfig;
 use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
+use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, RoleRule, Shape, Simulator, World};
 
@@ -300,4 +301,36 @@ async fn a_role_may_have_regions_and_an_external_id_of_its_own() {
     let counters = simulator.counters();
     assert_eq!(counters.roles[own].session_name.as_deref(), Some("nightly"));
     assert_eq!(counters.roles[plain].external_id, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_before_a_scope_is_admitted_leaves_its_types_partial() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "not-admitted");
+    config.regions = (0..40).map(|n| format!("region-{n}")).collect();
+    let gate = simulator.fault(Fault::hold("GetCallerIdentity"));
+    let engine = Engine::new(config, "eu-west-1".to_owned()).unwrap();
+    let report = engine.sync(Sink::Kafka, gate.wait_met(1)).await;
+    gate.release();
+    assert_eq!(report.outcome, Outcome::Aborted, "{}", report.text());
+    assert_eq!(report.types.len(), 40 * 4, "admitted, waiting for it, or not: none is missing");
+    assert!(report.types.iter().all(|one| one.state == Partial), "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_before_anything_was_read_is_no_empty_account() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "too-early");
+    config.kafka.bootstrap_servers = vec!["127.0.0.1:1".to_owned()];
+    config.timeout = Some(Duration::from_millis(100));
+    let report = sync(&config).await;
+    assert_eq!((report.outcome, report.types.len()), (Outcome::Failed, 0), "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_caller_identity_the_first_arn_tells_the_account() {
+    let refused = Fault::refuse("GetCallerIdentity", 403, "AccessDenied", "not today");
+    let (report, _) = sync_with("first-arn", [refused]).await;
+    assert_states(&report, [Complete; 4]);
+    assert!(report.types.iter().all(|one| one.account.as_deref() == Some("111111111111")), "{}", report.text());
 }

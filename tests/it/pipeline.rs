@@ -13,7 +13,7 @@ const ESTATE: Shape = Shape {
     services: 500,
     tasks: 5_000,
     task_definitions: 1_000,
-    stopped_tasks: 0,
+    stopped_tasks: 300,
     inactive_clusters: 0,
 };
 
@@ -92,25 +92,25 @@ async fn an_estate_lands_whole_with_the_fewest_calls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_of_seven_are_packed_into_batches() {
-    let simulator = Simulator::start(World { shape: SMALL, ..World::default() }).unwrap();
+    let simulator = Simulator::start(World { shape: ESTATE, ..World::default() }).unwrap();
     let mut config = config_on_kafka(&simulator, "seven");
     config.page_size = 7;
     let report = sync(&config).await;
     assert_clean(&report, &simulator.counters(), &config);
-    assert_minimal(&simulator.counters(), &minimum(SMALL, 7, false, 1));
+    assert_minimal(&simulator.counters(), &minimum(ESTATE, 7, false, 1));
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn short_and_empty_pages_end_no_list() {
     for pages in [Pages::Short, Pages::ShortAndEmpty] {
-        let simulator = Simulator::start(World { shape: SMALL, pages, ..World::default() }).unwrap();
+        let simulator = Simulator::start(World { shape: ESTATE, pages, ..World::default() }).unwrap();
         let config = config_on_kafka(&simulator, "short-pages");
         let report = sync(&config).await;
         let counters = simulator.counters();
         assert_clean(&report, &counters, &config);
         // More pages, but not one Describe more: batches are packed over them.
-        let minimum = minimum(SMALL, 100, false, 1);
+        let minimum = minimum(ESTATE, 100, false, 1);
         for action in ["DescribeClusters", "DescribeServices", "DescribeTasks", "DescribeTaskDefinition"] {
             assert_eq!(counters.calls[action], minimum[action], "{action} with {pages:?}");
         }
@@ -121,13 +121,13 @@ async fn short_and_empty_pages_end_no_list() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_tasks_share_the_batches_of_the_running_ones() {
-    let simulator = Simulator::start(World { shape: SMALL, ..World::default() }).unwrap();
+    let simulator = Simulator::start(World { shape: ESTATE, ..World::default() }).unwrap();
     let mut config = config_on_kafka(&simulator, "stopped");
     config.operation_options.ecs_task.fetch_stopped_tasks = true;
     let report = sync(&config).await;
     assert_clean(&report, &simulator.counters(), &config);
-    assert_minimal(&simulator.counters(), &minimum(SMALL, 100, true, 1));
-    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 494);
+    assert_minimal(&simulator.counters(), &minimum(ESTATE, 100, true, 1));
+    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 5_300);
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
 }
 

@@ -152,7 +152,7 @@ pub(crate) fn assert_landed(world: &World, config: &Config, report: &Report, sco
             }
         }
         let records = read(servers, &topic);
-        let frame = frame(object);
+        let frame = oracle::frame(object);
         for record in &records {
             let Landed { key, value, timestamp, headers, .. } = record;
             let name = (headers["ce_source"].clone(), headers["ce_id"].clone());
@@ -186,16 +186,6 @@ pub(crate) fn assert_landed(world: &World, config: &Config, report: &Report, sco
         }
     }
     assert_eq!(report.types.len(), scopes.len() * OBJECTS.len());
-}
-
-/// The single-object header of an object's schema, as fastavro made it.
-fn frame(object: &str) -> [u8; 10] {
-    let golden: Value = serde_json::from_str(include_str!("../golden/golden.json")).unwrap();
-    let fingerprint = golden[object]["fingerprint"].as_str().unwrap();
-    let byte = |at: usize| u8::from_str_radix(&fingerprint[at..at + 2], 16).unwrap();
-    let mut frame = [0xC3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0];
-    (0..8).for_each(|at| frame[2 + at] = byte(2 * at));
-    frame
 }
 
 /// The real program, in an environment that holds nothing but what a test gives.
