@@ -71,6 +71,10 @@ impl Credentials {
             return Ok(keys.clone());
         }
         match self.shared.source.provide_credentials().await {
+            Ok(keys) if !fits_a_header(&keys) => Err(CredentialsError::invalid_configuration(Fault::own(
+                "Credentials",
+                "the access key id or session token holds a line break or another control character; write it without",
+            ))),
             Ok(keys) => {
                 self.shared.generation.fetch_add(1, Ordering::Release);
                 Ok(cached.insert(keys).clone())
@@ -93,6 +97,14 @@ impl ProvideCredentials for Credentials {
     {
         future::ProvideCredentials::new(self.keys())
     }
+}
+
+/// The SDK panics on what no HTTP header takes.
+fn fits_a_header(keys: &Keys) -> bool {
+    [Some(keys.access_key_id()), keys.session_token()]
+        .into_iter()
+        .flatten()
+        .all(|text| !text.contains(char::is_control))
 }
 
 fn life(keys: &Keys) -> Duration {

@@ -32,6 +32,11 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
         None if loaded.has("default_region") || loaded.has("regions") => None,
         None => default_region(loaded.config.is_ok()).await,
     };
+    // What default_region is checked for, a region from AWS's chain has to be too: it becomes part of a host name.
+    let is_label = |region: &String| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if let Some(odd) = region.as_ref().filter(|region| !is_label(region)) {
+        loaded.add(Mistake { reason: format!("{odd:?} is not a region"), ..no_region() });
+    }
     if region.is_none() && !loaded.has("default_region") && !loaded.has("regions") {
         loaded.add(no_region());
     }

@@ -111,7 +111,8 @@ impl fmt::Debug for Properties {
 
 /// Whether one of librdkafka's properties holds a secret.
 pub(super) fn is_secret_property(name: &str) -> bool {
-    ["password", "secret", "key.pem", "jaas", "token"].iter().any(|word| name.contains(word))
+    let words = ["password", "passphrase", "secret", "key.pem", "jaas", "token", "oauthbearer.config"];
+    words.iter().any(|word| name.contains(word))
 }
 
 #[cfg(test)]

@@ -113,6 +113,11 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
             says: &[&["fetchStoppedTasks", "True", "true"]],
         },
         Bad { env: &[], args: &["no region"], says: &[&["default_region", "no region", "AWS_REGION"]] },
+        Bad {
+            env: &[("AWS_REGION", "../x")],
+            args: &["no region"],
+            says: &[&["default_region", "../x", "not a region"]],
+        },
         Bad { env: &[("AWS_REGION", "")], args: &["no region"], says: &[&["default_region", "no region"]] },
         Bad { env: &[], args: &["no brokers"], says: &[&["kafka.bootstrap_servers", "missing"]] },
         Bad {
@@ -297,6 +302,28 @@ fn an_endpoint_that_is_no_address_shows_no_request() {
     let errors = text(&output.stderr);
     assert_eq!(code(&output), 2, "{errors}");
     assert!(!errors.contains("our-secret-word") && !errors.contains("SdkBody"), "{errors}");
+}
+
+#[test]
+fn a_line_break_in_a_key_is_said_and_no_panic() {
+    let simulator = Simulator::start(World::default()).unwrap();
+    let mut command = program(Some(&simulator));
+    let output =
+        command.args(["sync", "--dry-run", "--report", "json"]).env("AWS_ACCESS_KEY_ID", "AKIA\n").output().unwrap();
+    let report: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((code(&output), report["types"].as_array().unwrap().len()), (2, 4), "{}", text(&output.stderr));
+    assert!(report["types"][0]["error"].as_str().unwrap().contains("line break"), "{report}");
+    assert!(!text(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn check_hides_secrets_among_the_properties() {
+    for name in ["sasl.oauthbearer.config", "sasl.oauthbearer.assertion.private.key.passphrase", "sasl.password"] {
+        let set = format!("kafka.properties={{\"{name}\"=\"hunter2\"}}");
+        let output = program(None).args(["check", "--set", &set]).output().unwrap();
+        assert!(!text(&output.stdout).contains("hunter2"), "{name}");
+        assert!(!text(&output.stderr).contains("hunter2"), "{name}: {}", text(&output.stderr));
+    }
 }
 
 #[test]
