@@ -119,18 +119,8 @@ impl Rows {
         let mut rows = Self { readers: JoinSet::new(), mappers: JoinSet::new(), owners: HashMap::new() };
         let clusters = Arc::new(Listing::default());
         let mut feeds = Vec::new();
-        if plan.wants(Service::NAME) {
-            let (feed, parents) = mpsc::channel(PARENTS);
-            let tally = Arc::new(Tally::fed_by(Arc::clone(&clusters)));
-            rows.row::<Service>(plan, scope, &tally, parents, Vec::new(), records);
-            feeds.push(feed);
-        }
-        if plan.wants(Task::NAME) {
-            let (feed, parents) = mpsc::channel(PARENTS);
-            let tally = Arc::new(Tally::fed_by(Arc::clone(&clusters)));
-            rows.row::<Task>(plan, scope, &tally, parents, Vec::new(), records);
-            feeds.push(feed);
-        }
+        feeds.extend(rows.fed::<Service>(plan, scope, &clusters, records));
+        feeds.extend(rows.fed::<Task>(plan, scope, &clusters, records));
         if plan.wants(Cluster::NAME) {
             let tally = Arc::new(Tally::listing_for(clusters));
             rows.row::<Cluster>(plan, scope, &tally, account(), feeds, records);
@@ -144,6 +134,23 @@ impl Rows {
             rows.row::<TaskDefinition>(plan, scope, &Arc::default(), account(), Vec::new(), records);
         }
         rows
+    }
+
+    /// A row whose parents are the scope's clusters, if it is wanted: what to feed it through.
+    fn fed<O: Object>(
+        &mut self,
+        plan: &Plan,
+        scope: &Arc<Scope>,
+        clusters: &Arc<Listing>,
+        records: &Sender<Encoded>,
+    ) -> Option<Sender<Parent>> {
+        if !plan.wants(O::NAME) {
+            return None;
+        }
+        let (feed, parents) = mpsc::channel(PARENTS);
+        let tally = Arc::new(Tally::fed_by(Arc::clone(clusters)));
+        self.row::<O>(plan, scope, &tally, parents, Vec::new(), records);
+        Some(feed)
     }
 
     /// One row, last stage first: each stage is born holding the end it feeds.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Secret, TopicsCreate};
+pub(crate) use ecs_sdm_producer::ecs::OBJECTS;
 use ecs_sdm_producer::report::{Report, Type};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
@@ -20,7 +21,6 @@ use crate::{broker, oracle};
 
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const REGION: &str = "eu-west-1";
-pub(crate) const OBJECTS: [&str; 4] = ["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
 
 /// Settings for a simulator: waits are milliseconds, all else is as users have it.
 pub(crate) fn config(simulator: &Simulator) -> Config {
