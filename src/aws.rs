@@ -1,18 +1,21 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
 pub mod credentials;
+pub mod gate;
 pub mod http;
 pub mod retry;
+pub mod role;
 pub mod scope;
+pub mod trust;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use self::credentials::Credentials;
+pub use self::gate::{Gate, Patience};
 pub use self::retry::{Fault, Verdict};
 
 /// The ECS client of one scope.
@@ -22,17 +25,6 @@ pub struct Ecs {
     pub client: aws_sdk_ecs::Client,
     /// ARNs per List request, 1 to 100 (`maxResults`).
     pub page_size: i32,
-}
-
-/// How often and how patiently a request is tried.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Retries after the first try.
-    pub maximum_retries: u32,
-    /// The first wait's ceiling, and the least wait after a throttle.
-    pub backoff_base: Duration,
-    /// The longest wait.
-    pub backoff_cap: Duration,
 }
 
 /// The requests of one sync, counted.
@@ -46,6 +38,25 @@ pub struct Calls {
     pub retried: AtomicU64,
 }
 
+impl Calls {
+    fn sending(&self, tries: u32) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        self.retried.fetch_add(u64::from(tries > 0), Ordering::Relaxed);
+    }
+
+    fn failed(&self, tries: u32, verdict: Verdict) {
+        match verdict {
+            Verdict::Throttled => _ = self.throttled.fetch_add(1, Ordering::Relaxed),
+            // It never left the process.
+            Verdict::Setup => {
+                self.attempts.fetch_sub(1, Ordering::Relaxed);
+                self.retried.fetch_sub(u64::from(tries > 0), Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// A place for one Describe answer, held from before the request until its last record is with the sink.
 ///
 /// No answer is fetched without a place to put it: this is where back-pressure reaches AWS.
@@ -54,19 +65,18 @@ pub struct Seat {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Lets requests through: as many at a time as `parallel_requests` allows, over all roles and regions.
+/// Lets ECS requests through the gate, counts and judges them.
 #[derive(Debug)]
 pub struct Caller {
-    parallel: Arc<Semaphore>,
+    gate: Gate,
     seats: Arc<Semaphore>,
-    patience: Patience,
     calls: Calls,
 }
 
 impl Caller {
-    /// A caller for one sync; the two semaphores live as long as the process.
-    pub fn new(parallel: Arc<Semaphore>, seats: Arc<Semaphore>, patience: Patience) -> Self {
-        Self { parallel, seats, patience, calls: Calls::default() }
+    /// A caller for one sync; the seats live as long as the process.
+    pub fn new(gate: Gate, seats: Arc<Semaphore>) -> Self {
+        Self { gate, seats, calls: Calls::default() }
     }
 
     /// What was sent so far.
@@ -74,9 +84,9 @@ impl Caller {
         &self.calls
     }
 
-    /// One of the parallel requests, for what is asked of STS.
-    pub async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.parallel).acquire_owned().await.ok()
+    /// The gate, for what is asked of STS.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// Calls a List action until it is answered or its retries are spent.
@@ -99,10 +109,10 @@ impl Caller {
         F: Future<Output = Result<T, Fault>>,
     {
         let (answer, seat) = self.call(credentials, Some(&self.seats), request).await?;
-        seat.map(|seat| (answer, seat)).ok_or_else(closed)
+        seat.map(|seat| (answer, seat)).ok_or_else(gate::closed)
     }
 
-    /// The loop of tries. Neither a parallel request nor a seat is held while waiting for the next one.
+    /// The loop of tries. Neither a parallel request nor a seat is held while waiting for the next one, or for keys.
     async fn call<T, F>(
         &self,
         credentials: &Credentials,
@@ -115,20 +125,22 @@ impl Caller {
         let mut tries = 0;
         let mut resolved_anew = false;
         loop {
+            credentials.ensure(&self.gate).await?;
             let seat = match seats {
                 Some(seats) => {
-                    let permit = Arc::clone(seats).acquire_owned().await.map_err(|_| closed())?;
+                    let permit = Arc::clone(seats).acquire_owned().await.map_err(|_| gate::closed())?;
                     Some(Seat { _permit: permit })
                 }
                 None => None,
             };
-            let permit = self.permit().await.ok_or_else(closed)?;
-            // A token of the account's bucket is asked for here, permit and seat given back to wait for it.
-            self.calls.attempts.fetch_add(1, Ordering::Relaxed);
-            if tries > 0 {
-                self.calls.retried.fetch_add(1, Ordering::Relaxed);
+            let permit = self.gate.permit().await?;
+            if !credentials.serve() {
+                // The wait for a seat may have outlived them, as when the broker stands still for long.
+                continue;
             }
+            // A token of the account's bucket is asked for here, permit and seat given back to wait for it.
             let generation = credentials.generation();
+            self.calls.sending(tries);
             let answer = request().await;
             drop(permit);
             let fault = match answer {
@@ -136,31 +148,28 @@ impl Caller {
                 Err(fault) => fault,
             };
             drop(seat);
+            self.calls.failed(tries, fault.verdict);
             tries += 1;
-            let throttled = fault.verdict == Verdict::Throttled;
-            if throttled {
-                self.calls.throttled.fetch_add(1, Ordering::Relaxed);
+            let unknown = fault.verdict == Verdict::Unrecognized;
+            if !(unknown || fault.verdict == Verdict::Credentials) {
+                self.gate.pause(fault, tries).await?;
+                continue;
             }
-            match fault.verdict {
-                Verdict::Credentials if !resolved_anew && tries <= self.patience.maximum_retries => {
-                    resolved_anew = true;
-                    credentials.resolve_anew(generation).await;
-                }
-                Verdict::Credentials => {
-                    return Err(Fault { verdict: Verdict::Denied, ..fault });
-                }
-                Verdict::Transient | Verdict::Throttled if tries <= self.patience.maximum_retries => {
-                    let Patience { backoff_base, backoff_cap, .. } = self.patience;
-                    let wait = retry::backoff(tries, throttled, backoff_base, backoff_cap, fastrand::f64());
-                    tracing::debug!(%fault, tries, wait_ms = wait.as_millis(), "request is tried again");
-                    tokio::time::sleep(wait).await;
-                }
-                _ => return Err(fault),
+            let again = !resolved_anew
+                && self.gate.allows(tries)
+                && credentials.resolve_anew(&self.gate, generation, unknown).await?;
+            if !again {
+                return Err(if unknown { not_enabled(fault) } else { fault.denied() });
             }
+            resolved_anew = true;
         }
     }
 }
 
-fn closed() -> Fault {
-    Fault::own("Stopped", "the sync has ended")
+/// AWS has no code of its own for a region that the account has not enabled: it does not know the keys there.
+fn not_enabled(fault: Fault) -> Fault {
+    let hint =
+        "resolved anew they are not known there either: they are wrong, or the account has not enabled the region";
+    let message = format!("{}; {hint}", fault.message);
+    Fault { message, ..fault }.denied()
 }

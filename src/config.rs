@@ -29,6 +29,7 @@ pub use secret::{Properties, Secret, SecretError};
 pub use source::Sources;
 pub use table::keys;
 
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -230,15 +231,11 @@ impl Config {
     /// `assume_role_arns` and `roles` as one list without duplicates, what a role leaves out filled in.
     /// Empty: sync with the base credentials.
     pub fn roles(&self) -> Vec<RoleConfig> {
-        let own = |arn: &str| self.roles.iter().find(|role| role.arn == arn).cloned();
-        let mut arns: Vec<&String> = self.assume_role_arns.iter().collect();
-        for role in &self.roles {
-            if !arns.contains(&&role.arn) {
-                arns.push(&role.arn);
-            }
-        }
+        let own: HashMap<&str, &RoleConfig> = self.roles.iter().rev().map(|role| (role.arn.as_str(), role)).collect();
+        let mut seen = HashSet::new();
+        let arns = self.assume_role_arns.iter().chain(self.roles.iter().map(|role| &role.arn));
         let filled_in = |arn: &String| {
-            let mut role = own(arn).unwrap_or_default();
+            let mut role = own.get(arn.as_str()).copied().cloned().unwrap_or_default();
             role.arn.clone_from(arn);
             role.external_id = role.external_id.or_else(|| self.external_id.clone());
             role.role_session_name = role.role_session_name.or_else(|| self.role_session_name.clone());
@@ -247,7 +244,7 @@ impl Config {
             }
             role
         };
-        arns.into_iter().map(filled_in).collect()
+        arns.filter(|arn| seen.insert(arn.as_str())).map(filled_in).collect()
     }
 }
 

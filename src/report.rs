@@ -1,6 +1,8 @@
 //! What a sync says about itself: tallies to states, states to an outcome, and both as JSON and as text.
 
-use std::fmt::{self, Write};
+mod text;
+
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -215,79 +217,4 @@ impl fmt::Display for Cut {
 
 fn time<S: Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*millis))
-}
-
-/// Types that the text names one by one; the JSON report has them all.
-const NAMED: usize = 20;
-
-impl Report {
-    /// The report for people: totals per object, then what is not complete and why.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing to a String cannot fail.
-        let _ = self.write(&mut text);
-        text
-    }
-
-    fn write(&self, text: &mut String) -> fmt::Result {
-        let seconds = (self.ended - self.started) as f64 / 1000.0;
-        write!(text, "{} in {seconds:.1} s: sync {}", self.outcome, rfc3339(self.sync))?;
-        write!(text, ", {} requests", self.calls.attempts)?;
-        if self.calls.retried > 0 {
-            write!(text, " ({} retried, {} throttled)", self.calls.retried, self.calls.throttled)?;
-        }
-        writeln!(text)?;
-        if let Some(cut) = &self.cut {
-            writeln!(text, "  {cut}")?;
-        }
-        if self.types.is_empty() {
-            return Ok(());
-        }
-        let titles = ["scopes", "complete", "asked", "described", "gone", "acknowledged", "failed"];
-        write!(text, "  {:<18}", "object")?;
-        for title in titles {
-            write!(text, " {title:>width$}", width = title.len().max(8))?;
-        }
-        writeln!(text)?;
-        for object in OBJECTS {
-            let of: Vec<&Type> = self.types.iter().filter(|one| one.object == object).collect();
-            if of.is_empty() {
-                continue;
-            }
-            let sum = |count: fn(&Type) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
-            let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
-            write!(text, "  {object:<18}")?;
-            let counts = [
-                of.len() as u64,
-                complete,
-                sum(|one| one.asked),
-                sum(|one| one.described),
-                sum(|one| one.gone),
-                sum(|one| one.acknowledged),
-                sum(|one| one.failed),
-            ];
-            for (title, count) in titles.iter().zip(counts) {
-                write!(text, " {count:>width$}", width = title.len().max(8))?;
-            }
-            writeln!(text)?;
-        }
-        self.write_incomplete(text)
-    }
-
-    fn write_incomplete(&self, text: &mut String) -> fmt::Result {
-        let incomplete: Vec<&Type> = self.types.iter().filter(|one| one.state != State::Complete).collect();
-        for one in incomplete.iter().take(NAMED) {
-            let account = one.account.as_deref().unwrap_or("unknown account");
-            let state = if one.state == State::Denied { "denied" } else { "partial" };
-            write!(text, "  {state}: {} of {account} in {}", one.object, one.region)?;
-            if let Some(role) = &one.role {
-                write!(text, " as {role}")?;
-            }
-            writeln!(text, ": {}", one.error.as_deref().unwrap_or("no reason is known"))?;
-        }
-        if incomplete.len() > NAMED {
-            writeln!(text, "  and {} more; --report json has them all", incomplete.len() - NAMED)?;
-        }
-        Ok(())
-    }
 }

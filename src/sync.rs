@@ -1,8 +1,8 @@
 //! One sync: Kafka first, then scope after scope is admitted and read, then the wait for the last acknowledgement.
 
+mod admission;
 mod rows;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::pin::{Pin, pin};
@@ -10,12 +10,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials as Keys;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use self::rows::{Plan, Rows};
-use crate::aws::scope::{Base, Identity};
-use crate::aws::{Caller, Patience};
+use self::admission::{Panicked, Scopes};
+use self::rows::Plan;
+use crate::aws::scope::Base;
+use crate::aws::{Caller, Gate, Patience};
 use crate::config::{Config, SecretError};
 use crate::kafka::topics::Range;
 use crate::kafka::{self, Kafka};
@@ -78,7 +79,7 @@ impl Engine {
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
-        let caller = Arc::new(Caller::new(Arc::clone(&self.parallel), Arc::clone(&self.seats), self.patience()));
+        let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats)));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
         let ready = tokio::select! {
@@ -124,10 +125,11 @@ impl Engine {
             }
             _ => Vec::new(),
         };
-        Ok((Base::load(&self.config, self.region.clone(), keys).await, ranges))
+        let base = Box::pin(Base::load(&self.config, self.region.clone(), keys)).await;
+        Ok((base.map_err(|error| format!("{}: {error}", error.place))?, ranges))
     }
 
-    /// Admits scopes a few at a time, so that neither tasks nor memory grow with their number, and reads them.
+    /// Reads scope after scope, until all are read or something cuts it short.
     async fn read(
         &self,
         base: Base,
@@ -136,58 +138,38 @@ impl Engine {
         mut cut: Pin<&mut impl Future<Output = Cut>>,
         mut timeout: Pin<&mut impl Future<Output = ()>>,
     ) -> Option<Cut> {
-        let mut waiting: VecDeque<(Arc<Identity>, String)> = base
-            .identities(&self.config)
-            .into_iter()
-            .map(Arc::new)
-            .flat_map(|identity| {
-                identity.regions.clone().into_iter().map(move |region| (Arc::clone(&identity), region))
-            })
-            .collect();
-        let base = Arc::new(base);
-        let stopped = watch::Sender::new(false);
         let (records, batches) = mpsc::channel(seats(&self.config));
         let mut sinks = self.start(sink, batches);
-        let mut scopes = JoinSet::new();
-        let mut reason = loop {
-            while scopes.len() < 16.max(4 * self.config.parallel_requests) {
-                let Some((identity, region)) = waiting.pop_front() else {
-                    break;
-                };
-                let (base, plan, records) = (Arc::clone(&base), Arc::clone(plan), records.clone());
-                let stopped = stopped.subscribe();
-                scopes.spawn(async move {
-                    let mut stopped = stopped;
-                    let admitted = tokio::select! {
-                        biased;
-                        _ = stopped.wait_for(|stopped| *stopped) => None,
-                        admitted = base.admit(&identity, &region, plan.config(), plan.caller()) => Some(admitted),
-                    };
-                    match admitted {
-                        Some(Ok(scope)) => Rows::wire(&plan, &Arc::new(scope), &records).run(stopped).await,
-                        Some(Err(fault)) => plan.deny(&identity, &region, &fault),
-                        None => plan.leave_unread(&identity, &region),
-                    }
-                });
-            }
+        let mut scopes = Scopes::new(base, plan);
+        let reason = loop {
             tokio::select! {
                 biased;
                 reason = &mut cut => break Some(reason),
                 () = &mut timeout => break Some(Cut::Timeout),
                 Some(ended) = sinks.join_next() => break sink_ended(ended),
-                ended = scopes.join_next() => match ended {
-                    None => break None,
-                    Some(Ok(())) => {}
+                more = scopes.advance(&records) => match more {
+                    Ok(true) => {}
+                    Ok(false) => break None,
                     // Nobody else would say that a scope is missing from the report.
-                    Some(Err(_)) => break Some(Cut::Failure("a scope panicked; this is a bug of ours".to_owned())),
+                    Err(Panicked) => break Some(Cut::Failure("a scope panicked; this is a bug of ours".to_owned())),
                 },
             }
         };
         drop(records);
         if reason.is_some() {
-            stopped.send_replace(true);
-            waiting.iter().for_each(|(identity, region)| plan.leave_unread(identity, region));
+            scopes.stop();
         }
+        self.deliver(reason, scopes, sinks, cut).await
+    }
+
+    /// Sees what was read to its end: without a deadline, unless a signal or the end of Kafka has cut the sync short.
+    async fn deliver(
+        &self,
+        mut reason: Option<Cut>,
+        mut scopes: Scopes,
+        mut sinks: JoinSet<Option<Cut>>,
+        mut cut: Pin<&mut impl Future<Output = Cut>>,
+    ) -> Option<Cut> {
         if matches!(reason, None | Some(Cut::Timeout)) {
             // Every message has its own deadline (kafka.delivery_timeout): without a signal this wait needs none.
             tokio::select! {
@@ -209,8 +191,8 @@ impl Engine {
     }
 
     /// Waits until what was read is delivered.
-    async fn finish(&self, scopes: &mut JoinSet<()>, sinks: &mut JoinSet<Option<Cut>>) -> Option<Cut> {
-        while scopes.join_next().await.is_some() {}
+    async fn finish(&self, scopes: &mut Scopes, sinks: &mut JoinSet<Option<Cut>>) -> Option<Cut> {
+        scopes.end().await;
         let last = sinks.join_next().await.and_then(sink_ended);
         if let Some(kafka) = &self.kafka {
             produce::drain(kafka).await;
@@ -280,12 +262,13 @@ impl Engine {
         }
     }
 
-    fn patience(&self) -> Patience {
-        Patience {
+    fn gate(&self) -> Gate {
+        let patience = Patience {
             maximum_retries: self.config.maximum_retries,
             backoff_base: self.config.limits.backoff_base,
             backoff_cap: self.config.limits.backoff_cap,
-        }
+        };
+        Gate::new(Arc::clone(&self.parallel), patience)
     }
 }
 

@@ -1,92 +1,195 @@
 //! Credentials that last a sync: resolved once, shared by all regions of a role, renewed well before they expire.
 //!
 //! The SDK's own identity cache cannot be told to resolve anew and evicts at random above 64 partitions
-//! (`aws-smithy-runtime` `identity/cache/lazy.rs`), so it is switched off and this one stands in.
+//! (`aws-smithy-runtime` `identity/cache/lazy.rs`), so it is switched off and this one stands in. The SDK only ever gets what
+//! is held: resolving is done before a request, so that a slow STS holds up nobody else's.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, Result as Provided, SharedCredentialsProvider, future};
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_runtime_api::http::Response;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::Mutex;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-use super::retry::{Fault, Verdict, credentials};
+use super::gate::Gate;
+use super::retry::{self, Fault};
 
-/// What is left of a session's life when it is renewed: enough for every call under way, and a third of the shortest session.
+/// The most that is left of a session's life when it is renewed: enough for every request under way. Of a short life it is a
+/// third; STS's shortest is 900 s.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+
+/// How long a failed resolution is not tried again: every request of the scope would ask for it.
+const REST: Duration = Duration::from_secs(30);
+
+/// How long keys that were resolved anew for a region that does not know them are not resolved anew for another such one.
+const DOUBT: Duration = Duration::from_secs(60);
+
+/// Where keys come from.
+pub trait Issuer: Debug + Send + Sync {
+    /// Resolves keys; what it asks of STS goes through `gate`.
+    fn issue<'a>(&'a self, gate: &'a Gate) -> Issued<'a>;
+}
+
+/// Keys to come.
+pub type Issued<'a> = Pin<Box<dyn Future<Output = Result<Keys, Fault>> + Send + 'a>>;
 
 /// A caching credentials provider that can be told to resolve anew.
 #[derive(Debug, Clone)]
-pub struct Credentials {
-    shared: Arc<Shared>,
-}
+pub struct Credentials(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    source: SharedCredentialsProvider,
-    keys: Mutex<Option<Keys>>,
+    issuer: Box<dyn Issuer>,
+    held: Mutex<Held>,
+    /// One resolution at a time: whoever comes meanwhile shares its result.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    keys: Option<Keys>,
     /// How often keys were resolved: tells which keys a request was sent with.
-    generation: AtomicU64,
+    generation: u64,
+    /// When the keys are to be renewed; never, where they do not expire.
+    renew_at: Option<SystemTime>,
+    failed: Option<(Instant, Fault)>,
+    doubted: Option<Instant>,
+}
+
+/// What the keys that are held are good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Fresh,
+    /// Good for a while, and to be renewed.
+    Aging,
+    Useless,
 }
 
 impl Credentials {
-    /// Caches what `source` provides.
-    pub fn new(source: impl ProvideCredentials + 'static) -> Self {
-        let source = SharedCredentialsProvider::new(source);
-        Self { shared: Arc::new(Shared { source, keys: Mutex::new(None), generation: AtomicU64::new(0) }) }
+    /// Caches what `issuer` gives.
+    pub fn new(issuer: impl Issuer + 'static) -> Self {
+        Self(Arc::new(Shared { issuer: Box::new(issuer), held: Mutex::default(), turn: tokio::sync::Mutex::default() }))
     }
 
     /// Which keys a request that starts now is sent with.
     pub fn generation(&self) -> u64 {
-        self.shared.generation.load(Ordering::Acquire)
+        self.held().generation
     }
 
-    /// Forgets the keys of that generation: of many requests that they fail, the first alone resolves new ones.
-    pub async fn resolve_anew(&self, generation: u64) {
-        let mut keys = self.shared.keys.lock().await;
-        if self.generation() == generation {
-            *keys = None;
-        }
+    /// Whether the keys that are held can be sent with a request.
+    pub fn serve(&self) -> bool {
+        self.held().standing() != Standing::Useless
     }
 
-    /// Resolves the keys now, to know before the first request whether they can be had.
+    /// Makes sure that the keys held can be sent with a request, and renews them when it is time: one request at a time does
+    /// that, while others go on with the old keys as long as these live.
     ///
     /// # Errors
-    /// The provider's or STS's refusal.
-    pub async fn resolve(&self) -> Result<(), Fault> {
-        self.keys().await.map(drop).map_err(|error| {
-            credentials(&error).unwrap_or_else(|| Fault::own("Credentials", super::retry::chain(&error)))
-        })
+    /// Why there are no keys.
+    pub async fn ensure(&self, gate: &Gate) -> Result<(), Fault> {
+        let standing = self.held().standing();
+        let _turn = match standing {
+            Standing::Fresh => return Ok(()),
+            Standing::Aging => match self.0.turn.try_lock() {
+                Ok(turn) => turn,
+                Err(_) => return Ok(()),
+            },
+            Standing::Useless => self.0.turn.lock().await,
+        };
+        if self.held().standing() == Standing::Fresh {
+            return Ok(());
+        }
+        match self.resolve(gate).await {
+            Err(fault) if self.serve() => {
+                tracing::warn!(%fault, "credentials could not be renewed yet");
+                self.held().rest();
+                Ok(())
+            }
+            resolved => resolved,
+        }
     }
 
-    /// One resolution at a time: whoever comes meanwhile waits for it and shares its result.
-    async fn keys(&self) -> Provided {
-        let mut cached = self.shared.keys.lock().await;
-        if let Some(keys) = cached.as_ref().filter(|keys| life(keys) > RENEW_BEFORE) {
-            return Ok(keys.clone());
+    /// Resolves keys anew after a refusal of those of `generation`: of many requests that they fail, the first alone does.
+    /// False where new keys would change nothing: `unknown` keys, which were resolved anew for the same doubt just before.
+    ///
+    /// # Errors
+    /// Why there are no new keys.
+    pub async fn resolve_anew(&self, gate: &Gate, generation: u64, unknown: bool) -> Result<bool, Fault> {
+        let _turn = self.0.turn.lock().await;
+        if self.generation() != generation {
+            return Ok(true);
         }
-        match self.shared.source.provide_credentials().await {
-            Ok(keys) if !fits_a_header(&keys) => Err(CredentialsError::invalid_configuration(Fault::own(
-                "Credentials",
-                "the access key id or session token holds a line break or another control character; write it without",
-            ))),
-            Ok(keys) => {
-                self.shared.generation.fetch_add(1, Ordering::Release);
-                Ok(cached.insert(keys).clone())
+        if unknown {
+            let mut held = self.held();
+            if held.doubted.is_some_and(|since| since.elapsed() < DOUBT) {
+                return Ok(false);
             }
-            Err(error) => match cached.as_ref().filter(|keys| life(keys) > Duration::ZERO) {
-                Some(keys) => {
-                    tracing::warn!(error = super::retry::chain(&error), "credentials could not be renewed yet");
-                    Ok(keys.clone())
-                }
-                None => Err(error),
-            },
+            held.doubted = Some(Instant::now());
         }
+        self.resolve(gate).await.map(|()| true)
+    }
+
+    /// Asks the issuer; the caller has its turn.
+    async fn resolve(&self, gate: &Gate) -> Result<(), Fault> {
+        if let Some(fault) = self.held().recent_failure() {
+            return Err(fault);
+        }
+        let issued = self.0.issuer.issue(gate).await.and_then(fits_a_header);
+        let mut held = self.held();
+        match issued {
+            Ok(keys) => {
+                held.take(keys);
+                Ok(())
+            }
+            Err(fault) => {
+                held.failed = Some((Instant::now(), fault.clone()));
+                Err(fault)
+            }
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn standing(&self) -> Standing {
+        let now = SystemTime::now();
+        let Some(keys) = &self.keys else { return Standing::Useless };
+        if self.renew_at.is_none_or(|renew_at| now < renew_at) {
+            Standing::Fresh
+        } else if keys.expiry().is_none_or(|expiry| now < expiry) {
+            Standing::Aging
+        } else {
+            Standing::Useless
+        }
+    }
+
+    fn take(&mut self, keys: Keys) {
+        let now = SystemTime::now();
+        self.renew_at = keys.expiry().map(|expiry| {
+            let life = expiry.duration_since(now).unwrap_or_default();
+            // Keys that come expired are sent all the same: the service judges, and a clock may be wrong.
+            if life.is_zero() { now + REST } else { expiry - RENEW_BEFORE.min(life / 3) }
+        });
+        self.keys = Some(keys);
+        self.generation += 1;
+        self.failed = None;
+    }
+
+    /// Puts the renewal off, but not beyond half of what is left.
+    fn rest(&mut self) {
+        let now = SystemTime::now();
+        let left = self.keys.as_ref().and_then(|keys| keys.expiry()?.duration_since(now).ok());
+        self.renew_at = Some(now + left.map_or(REST, |left| REST.min(left / 2)));
+    }
+
+    fn recent_failure(&self) -> Option<Fault> {
+        self.failed.as_ref().filter(|(since, _)| since.elapsed() < REST).map(|(_, fault)| fault.clone())
     }
 }
 
@@ -95,83 +198,44 @@ impl ProvideCredentials for Credentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.keys())
+        future::ProvideCredentials::ready(
+            self.held().keys.clone().ok_or_else(|| CredentialsError::not_loaded("no keys were resolved")),
+        )
+    }
+}
+
+/// AWS's own chain, or static keys.
+#[derive(Debug)]
+pub struct Chain(pub SharedCredentialsProvider);
+
+impl Issuer for Chain {
+    fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+        Box::pin(async {
+            self.0.provide_credentials().await.map_err(|error| {
+                retry::credentials(&error).unwrap_or_else(|| Fault::own("Credentials", retry::chain(&error))).denied()
+            })
+        })
+    }
+}
+
+/// Where the SDK has no chain at all.
+#[derive(Debug)]
+pub struct NoChain;
+
+impl Issuer for NoChain {
+    fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+        let reason = "the AWS default credential chain provides none; see access_key_id and AWS_PROFILE";
+        Box::pin(std::future::ready(Err(Fault::own("Credentials", reason).denied())))
     }
 }
 
 /// The SDK panics on what no HTTP header takes.
-fn fits_a_header(keys: &Keys) -> bool {
-    [Some(keys.access_key_id()), keys.session_token()]
-        .into_iter()
-        .flatten()
-        .all(|text| !text.contains(char::is_control))
-}
-
-fn life(keys: &Keys) -> Duration {
-    match keys.expiry() {
-        Some(expiry) => expiry.duration_since(SystemTime::now()).unwrap_or_default(),
-        None => Duration::MAX,
+fn fits_a_header(keys: Keys) -> Result<Keys, Fault> {
+    let texts = [Some(keys.access_key_id()), keys.session_token()];
+    if texts.into_iter().flatten().any(|text| text.contains(char::is_control)) {
+        let reason =
+            "the access key id or session token holds a line break or another control character; write it without";
+        return Err(Fault::own("Credentials", reason).denied());
     }
-}
-
-/// A role, assumed with the base credentials.
-#[derive(Debug)]
-pub struct Role {
-    /// STS, with the base credentials and in the base region.
-    pub sts: aws_sdk_sts::Client,
-    /// `RoleArn`.
-    pub arn: String,
-    /// `RoleSessionName`.
-    pub session_name: String,
-    /// `ExternalId`.
-    pub external_id: Option<String>,
-    /// `DurationSeconds`, 900 to 43,200.
-    pub session_duration: u32,
-}
-
-impl Role {
-    async fn assume(&self) -> Provided {
-        let answer = self
-            .sts
-            .assume_role()
-            .role_arn(&self.arn)
-            .role_session_name(&self.session_name)
-            .set_external_id(self.external_id.clone())
-            .duration_seconds(i32::try_from(self.session_duration).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(|error| CredentialsError::provider_error(self.explain(&error)))?;
-        let keys = answer.credentials().ok_or_else(|| {
-            CredentialsError::provider_error(Fault::own("AssumeRole", "the answer holds no credentials"))
-        })?;
-        let expiry = SystemTime::try_from(*keys.expiration()).ok();
-        let token = Some(keys.session_token().to_owned());
-        Ok(Keys::new(keys.access_key_id(), keys.secret_access_key(), token, expiry, "AssumeRole"))
-    }
-
-    /// Adds the way out to a refused duration, which STS words for those who know its rules.
-    fn explain<E>(&self, error: &SdkError<E, Response>) -> Fault
-    where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
-    {
-        let mut fault = Fault::judge(error);
-        if fault.message.contains("DurationSeconds") || fault.message.contains("role chaining") {
-            let hint = format!(
-                "; session_duration is {} s: lower it to the role's MaxSessionDuration, and to 3600 where the base \
-                 credentials are a role's themselves",
-                self.session_duration
-            );
-            fault.message.push_str(&hint);
-        }
-        Fault { verdict: Verdict::Denied, ..fault }
-    }
-}
-
-impl ProvideCredentials for Role {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.assume())
-    }
+    Ok(keys)
 }

@@ -1,5 +1,7 @@
 //! HTTP: one client for all roles and regions, and what an answer must at least be.
 
+use std::time::Duration;
+
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
@@ -10,16 +12,34 @@ use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationI
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use super::trust::Trust;
+
+/// How long a connection may idle. AWS and what stands before it close one without a word after some time: a request that meets
+/// that moment fails.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// One client, so one connection pool. With `proxied` the proxy variables count as in the AWS CLI; an endpoint that a library
 /// user has at hand is not behind a proxy.
-pub fn client(proxied: bool) -> SharedHttpClient {
+pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
     let proxy = if proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+    let trusted = trust.context();
     Builder::new().build_with_connector_fn(move |settings, components| {
-        let mut connector = Connector::builder().proxy_config(proxy.clone());
+        let mut connector = Connector::builder().proxy_config(proxy.clone()).pool_idle_timeout(IDLE);
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).build()
+        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(trusted.clone()).build()
     })
+}
+
+/// The proxy variables whose value is no proxy: the HTTP client would pass such a one over, and go past the proxy.
+pub fn odd_proxies() -> Vec<&'static str> {
+    const VARIABLES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"];
+    let is_odd = |variable: &&str| {
+        let text = std::env::var(variable).unwrap_or_default();
+        let url = if text.contains("://") { text.clone() } else { format!("http://{text}") };
+        !text.is_empty() && ProxyConfig::all(url).is_err()
+    };
+    VARIABLES.into_iter().filter(is_odd).collect()
 }
 
 /// Refuses an answer whose body was cut to nothing: the SDK takes it for one without members, and so an account for empty.

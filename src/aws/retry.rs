@@ -18,6 +18,8 @@ pub enum Verdict {
     Throttled,
     /// The credentials are no longer good: resolve them anew, once.
     Credentials,
+    /// The credentials are not known here: they may have changed, or the region is not enabled for the account.
+    Unrecognized,
     /// The caller may not do this: trying again changes nothing.
     Denied,
     /// The cluster is no more, or inactive: it has no children.
@@ -26,6 +28,8 @@ pub enum Verdict {
     Invalid,
     /// `ClientException`: for a task definition, a revision that is no more.
     Client,
+    /// The request cannot be made as the process is set up: an endpoint, a certificate. Only a human mends that.
+    Setup,
     /// Any other refusal: trying again changes nothing.
     Fatal,
 }
@@ -73,6 +77,12 @@ impl Fault {
         Self { verdict, code, message }
     }
 
+    /// The same fault, as one that no further try mends.
+    #[must_use]
+    pub fn denied(self) -> Self {
+        Self { verdict: Verdict::Denied, ..self }
+    }
+
     /// A fault that no request stands behind.
     pub fn own(code: &str, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fatal, code: code.to_owned(), message: message.into() }
@@ -100,8 +110,26 @@ fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String
     if let Some(fault) = credentials(error) {
         return (fault.verdict, fault.code, fault.message);
     }
-    (Verdict::Transient, "Connection".to_owned(), chain(error))
+    let reason = chain(error);
+    match SETUP.iter().find(|(sign, ..)| reason.contains(sign)) {
+        Some((_, code, way_out)) => (Verdict::Setup, (*code).to_owned(), format!("{reason}; {way_out}")),
+        None => (Verdict::Transient, "Connection".to_owned(), reason),
+    }
 }
+
+/// How the SDK words what no further try mends: it has no codes for these. The sources are rustls's `Error`, the SDK's
+/// `apply_endpoint`, and the endpoint rules of ECS and STS.
+const SETUP: &[(&str, &str, &str)] = &[
+    ("invalid peer certificate", "Certificate", CERTIFICATE),
+    ("failed to apply endpoint", "Endpoint", ENDPOINT),
+    ("Invalid Configuration", "Endpoint", ENDPOINT),
+    ("but this partition does not support", "Endpoint", ENDPOINT),
+];
+
+const CERTIFICATE: &str = "the CA that signed it has to be in the file that AWS_CA_BUNDLE names, or without one among the \
+                           certificates of this system";
+const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPOINT_URL_STS, AWS_USE_FIPS_ENDPOINT and \
+                        AWS_USE_DUALSTACK_ENDPOINT, and the profile";
 
 /// Finds the credentials provider's failure in a chain of causes, with the STS error code where one is given.
 pub fn credentials(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
@@ -154,10 +182,9 @@ pub fn verdict(code: &str, status: u16, message: &str) -> Verdict {
         "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
-        | "UnrecognizedClientException"
-        | "InvalidClientTokenId"
         | "InvalidSignatureException"
         | "SignatureDoesNotMatch" => Verdict::Credentials,
+        "UnrecognizedClientException" | "InvalidClientTokenId" => Verdict::Unrecognized,
         "AccessDeniedException"
         | "AccessDenied"
         | "UnauthorizedOperation"
@@ -212,6 +239,7 @@ mod tests {
             ("SomethingNew", 503, "", Verdict::Transient),
             ("SomethingNew", 400, "", Verdict::Fatal),
             ("ExpiredTokenException", 400, "", Verdict::Credentials),
+            ("UnrecognizedClientException", 400, "", Verdict::Unrecognized),
             ("AccessDeniedException", 400, "", Verdict::Denied),
             ("RegionDisabledException", 403, "", Verdict::Denied),
             ("ClusterNotFoundException", 400, "", Verdict::NoCluster),

@@ -1,6 +1,6 @@
 //! Who is read, and where: the base credentials, the roles, and one scope per role and region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use aws_config::identity::IdentityCache;
@@ -10,19 +10,24 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::app_name::AppName;
 use aws_types::sdk_config::SharedCredentialsProvider;
-use tokio::sync::OnceCell;
 
-use super::credentials::{Credentials, Role};
-use super::retry::Fault;
-use super::{Caller, Ecs, http};
+use super::credentials::{Chain, Credentials, NoChain};
+use super::gate::Gate;
+use super::retry::{Fault, Verdict};
+use super::role::Role;
+use super::trust::{BundleError, Trust};
+use super::{Ecs, http};
 use crate::config::{Config, RoleConfig};
+
+/// Retries of what tells the account of the base credentials: worth a moment, not a sync's whole patience.
+const IDENTITY_RETRIES: u32 = 2;
 
 /// What all scopes are made from: resolved once per process.
 #[derive(Debug)]
 pub struct Base {
     sdk: SdkConfig,
     region: String,
-    credentials: Option<Credentials>,
+    credentials: Credentials,
 }
 
 /// One identity of the sync: a role, or the base credentials themselves.
@@ -32,9 +37,41 @@ pub struct Identity {
     pub role: Option<String>,
     /// Where it is read.
     pub regions: Vec<String>,
-    credentials: Option<Credentials>,
-    /// An ARN that tells the account, or why the credentials fail: found out once for all regions.
-    arn: OnceCell<Result<Option<String>, Fault>>,
+    credentials: Credentials,
+}
+
+/// An identity whose credentials were resolved: what its regions share.
+#[derive(Debug)]
+pub struct Known {
+    identity: Identity,
+    account: Account,
+}
+
+impl Known {
+    /// An identity and its account.
+    pub fn new(identity: Identity, account: Account) -> Self {
+        Self { identity, account }
+    }
+
+    /// The identity.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Where it is read.
+    pub fn regions(&self) -> &[String] {
+        &self.identity.regions
+    }
+}
+
+/// Why an identity can read nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{action}: {fault}")]
+pub struct Refused {
+    /// What was tried, such as `AssumeRole`.
+    pub action: &'static str,
+    /// What came of it.
+    pub fault: Fault,
 }
 
 /// One identity in one region: what a row of the pipeline reads.
@@ -66,7 +103,7 @@ impl Account {
 
     /// Takes the account from an ARN where it is not known yet.
     pub fn learn(&self, arn: &str) {
-        if let Some(id) = arn.split(':').nth(4).filter(|id| !id.is_empty()) {
+        if let Some(id) = account_of(arn) {
             self.0.get_or_init(|| id.to_owned());
         }
     }
@@ -77,15 +114,20 @@ impl Account {
     }
 }
 
+/// The fifth field of an ARN.
+fn account_of(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|id| !id.is_empty())
+}
+
 /// The region where none is set: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, and at last the instance's metadata.
-pub async fn default_region(ask_instance: bool) -> Option<String> {
+pub async fn default_region(ask_instance: bool, trust: &Trust) -> Option<String> {
     use aws_config::environment::EnvironmentVariableRegionProvider;
     use aws_config::imds::region::ImdsRegionProvider;
     use aws_config::meta::region::RegionProviderChain;
     use aws_config::profile::ProfileFileRegionProvider;
     use aws_config::provider_config::ProviderConfig;
     // The parts of DefaultRegionChain, with our HTTP client: its own builder takes none.
-    let provider = ProviderConfig::default().with_http_client(http::client(true));
+    let provider = ProviderConfig::default().with_http_client(http::client(true, trust));
     let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(ProfileFileRegionProvider::builder().configure(&provider).build());
     let region = if ask_instance {
@@ -99,94 +141,94 @@ pub async fn default_region(ask_instance: bool) -> Option<String> {
 
 impl Base {
     /// Resolves the base configuration. No request is sent to ECS or STS.
-    pub async fn load(config: &Config, region: String, keys: Option<Keys>) -> Self {
-        let mut loader = loader(config).region(Region::new(region.clone()));
+    ///
+    /// # Errors
+    /// A CA bundle that cannot be used.
+    pub async fn load(config: &Config, region: String, keys: Option<Keys>) -> Result<Self, BundleError> {
+        let trust = Trust::load().await?;
+        let mut loader = loader(config, &trust).region(Region::new(region.clone()));
         if let Some(keys) = keys {
             loader = loader.credentials_provider(keys);
         }
         let sdk = loader.load().await;
-        let credentials = sdk.credentials_provider().map(Credentials::new);
-        let sdk = match &credentials {
-            Some(cached) => {
-                sdk.into_builder().credentials_provider(SharedCredentialsProvider::new(cached.clone())).build()
-            }
-            None => sdk,
+        let credentials = match sdk.credentials_provider() {
+            Some(chain) => Credentials::new(Chain(chain)),
+            None => Credentials::new(NoChain),
         };
-        Self { sdk, region, credentials }
+        let provider = SharedCredentialsProvider::new(credentials.clone());
+        let sdk = sdk.into_builder().credentials_provider(provider).build();
+        Ok(Self { sdk, region, credentials })
     }
 
     /// The roles to assume, or the base credentials where there are none.
     pub fn identities(&self, config: &Config) -> Vec<Identity> {
-        let regions = if config.regions.is_empty() { vec![self.region.clone()] } else { config.regions.clone() };
+        let regions = if config.regions.is_empty() { vec![self.region.clone()] } else { once_each(&config.regions) };
         let roles = config.roles();
         if roles.is_empty() {
-            return vec![Identity { role: None, regions, credentials: self.credentials.clone(), arn: OnceCell::new() }];
+            return vec![Identity { role: None, regions, credentials: self.credentials.clone() }];
         }
         warn_of_shared_accounts(&roles);
-        roles.into_iter().map(|role| self.role(config, role, &regions)).collect()
+        let sts = self.sts();
+        roles.into_iter().map(|role| self.role(config, role, &regions, sts.clone())).collect()
     }
 
-    fn role(&self, config: &Config, role: RoleConfig, regions: &[String]) -> Identity {
+    fn role(&self, config: &Config, role: RoleConfig, regions: &[String], sts: aws_sdk_sts::Client) -> Identity {
         let RoleConfig { arn, external_id, role_session_name, regions: own, .. } = role;
-        let session_name = role_session_name.unwrap_or_else(|| session_name(&config.name));
-        let provider = Role {
-            sts: aws_sdk_sts::Client::new(&self.sdk),
+        let regions = if own.is_empty() { regions.to_vec() } else { once_each(&own) };
+        let credentials = Credentials::new(Role {
+            sts,
+            base: self.credentials.clone(),
             arn: arn.clone(),
-            session_name,
+            session_name: role_session_name.unwrap_or_else(|| session_name(&config.name)),
             external_id,
             session_duration: config.session_duration,
-        };
-        let regions = if own.is_empty() { regions.to_vec() } else { own };
-        Identity { role: Some(arn), regions, credentials: Some(Credentials::new(provider)), arn: OnceCell::new() }
+        });
+        Identity { role: Some(arn), regions, credentials }
     }
 
-    /// Admits one region of an identity: its credentials are resolved, and its account is asked for where no role tells it.
+    /// Resolves an identity's credentials, and its account: from the role, or asked for.
     ///
     /// # Errors
-    /// The credentials' fault, with the STS error code where STS refused.
-    pub async fn admit(
-        &self,
-        identity: &Identity,
-        region: &str,
-        config: &Config,
-        caller: &Caller,
-    ) -> Result<Scope, Fault> {
-        let credentials = identity.credentials.as_ref().ok_or_else(|| {
-            Fault::own(
-                "Credentials",
-                "the AWS default credential chain provides none; see access_key_id and AWS_PROFILE",
-            )
-        })?;
-        let arn = identity.arn.get_or_init(|| async {
-            let _permit = caller.permit().await;
-            credentials.resolve().await?;
-            Ok(match &identity.role {
-                Some(arn) => Some(arn.clone()),
-                None => self.caller_identity(config).await,
-            })
-        });
-        let account = arn.await.clone()?.map(|arn| Account::of_arn(&arn)).unwrap_or_default();
-        Ok(Scope {
-            account,
+    /// Why it can read nothing, with the STS error code where STS refused.
+    pub async fn resolve(&self, identity: &Identity, gate: &Gate) -> Result<Account, Refused> {
+        let action = if identity.role.is_some() { "AssumeRole" } else { "credentials" };
+        identity.credentials.ensure(gate).await.map_err(|fault| Refused { action, fault })?;
+        let arn = match &identity.role {
+            Some(arn) => Some(arn.clone()),
+            None => self.caller_identity(gate).await?,
+        };
+        Ok(arn.map(|arn| Account::of_arn(&arn)).unwrap_or_default())
+    }
+
+    /// One region of an identity.
+    pub fn scope(&self, known: &Known, region: &str, config: &Config) -> Scope {
+        let Identity { role, credentials, .. } = &known.identity;
+        Scope {
+            account: known.account.clone(),
             region: region.to_owned(),
-            role: identity.role.clone(),
+            role: role.clone(),
             ecs: self.ecs(config, region, credentials),
             credentials: credentials.clone(),
-        })
+        }
     }
 
     /// `sts:GetCallerIdentity`, which needs no permission. Without an answer the first ARN seen tells the account.
-    async fn caller_identity(&self, config: &Config) -> Option<String> {
-        let sts = aws_sdk_sts::Client::new(&self.sdk);
-        match tokio::time::timeout(config.limits.attempt_timeout, sts.get_caller_identity().send()).await {
-            Ok(Ok(identity)) => identity.arn().map(str::to_owned),
-            Ok(Err(error)) => {
-                let fault = Fault::judge(&error);
+    async fn caller_identity(&self, gate: &Gate) -> Result<Option<String>, Refused> {
+        let sts = self.sts();
+        let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
+        match gate.with_at_most(IDENTITY_RETRIES).patiently(ask).await {
+            Ok(identity) => Ok(identity.arn().map(str::to_owned)),
+            Err(fault) if fault.verdict == Verdict::Setup => Err(Refused { action: "GetCallerIdentity", fault }),
+            Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
-                None
+                Ok(None)
             }
-            Err(_) => None,
         }
+    }
+
+    fn sts(&self) -> aws_sdk_sts::Client {
+        let settings = aws_sdk_sts::config::Builder::from(&self.sdk).retry_config(RetryConfig::disabled()).build();
+        aws_sdk_sts::Client::from_conf(settings)
     }
 
     fn ecs(&self, config: &Config, region: &str, credentials: &Credentials) -> Ecs {
@@ -205,27 +247,29 @@ impl Base {
     }
 }
 
-/// Two roles into one account are both synced: each object of it comes twice, told apart by `ce_source`.
+/// A region given twice is read once.
+fn once_each(regions: &[String]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    regions.iter().filter(|region| seen.insert(region.as_str())).cloned().collect()
+}
+
+/// Several roles into one account are all synced: each object of it comes as often, told apart by `ce_source`.
 fn warn_of_shared_accounts(roles: &[RoleConfig]) {
-    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    let mut accounts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for RoleConfig { arn, .. } in roles {
-        let Some(account) = Account::of_arn(arn).get().map(str::to_owned) else { continue };
-        if let Some(first) = known.insert(account.clone(), arn) {
-            tracing::warn!(
-                account,
-                first,
-                second = arn,
-                "two roles read one account; each of its objects is sent twice"
-            );
-        }
+        accounts.entry(account_of(arn).unwrap_or_default()).or_default().push(arn);
+    }
+    for (account, roles) in accounts.iter().filter(|(account, roles)| !account.is_empty() && roles.len() > 1) {
+        let (first, second, count) = (roles[0], roles[1], roles.len());
+        tracing::warn!(account, first, second, count, "several roles read one account; each sends all its objects");
     }
 }
 
-fn loader(config: &Config) -> ConfigLoader {
+fn loader(config: &Config, trust: &Trust) -> ConfigLoader {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .http_client(http::client(config.endpoint_url.is_none()))
+        .http_client(http::client(config.endpoint_url.is_none(), trust))
         .identity_cache(IdentityCache::no_cache())
-        // STS's retries; given here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read, on whose odd values the SDK panics.
+        // For the credential chain; given here, AWS_RETRY_MODE and AWS_MAX_ATTEMPTS are not read, on whose odd values the SDK panics.
         .retry_config(RetryConfig::standard())
         // The SDK has none of its own, and STS may hang as well as ECS.
         .timeout_config(attempt_timeout(config));

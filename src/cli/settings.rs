@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use ecs_sdm_producer::aws::http::odd_proxies;
 use ecs_sdm_producer::aws::scope::default_region;
+use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::config::{Config, Loaded, Mistake, Sources, load};
 use ecs_sdm_producer::kafka::client;
 
@@ -23,6 +25,7 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
     if let Some(mistake) = loaded.missing_brokers().filter(|_| !dry_run) {
         loaded.add(mistake);
     }
+    let trust = network(&mut loaded).await;
     let set = loaded.config.as_ref().ok().and_then(|config| {
         let first = config.regions.first();
         config.default_region.clone().or_else(|| first.cloned())
@@ -30,7 +33,7 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
     let region = match set {
         Some(region) => Some(region),
         None if loaded.has("default_region") || loaded.has("regions") => None,
-        None => default_region(loaded.config.is_ok()).await,
+        None => default_region(loaded.config.is_ok(), &trust).await,
     };
     // What default_region is checked for, a region from AWS's chain has to be too: it becomes part of a host name.
     let is_label = |region: &String| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -48,6 +51,28 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
         (Err(mistakes), _) => Err(refuse(&mistakes)),
         (Ok(_), None) => Err(refuse(&[no_region()])),
     }
+}
+
+/// What the AWS CLI's variables say of the way to AWS: a mistake there would lead to others than those meant.
+async fn network(loaded: &mut Loaded) -> Trust {
+    for variable in odd_proxies() {
+        // The value may hold a password.
+        loaded.add(Mistake {
+            key: variable.to_owned(),
+            place: "environment".to_owned(),
+            reason: "is not the address of a proxy".to_owned(),
+            way_out: "write http://HOST:PORT or https://HOST:PORT, or unset it".to_owned(),
+        });
+    }
+    Trust::load().await.unwrap_or_else(|error| {
+        loaded.add(Mistake {
+            key: error.place.to_owned(),
+            place: "environment".to_owned(),
+            reason: error.to_string(),
+            way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
+        });
+        Trust::default()
+    })
 }
 
 /// Says every mistake in a line of its own.

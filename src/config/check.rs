@@ -1,5 +1,7 @@
 //! Settings that are fine alone and not together.
 
+use std::collections::HashSet;
+
 use super::notes::{Notes, Seen};
 use super::table::{Kind, OBJECTS, SETTINGS};
 use super::{Config, SubjectStrategy, TopicsCreate};
@@ -11,8 +13,9 @@ pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
         let way_out = format!("it takes one or more of {}", OBJECTS.join(", "));
         notes.mistake("objects", seen.place("objects"), "is empty", way_out);
     }
+    let mut arns = HashSet::new();
     for (at, role) in config.roles.iter().enumerate() {
-        if config.roles[..at].iter().any(|other| other.arn == role.arn) {
+        if !arns.insert(&role.arn) {
             let reason = format!("{} stands in more than one of roles", role.arn);
             let key = format!("roles[{at}].arn");
             notes.mistake(key, seen.place("roles"), reason, "join the two tables");

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::seats;
-use crate::aws::scope::{Account, Identity, Scope};
-use crate::aws::{Caller, Fault};
+use crate::aws::Caller;
+use crate::aws::scope::{Account, Identity, Refused, Scope};
 use crate::config::Config;
 use crate::object::{Object, Options, Parent};
 use crate::record::Encoded;
@@ -57,32 +57,26 @@ impl Plan {
         std::mem::take(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// A scope whose credentials fail: each of its types is denied, and the other scopes go on.
-    pub(super) fn deny(&self, identity: &Identity, region: &str, fault: &Fault) {
-        tracing::warn!(role = identity.role, region, %fault, "the credentials of a scope fail");
-        let action = if identity.role.is_some() { "AssumeRole" } else { "credentials" };
-        self.enter_all(identity, region, |tally| tally.deny(format!("{action}: {fault}")));
+    /// An identity that can read nothing: each of its types is denied, and the others go on.
+    pub(super) fn deny(&self, identity: &Identity, refused: &Refused) {
+        tracing::warn!(role = identity.role, %refused, "an identity can read nothing");
+        self.enter_all(identity, &identity.regions, |tally| tally.deny(refused.to_string()));
     }
 
-    /// A scope whose turn never came.
-    pub(super) fn leave_unread(&self, identity: &Identity, region: &str) {
-        self.enter_all(identity, region, |tally| {
-            tally.trouble(&None, "the sync ended before this was read");
-        });
+    /// Regions whose turn never came.
+    pub(super) fn leave_unread(&self, identity: &Identity, regions: &[String]) {
+        self.enter_all(identity, regions, |tally| tally.trouble(&None, "the sync ended before this was read"));
     }
 
-    fn enter_all(&self, identity: &Identity, region: &str, say: impl Fn(&Tally)) {
+    fn enter_all(&self, identity: &Identity, regions: &[String], say: impl Fn(&Tally)) {
         let account = identity.role.as_deref().map(Account::of_arn).unwrap_or_default();
-        for object in crate::ecs::OBJECTS.into_iter().filter(|object| self.wants(object)) {
-            let tally = Arc::new(Tally::default());
-            say(&tally);
-            self.enter(Entry {
-                account: account.clone(),
-                region: region.to_owned(),
-                role: identity.role.clone(),
-                object,
-                tally,
-            });
+        for region in regions {
+            for object in crate::ecs::OBJECTS.into_iter().filter(|object| self.wants(object)) {
+                let tally = Arc::new(Tally::default());
+                say(&tally);
+                let (account, region, role) = (account.clone(), region.clone(), identity.role.clone());
+                self.enter(Entry { account, region, role, object, tally });
+            }
         }
     }
 

@@ -1,0 +1,86 @@
+//! Whom TLS trusts: the certificates of this system, or a bundle of one's own, as the AWS CLI takes it.
+
+use std::borrow::Cow;
+
+use aws_config::profile;
+use aws_smithy_http_client::tls::{TlsContext, TrustStore};
+use aws_types::os_shim_internal::{Env, Fs};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+const VARIABLE: &str = "AWS_CA_BUNDLE";
+
+/// The certificates that may sign a server's.
+#[derive(Debug, Clone, Default)]
+pub struct Trust {
+    /// PEM, one certificate each; none are the system's.
+    bundle: Option<Vec<String>>,
+}
+
+/// A bundle that cannot be used. Going on without it would trust others than those meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {reason}")]
+pub struct BundleError {
+    /// Where the bundle is named: a variable, or a profile's `ca_bundle`.
+    pub place: &'static str,
+    /// The file.
+    pub path: String,
+    /// Why it cannot be used.
+    pub reason: String,
+}
+
+impl Trust {
+    /// Reads what `AWS_CA_BUNDLE`, or `ca_bundle` of the profile, names.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or holds no certificate.
+    pub async fn load() -> Result<Self, BundleError> {
+        let Some((place, path)) = named().await else { return Ok(Self::default()) };
+        let unusable = |reason: String| BundleError { place, path: path.clone(), reason };
+        let text = std::fs::read(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+        let bundle = certificates(&String::from_utf8_lossy(&text));
+        if bundle.is_empty() {
+            return Err(unusable("holds no certificate in PEM".to_owned()));
+        }
+        Ok(Self { bundle: Some(bundle) })
+    }
+
+    /// The same for the SDK's HTTP client.
+    pub fn context(&self) -> TlsContext {
+        let store = match &self.bundle {
+            Some(bundle) => bundle.iter().cloned().fold(TrustStore::empty(), TrustStore::with_pem_certificate),
+            None => TrustStore::default(),
+        };
+        // What the SDK could refuse here are server names, of which there are none.
+        TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
+    }
+}
+
+/// The variable rules over the profile; an empty one is none.
+async fn named() -> Option<(&'static str, String)> {
+    if let Some(path) = std::env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
+        return Some((VARIABLE, path));
+    }
+    // A profile that cannot be read is told of by the credential chain.
+    let profile =
+        profile::load(&Fs::real(), &Env::real(), &Default::default(), None::<Cow<'static, str>>).await.ok()?;
+    Some(("ca_bundle of the AWS profile", profile.get("ca_bundle")?.to_owned()))
+}
+
+/// The certificates of a PEM text. One that rustls cannot use is passed over, as old bundles hold some: the SDK would panic on it.
+fn certificates(text: &str) -> Vec<String> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
+    let blocks = blocks.map(|(body, _)| format!("{BEGIN}{body}{END}\n"));
+    let usable = |block: &String| {
+        let certificate = CertificateDer::from_pem_slice(block.as_bytes());
+        certificate.is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
+    };
+    let (usable, odd): (Vec<String>, Vec<String>) = blocks.partition(usable);
+    if !odd.is_empty() {
+        tracing::warn!(count = odd.len(), "certificates of the CA bundle cannot be used and are passed over");
+    }
+    usable
+}

@@ -1,0 +1,124 @@
+//! Which scopes are read when: a few at a time, roles assumed on admission, so that neither tasks nor memory grow with their
+//! number.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::Sender;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::rows::{Plan, Rows};
+use crate::aws::scope::{Base, Identity, Known};
+use crate::record::Encoded;
+
+/// Scopes that wait for their turn, and those under way.
+#[derive(Debug)]
+pub(super) struct Scopes {
+    base: Arc<Base>,
+    plan: Arc<Plan>,
+    /// Identities whose credentials are still to be resolved.
+    identities: VecDeque<Identity>,
+    /// Regions of identities that are known: they go first, while the session is young.
+    regions: VecDeque<(Arc<Known>, String)>,
+    running: JoinSet<Step>,
+    /// How many may be under way: enough to keep the parallel requests busy.
+    most: usize,
+    stopped: watch::Sender<bool>,
+}
+
+/// What a task of this module has done.
+#[derive(Debug)]
+enum Step {
+    /// An identity is known: its regions can be read. A role that STS keeps waiting holds one place, not one a region.
+    Known(Arc<Known>),
+    /// A scope was read, or an identity can read nothing.
+    Ended,
+}
+
+/// A scope's task panicked.
+#[derive(Debug)]
+pub(super) struct Panicked;
+
+impl Scopes {
+    pub(super) fn new(base: Base, plan: &Arc<Plan>) -> Self {
+        let identities = base.identities(plan.config()).into();
+        let most = 16.max(4 * plan.config().parallel_requests);
+        let (base, plan, stopped) = (Arc::new(base), Arc::clone(plan), watch::Sender::new(false));
+        Self { base, plan, identities, regions: VecDeque::new(), running: JoinSet::new(), most, stopped }
+    }
+
+    /// Admits what there is room for, and waits until one of those under way has ended. False when all have.
+    pub(super) async fn advance(&mut self, records: &Sender<Encoded>) -> Result<bool, Panicked> {
+        while self.running.len() < self.most {
+            if let Some((known, region)) = self.regions.pop_front() {
+                self.read(&known, &region, records);
+            } else if let Some(identity) = self.identities.pop_front() {
+                self.resolve(identity);
+            } else {
+                break;
+            }
+        }
+        match self.running.join_next().await {
+            None => Ok(false),
+            Some(Ok(Step::Ended)) => Ok(true),
+            Some(Ok(Step::Known(known))) => {
+                self.regions.extend(known.regions().iter().map(|region| (Arc::clone(&known), region.clone())));
+                Ok(true)
+            }
+            Some(Err(_)) => Err(Panicked),
+        }
+    }
+
+    fn resolve(&mut self, identity: Identity) {
+        let (base, plan, mut stopped) = (Arc::clone(&self.base), Arc::clone(&self.plan), self.stopped.subscribe());
+        self.running.spawn(async move {
+            let resolved = tokio::select! {
+                biased;
+                _ = stopped.wait_for(|stopped| *stopped) => None,
+                resolved = base.resolve(&identity, plan.caller().gate()) => Some(resolved),
+            };
+            match resolved {
+                Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
+                Some(Err(refused)) => plan.deny(&identity, &refused),
+                None => plan.leave_unread(&identity, &identity.regions),
+            }
+            Step::Ended
+        });
+    }
+
+    fn read(&mut self, known: &Known, region: &str, records: &Sender<Encoded>) {
+        let scope = self.base.scope(known, region, self.plan.config());
+        let rows = Rows::wire(&self.plan, &Arc::new(scope), records);
+        let stopped = self.stopped.subscribe();
+        self.running.spawn(async move {
+            rows.run(stopped).await;
+            Step::Ended
+        });
+    }
+
+    /// Ends the reading; what was read goes on its way. What was never admitted is in the report all the same.
+    pub(super) fn stop(&mut self) {
+        self.stopped.send_replace(true);
+        for identity in self.identities.drain(..) {
+            self.plan.leave_unread(&identity, &identity.regions);
+        }
+        for (known, region) in self.regions.drain(..) {
+            self.plan.leave_unread(known.identity(), &[region]);
+        }
+    }
+
+    /// Waits for those under way, which [`Scopes::stop`] has told to end.
+    pub(super) async fn end(&mut self) {
+        while let Some(step) = self.running.join_next().await {
+            if let Ok(Step::Known(known)) = step {
+                self.plan.leave_unread(known.identity(), known.regions());
+            }
+        }
+    }
+
+    /// Drops those under way.
+    pub(super) async fn shutdown(&mut self) {
+        self.running.shutdown().await;
+    }
+}
