@@ -239,3 +239,150 @@ fn fits_a_header(keys: Keys) -> Result<Keys, Fault> {
     }
     Ok(keys)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::{Notify, Semaphore};
+
+    use super::*;
+    use crate::aws::gate::Patience;
+
+    /// Keys of a certain life, as often as asked for; or a failure.
+    #[derive(Debug, Clone, Default)]
+    struct Source(Arc<Script>);
+
+    #[derive(Debug, Default)]
+    struct Script {
+        life: Mutex<Option<Duration>>,
+        asked: AtomicU32,
+        /// Held: an answer waits for it.
+        slow: Mutex<Option<Arc<Notify>>>,
+    }
+
+    impl Source {
+        fn of(life: Duration) -> (Self, Credentials) {
+            let source = Self::default();
+            source.gives(Some(life));
+            (source.clone(), Credentials::new(source))
+        }
+
+        fn gives(&self, life: Option<Duration>) {
+            *self.0.life.lock().unwrap() = life;
+        }
+
+        fn asked(&self) -> u32 {
+            self.0.asked.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Issuer for Source {
+        fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+            Box::pin(async {
+                self.0.asked.fetch_add(1, Ordering::Relaxed);
+                let slow = self.0.slow.lock().unwrap().clone();
+                if let Some(slow) = slow {
+                    slow.notified().await;
+                }
+                let life = *self.0.life.lock().unwrap();
+                let life = life.ok_or_else(|| Fault::own("AccessDenied", "no").denied())?;
+                Ok(Keys::new("id", "secret", None, Some(SystemTime::now() + life), "test"))
+            })
+        }
+    }
+
+    fn gate() -> Gate {
+        let (backoff_base, backoff_cap) = (Duration::from_millis(1), Duration::from_millis(1));
+        Gate::new(Arc::new(Semaphore::new(1)), Patience { maximum_retries: 0, backoff_base, backoff_cap })
+    }
+
+    /// Moves the time of renewal into the past.
+    fn age(credentials: &Credentials) {
+        credentials.held().renew_at = Some(SystemTime::now() - Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn keys_are_renewed_a_third_of_their_life_before_its_end_or_five_minutes() {
+        for (life, before) in [(43_200, 300), (3_600, 300), (900, 300), (90, 30), (3, 1)] {
+            let (_, credentials) = Source::of(Duration::from_secs(life));
+            credentials.ensure(&gate()).await.unwrap();
+            let held = credentials.held();
+            let expiry = held.keys.as_ref().unwrap().expiry().unwrap();
+            let ahead = expiry.duration_since(held.renew_at.unwrap()).unwrap();
+            assert_eq!(ahead.as_secs_f64().round(), f64::from(before), "of {life} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_renews_while_the_others_go_on_with_the_old_keys() {
+        let (source, credentials) = Source::of(Duration::from_secs(900));
+        credentials.ensure(&gate()).await.unwrap();
+        age(&credentials);
+        let slow = Arc::new(Notify::new());
+        *source.0.slow.lock().unwrap() = Some(Arc::clone(&slow));
+        let gate = gate();
+        let renewing = credentials.ensure(&gate);
+        let others = async {
+            for _ in 0..5 {
+                credentials.ensure(&gate).await.unwrap();
+            }
+            assert_eq!((source.asked(), credentials.generation()), (2, 1), "the old keys serve");
+            slow.notify_one();
+        };
+        let (renewed, ()) = tokio::join!(renewing, others);
+        renewed.unwrap();
+        assert_eq!((source.asked(), credentials.generation()), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_rests_and_living_keys_go_on() {
+        let (source, credentials) = Source::of(Duration::from_secs(900));
+        credentials.ensure(&gate()).await.unwrap();
+        age(&credentials);
+        source.gives(None);
+        for _ in 0..5 {
+            credentials.ensure(&gate()).await.unwrap();
+        }
+        assert_eq!(source.asked(), 2, "it is not tried again at once");
+    }
+
+    #[tokio::test]
+    async fn without_keys_a_failure_is_told_to_all_and_not_asked_for_again_at_once() {
+        let (source, credentials) = Source::of(Duration::ZERO);
+        source.gives(None);
+        for _ in 0..5 {
+            assert_eq!(credentials.ensure(&gate()).await.unwrap_err().code, "AccessDenied");
+        }
+        assert_eq!(source.asked(), 1);
+    }
+
+    #[tokio::test]
+    async fn refused_keys_are_resolved_anew_once_for_all_they_fail() {
+        let (source, credentials) = Source::of(Duration::from_secs(900));
+        let gate = gate();
+        credentials.ensure(&gate).await.unwrap();
+        let sent_with = credentials.generation();
+        for _ in 0..5 {
+            assert_eq!(credentials.resolve_anew(&gate, sent_with, false).await, Ok(true));
+        }
+        assert_eq!(source.asked(), 2);
+        // A region that does not know even new keys: another such region asks for none.
+        let sent_with = credentials.generation();
+        assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(true));
+        let sent_with = credentials.generation();
+        assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(false));
+        assert_eq!(source.asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn keys_that_come_expired_are_sent_and_judged_by_the_service() {
+        let (source, credentials) = Source::of(Duration::ZERO);
+        for _ in 0..3 {
+            credentials.ensure(&gate()).await.unwrap();
+            assert!(credentials.serve());
+        }
+        assert_eq!(source.asked(), 1);
+    }
+}

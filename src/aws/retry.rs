@@ -111,19 +111,23 @@ fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String
         return (fault.verdict, fault.code, fault.message);
     }
     let reason = chain(error);
-    match SETUP.iter().find(|(sign, ..)| reason.contains(sign)) {
-        Some((_, code, way_out)) => (Verdict::Setup, (*code).to_owned(), format!("{reason}; {way_out}")),
+    match NETWORK.iter().find(|(sign, ..)| reason.contains(sign)) {
+        Some((_, verdict, code, way_out)) => (*verdict, (*code).to_owned(), format!("{reason}; {way_out}")),
         None => (Verdict::Transient, "Connection".to_owned(), reason),
     }
 }
 
-/// How the SDK words what no further try mends: it has no codes for these. The sources are rustls's `Error`, the SDK's
-/// `apply_endpoint`, and the endpoint rules of ECS and STS.
-const SETUP: &[(&str, &str, &str)] = &[
-    ("invalid peer certificate", "Certificate", CERTIFICATE),
-    ("failed to apply endpoint", "Endpoint", ENDPOINT),
-    ("Invalid Configuration", "Endpoint", ENDPOINT),
-    ("but this partition does not support", "Endpoint", ENDPOINT),
+/// How the SDK words what goes wrong before there is an answer, and what to do about it: it has no codes for these. The sources
+/// are rustls's `Error`, hyper-util's `TunnelError`, the SDK's `apply_endpoint`, and the endpoint rules of ECS and STS.
+#[rustfmt::skip]
+const NETWORK: &[(&str, Verdict, &str, &str)] = &[
+    ("invalid peer certificate",            Verdict::Setup,     "Certificate", CERTIFICATE),
+    ("proxy authorization required",        Verdict::Setup,     "Proxy",       "write HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT"),
+    // A proxy may refuse for a moment, too.
+    ("tunnel error",                        Verdict::Transient, "Proxy",       "see HTTPS_PROXY and NO_PROXY"),
+    ("failed to apply endpoint",            Verdict::Setup,     "Endpoint",    ENDPOINT),
+    ("Invalid Configuration",               Verdict::Setup,     "Endpoint",    ENDPOINT),
+    ("but this partition does not support", Verdict::Setup,     "Endpoint",    ENDPOINT),
 ];
 
 const CERTIFICATE: &str = "the CA that signed it has to be in the file that AWS_CA_BUNDLE names, or without one among the \

@@ -1,15 +1,15 @@
 //! Back-pressure by arithmetic: a broker that stands still stops Describe calls, then List calls, at an exact number of objects.
 
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::report::Outcome;
+use ecs_sdm_producer::report::{Outcome, Type};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 
 use crate::broker::Broker;
-use crate::support::{ACCOUNT, REGION, assert_landed, config, on_broker};
+use crate::support::{ACCOUNT, REGION, assert_landed, config, on_broker, total};
 
 /// Tasks in full pages and batches: every number below is exact.
 const TASKS: Shape =
@@ -28,16 +28,18 @@ struct Stall {
 }
 
 impl Stall {
-    fn new(test: &str) -> Self {
+    fn new(test: &str, scopes: u64) -> Self {
         let broker = Broker::start().unwrap();
         let simulator = Simulator::start(World { shape: TASKS, ..World::default() }).unwrap();
         let mut config = on_broker(config(&simulator), broker.bootstrap_servers(), test);
         config.limits.in_flight_records = 350;
+        config.regions = (0..scopes).map(|n| format!("region-{n}")).collect();
         let parallel = config.parallel_requests as u64;
-        // Three batches fit into the 350 places in flight; every seat holds one more.
+        // Three batches fit into the 350 places in flight; every seat holds one more: however many scopes there are.
         let describes = 350 / BATCH + 2 * parallel;
-        // Batches that wait for a seat, the one that waits to be asked for, four pages in the channel, one in the lister's hand.
-        let lists = describes + parallel + 1 + 4 + 1;
+        // Batches that wait for a seat, the one that waits to be asked for, four pages in the channel, one in the lister's hand:
+        // ARNs only, and of the scopes that are admitted.
+        let lists = describes + scopes.min(4 * parallel) * (parallel + 1 + 4 + 1);
         // The first List of tasks waits at the gate: by then the topics are found, and nothing has been produced.
         let gate = simulator.fault(Fault::hold("ListTasks"));
         Self { broker, simulator, config, gate, describes, lists }
@@ -50,7 +52,9 @@ impl Stall {
         self.gate.release();
         let called = |action: &str| self.simulator.counters().calls.get(action).copied().unwrap_or_default();
         let expected = (self.describes, self.lists);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while (called("DescribeTasks"), called("ListTasks")) != expected {
+            assert!(Instant::now() < deadline, "{} {} {expected:?}", called("DescribeTasks"), called("ListTasks"));
             assert!(called("DescribeTasks") <= self.describes && called("ListTasks") <= self.lists);
             tokio::time::sleep(Duration::from_millis(5)).await; // why: the simulator's counters tell nobody that they change
         }
@@ -65,7 +69,7 @@ impl Stall {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stalled_broker_stops_describes_then_lists_and_loses_nothing() {
-    let stall = Stall::new("stalled");
+    let stall = Stall::new("stalled", 1);
     let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
     let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
     let report = tokio::select! {
@@ -76,25 +80,38 @@ async fn a_stalled_broker_stops_describes_then_lists_and_loses_nothing() {
         }
     };
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
-    assert_landed(stall.simulator.world(), &stall.config, &report, &[(ACCOUNT, REGION, "")]);
+    assert_landed(stall.simulator.world(), &stall.config, &report, &[(ACCOUNT, "region-0", "")]);
+}
+
+/// A stop under a stalled broker: what exists then is what there may be at all.
+async fn stopped(test: &str, scopes: u64) {
+    let mut stall = Stall::new(test, scopes);
+    stall.config.limits.drain_timeout = Duration::from_millis(300);
+    // Clusters would take seats too, some of many scopes before the broker stands still and some after.
+    stall.config.objects = vec!["EcsTask".to_owned()];
+    let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
+    let report = engine.sync(Sink::Kafka, stall.come()).await;
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Aborted, 1), "{}", report.text());
+    let sum = |count: fn(&Type) -> u64| total(&report, "EcsTask", count);
+    assert_eq!((sum(|one| one.described), sum(|one| one.acknowledged)), (stall.describes * BATCH, 0));
+    assert_eq!(sum(|one| one.failed), stall.describes * BATCH, "every record read and not delivered is counted");
+    assert_eq!(sum(|one| one.asked), stall.describes * BATCH, "what waits for a seat was never asked");
+    assert_eq!(report.types.len() as u64, scopes, "also those that were never admitted");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_while_the_broker_stands_still_ends_in_time_and_counts_what_is_lost() {
-    let mut stall = Stall::new("stopped");
-    stall.config.limits.drain_timeout = Duration::from_millis(300);
-    let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
-    let report = engine.sync(Sink::Kafka, stall.come()).await;
-    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Aborted, 1), "{}", report.text());
-    let tasks = report.types.iter().find(|one| one.object == "EcsTask").unwrap();
-    assert_eq!((tasks.described, tasks.acknowledged), (stall.describes * BATCH, 0));
-    assert_eq!(tasks.failed, tasks.described, "every record that was read and not delivered is counted");
-    assert_eq!(tasks.asked, tasks.described, "what waits for a seat was never asked");
+    stopped("stopped", 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_scopes_hold_no_more_objects_than_one() {
+    stopped("hundred", 100).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_gone_for_good_fails_the_sync_and_everything_is_counted() {
-    let mut stall = Stall::new("gone");
+    let mut stall = Stall::new("gone", 1);
     stall.config.kafka.delivery_timeout = Duration::from_secs(2);
     let Stall { broker, simulator, config, gate, .. } = stall;
     let engine = Engine::new(config, REGION.to_owned()).unwrap();

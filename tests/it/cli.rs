@@ -140,6 +140,14 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
             args: &["schema_registry.url=http://localhost:8081"],
             says: &[&["schema_registry.url", "not available yet"]],
         },
+        Bad {
+            env: &[("AWS_CA_BUNDLE", "/nonexistent/ca.pem")],
+            args: &[],
+            says: &[&["AWS_CA_BUNDLE", "ca.pem", "No such file"]],
+        },
+        Bad { env: &[("AWS_CA_BUNDLE", &key)], args: &[], says: &[&["AWS_CA_BUNDLE", "holds no certificate", "PEM"]] },
+        Bad { env: &[("HTTPS_PROXY", "::bad")], args: &[], says: &[&["HTTPS_PROXY", "not the address of a proxy"]] },
+        Bad { env: &[("all_proxy", "socks5://a:b@c:1")], args: &[], says: &[&["all_proxy", "http://HOST:PORT"]] },
         // Several at once are all reported.
         Bad {
             env: &[("ECS_SDM_PAGE_SIZE", "0"), ("ECS_SDM_NAM", "x")],

@@ -10,6 +10,20 @@ use crate::refusal::Refusal;
 use crate::seal::{hash, key};
 use crate::world::World;
 
+/// The actions that are simulated.
+pub(crate) const ACTIONS: [&str; 10] = [
+    "AssumeRole",
+    "DescribeClusters",
+    "DescribeServices",
+    "DescribeTaskDefinition",
+    "DescribeTasks",
+    "GetCallerIdentity",
+    "ListClusters",
+    "ListServices",
+    "ListTaskDefinitions",
+    "ListTasks",
+];
+
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113.";
 
 /// The service that a request is for: ECS names its action in a header, STS in a form.
@@ -24,8 +38,12 @@ pub(crate) enum Service {
 pub(crate) struct Call {
     pub(crate) service: Service,
     pub(crate) action: String,
+    /// The action's place among [`ACTIONS`].
+    pub(crate) action_number: Option<usize>,
     /// From the signature's scope.
     pub(crate) region: String,
+    /// `ACCOUNT/REGION`, as it is counted.
+    pub(crate) scope: String,
     pub(crate) caller: Result<Caller, Refusal>,
     pub(crate) input: Result<Input, Refusal>,
     pub(crate) user_agent: String,
@@ -60,7 +78,7 @@ pub(crate) struct Input {
 }
 
 impl Call {
-    /// Reads a request that came in at `now`, in epoch seconds.
+    /// Reads a request that came in at `now`, in epoch milliseconds.
     pub(crate) fn read(world: &World, parts: &Parts, body: &[u8], now: u64) -> Call {
         let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok());
         let target = header("x-amz-target");
@@ -70,11 +88,13 @@ impl Call {
             Some(target) => target.strip_prefix(TARGET).unwrap_or(target).to_owned(),
             None => form.get("Action").cloned().unwrap_or_else(|| format!("{} {}", parts.method, parts.uri.path())),
         };
-        let scope = scope(header("authorization"));
-        let caller = match &scope {
+        let region = region(header("authorization"));
+        let caller = match &region {
             Err(refusal) => Err(refusal.clone()),
             Ok(_) => caller(world, service, header("x-amz-security-token"), now),
         };
+        let region = region.unwrap_or_default();
+        let account = caller.as_ref().map_or("", |caller| &caller.account);
         let input = match service {
             Service::Ecs if header("content-type") != Some("application/x-amz-json-1.1") => {
                 Err(Refusal::new(400, "SerializationException", "the content type is not application/x-amz-json-1.1"))
@@ -85,8 +105,10 @@ impl Call {
         };
         Call {
             service,
+            action_number: ACTIONS.iter().position(|known| *known == action),
             action,
-            region: scope.unwrap_or_default(),
+            scope: [account, "/", &region].concat(),
+            region,
             caller,
             input,
             user_agent: header("x-amz-user-agent").or(header("user-agent")).unwrap_or_default().to_owned(),
@@ -113,15 +135,29 @@ impl Call {
     }
 }
 
-/// A session token that this world issues and knows again without keeping it.
+/// A session token that this world issues and knows again without keeping it; `expires` in epoch milliseconds.
 pub(crate) fn session_token(world: &World, account: &str, role: &str, session: &str, expires: u64) -> String {
-    let text = format!("ecs-sim/{account}/{role}/{session}/{expires}");
+    let text = format!("ecs-sim/{account}/{role}/{session}/{}{}", expires / 1_000, fraction(expires));
     let check = hash(key(world.seed, &[&text]), 0);
     format!("{text}/{check:016x}")
 }
 
+/// The milliseconds of an instant, if it has any, as they follow its seconds.
+pub(crate) fn fraction(milliseconds: u64) -> String {
+    match milliseconds % 1_000 {
+        0 => String::new(),
+        fraction => format!(".{fraction:03}"),
+    }
+}
+
+/// The epoch milliseconds that a token tells.
+fn instant(text: &str) -> Option<u64> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    seconds.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(fraction.parse().ok()?)
+}
+
 /// The region of `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
-fn scope(authorization: Option<&str>) -> Result<String, Refusal> {
+fn region(authorization: Option<&str>) -> Result<String, Refusal> {
     let Some(text) = authorization else {
         return Err(Refusal::new(400, "MissingAuthenticationTokenException", "Missing Authentication Token"));
     };
@@ -141,25 +177,26 @@ fn is_region(text: &str) -> bool {
 }
 
 fn caller(world: &World, service: Service, token: Option<&str>, now: u64) -> Result<Caller, Refusal> {
-    let (invalid, expired) = match service {
-        Service::Ecs => ((400, "UnrecognizedClientException"), (400, "ExpiredTokenException")),
-        Service::Sts => ((403, "InvalidClientTokenId"), (403, "ExpiredToken")),
+    let invalid = || match service {
+        Service::Ecs => Refusal::unrecognized_client(),
+        Service::Sts => {
+            Refusal::new(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+        }
     };
     let Some(token) = token.filter(|token| world.base_session_token.as_deref() != Some(token)) else {
         return Ok(Caller { account: world.base_account.clone(), session: None });
     };
-    let refusal = Refusal::new(invalid.0, invalid.1, "The security token included in the request is invalid.");
     let ["ecs-sim", account, role, session, expires, _] = token.split('/').collect::<Vec<_>>()[..] else {
-        return Err(refusal);
+        return Err(invalid());
     };
-    match expires.parse::<u64>() {
-        Ok(expires) if session_token(world, account, role, session, expires) != token => Err(refusal),
-        Ok(expires) if expires <= now => {
-            Err(Refusal::new(expired.0, expired.1, "The security token included in the request is expired"))
-        }
-        Ok(_) => Ok(Caller { account: account.to_owned(), session: Some((role.to_owned(), session.to_owned())) }),
-        Err(_) => Err(refusal),
+    let issued = |expires: &u64| session_token(world, account, role, session, *expires) == token;
+    let expires = instant(expires).filter(issued).ok_or_else(invalid)?;
+    if expires <= now {
+        let (status, code) =
+            if service == Service::Ecs { (400, "ExpiredTokenException") } else { (403, "ExpiredToken") };
+        return Err(Refusal::new(status, code, "The security token included in the request is expired"));
     }
+    Ok(Caller { account: account.to_owned(), session: Some((role.to_owned(), session.to_owned())) })
 }
 
 /// Reads `application/x-www-form-urlencoded`.

@@ -29,6 +29,9 @@ impl Answer {
 
 /// Answers a call to ECS.
 pub(crate) fn answer(world: &World, call: &Call) -> Answer {
+    if world.disabled_regions.contains(&call.region) {
+        return Answer::refused(Refusal::unrecognized_client());
+    }
     let (caller, input) = match (&call.caller, &call.input) {
         (Ok(caller), Ok(input)) => (caller, input),
         (Err(refusal), _) => return Answer::refused(refusal.clone()),

@@ -18,6 +18,8 @@ pub struct Fault {
     pub region: Option<String>,
     /// The cluster as the request names it; none is any.
     pub cluster: Option<String>,
+    /// The role that an AssumeRole asks for, by ARN; none is any.
+    pub role: Option<String>,
     /// This many matching requests pass unharmed first.
     pub skip: u64,
     /// At most this many then meet the effect.
@@ -44,7 +46,7 @@ impl Fault {
     /// Every request of an action meets an effect.
     pub fn new(action: &str, effect: Effect) -> Fault {
         let action = Some(action.to_owned());
-        Fault { action, account: None, region: None, cluster: None, skip: 0, times: u64::MAX, effect }
+        Fault { action, account: None, region: None, cluster: None, role: None, skip: 0, times: u64::MAX, effect }
     }
 
     /// An error answer to every request of an action.
@@ -87,6 +89,12 @@ impl Fault {
         Fault { cluster: Some(cluster.to_owned()), ..self }
     }
 
+    /// For AssumeRole requests of this role only.
+    #[must_use]
+    pub fn role(self, arn: &str) -> Fault {
+        Fault { role: Some(arn.to_owned()), ..self }
+    }
+
     /// The first `skip` matching requests pass.
     #[must_use]
     pub fn skip(self, skip: u64) -> Fault {
@@ -105,6 +113,7 @@ impl Fault {
             && is(&self.account, Some(call.account()))
             && is(&self.region, Some(&call.region))
             && is(&self.cluster, call.cluster())
+            && is(&self.role, call.role_arn())
     }
 }
 

@@ -1,7 +1,6 @@
 //! Writes JSON straight into bytes: a million tasks must cost the simulator less than they cost its client.
 
-use std::fmt;
-use std::io::Write as _;
+use std::fmt::{self, Write as _};
 
 /// Objects under construction. Each method writes one member; what is not written is absent.
 #[derive(Default)]
@@ -10,9 +9,19 @@ pub(crate) struct Json(Vec<u8>);
 impl Json {
     /// A whole object.
     pub(crate) fn object_of(write: impl FnOnce(&mut Json)) -> Vec<u8> {
-        let mut json = Json::default();
+        Json::object_of_size(0, write)
+    }
+
+    /// A whole object of about this many bytes: large ones are not copied as they grow.
+    pub(crate) fn object_of_size(bytes: usize, write: impl FnOnce(&mut Json)) -> Vec<u8> {
+        let mut json = Json(Vec::with_capacity(bytes));
         json.item(write);
         json.0
+    }
+
+    /// Bytes written so far.
+    pub(crate) fn length(&self) -> usize {
+        self.0.len()
     }
 
     pub(crate) fn text(&mut self, key: &str, text: &str) {
@@ -23,7 +32,10 @@ impl Json {
     /// Text from `format_args!`, without a String between. Its parts must need no escape: names, ids
     /// and ARNs never do.
     pub(crate) fn format(&mut self, key: &str, text: fmt::Arguments<'_>) {
-        self.raw(key, format_args!("\"{text}\""));
+        self.key(key);
+        self.0.push(b'"');
+        self.write(text);
+        self.0.push(b'"');
     }
 
     pub(crate) fn number(&mut self, key: &str, number: u64) {
@@ -83,6 +95,7 @@ impl Json {
     }
 
     fn key(&mut self, key: &str) {
+        self.0.reserve(key.len() + 4);
         self.comma();
         // Keys are the API's own and need no escape.
         self.0.push(b'"');
@@ -128,7 +141,15 @@ impl Json {
 
     fn write(&mut self, text: fmt::Arguments<'_>) {
         // Writing to bytes cannot fail.
-        let _ = self.0.write_fmt(text);
+        let _ = self.write_fmt(text);
+    }
+}
+
+/// Formats straight into the bytes, without the error handling of `io::Write`.
+impl fmt::Write for Json {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@
 //! | `seal`, `site` | numbers as ids that prove themselves; how objects are spread over clusters |
 //! | `json`, `objects` | the API objects, written straight as JSON, with the odd cases of real records |
 //! | `call`, `ecs`, `page`, `sts` | the core: a request in, an answer out; no clock, no waiting |
-//! | `refusal`, `counters`, `fault` | error answers, what was seen, faults on demand |
+//! | `refusal`, `counters`, `tally`, `fault` | error answers, what was seen and how it is counted, faults on demand |
 //! | `server` | the listener around it all |
 
 mod call;
@@ -26,6 +26,7 @@ mod seal;
 mod server;
 mod site;
 mod sts;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod world;

@@ -1,5 +1,6 @@
 //! The ECS simulator as a process of its own. Its endpoint is the only line on standard output.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -50,6 +51,27 @@ struct Flags {
     /// Every n-th listed object is gone when it is described
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     vanish_every: Option<u64>,
+    /// Every n-th page of a list repeats the last ARN of the page before it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    repeat_every: Option<u64>,
+    /// Services of neighbouring clusters share names and short ARNs
+    #[arg(long)]
+    twin_services: bool,
+    /// Every n-th task definition is as large as ECS allows
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    large_task_definition_every: Option<u64>,
+    /// Milliseconds after which sessions really end, whatever AssumeRole asks for
+    #[arg(long, value_name = "MS")]
+    session_life_ms: Option<u64>,
+    /// Milliseconds after which sessions end as AssumeRole tells it, if not the truth
+    #[arg(long, value_name = "MS")]
+    session_told_ms: Option<u64>,
+    /// Region that is not enabled; may be repeated
+    #[arg(long, value_name = "REGION")]
+    disabled_region: Vec<String>,
+    /// Threads that answer requests
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    threads: u16,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -61,8 +83,8 @@ enum PageKind {
 
 fn main() -> io::Result<()> {
     let flags = Flags::parse();
-    let listen = flags.listen;
-    let simulator = Simulator::start_on(world(flags), listen)?;
+    let (listen, threads) = (flags.listen, usize::from(flags.threads));
+    let simulator = Simulator::start_with_threads(world(flags), listen, threads)?;
     writeln!(io::stdout(), "{}", simulator.endpoint())?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked_to_stop())
 }
@@ -86,6 +108,12 @@ fn world(flags: Flags) -> World {
         },
         latency: flags.latency_ms,
         vanish_every: flags.vanish_every,
+        twin_services: flags.twin_services,
+        repeat_every: flags.repeat_every,
+        large_task_definition_every: flags.large_task_definition_every,
+        session_life: flags.session_life_ms.map(Duration::from_millis),
+        session_told: flags.session_told_ms.map(Duration::from_millis),
+        disabled_regions: BTreeSet::from_iter(flags.disabled_region),
         ..World::default()
     }
 }

@@ -3,6 +3,7 @@
 
 mod attachment;
 mod cluster;
+mod large;
 mod service;
 mod task;
 mod task_definition;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::refusal::Refusal;
 use crate::seal::{Seal, hash};
-use crate::world::Pages;
+use crate::world::{Pages, World};
 
 /// One page: which positions of the list it holds, and the token of the next.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,42 +13,81 @@ pub(crate) struct Page {
     pub(crate) next_token: Option<String>,
 }
 
+/// Where a page begins; a token is this as a number.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    position: u64,
+    /// Whether an empty page was already given here.
+    rested: bool,
+    /// Pages with ARNs since the list began or an ARN was repeated; 0 if none ever is.
+    since: u64,
+}
+
+impl Place {
+    /// Positions have 47 bits.
+    const SINCE: u32 = 48;
+    const MOST_SINCE: u64 = u16::MAX as u64;
+
+    fn number(self) -> u64 {
+        self.since << Place::SINCE | self.position << 1 | u64::from(self.rested)
+    }
+
+    fn numbered(number: u64) -> Place {
+        let position = (number & ((1 << Place::SINCE) - 1)) >> 1;
+        Place { position, rested: number & 1 == 1, since: number >> Place::SINCE }
+    }
+}
+
 /// The page of a list of `length` that `token` stands for. `list` seals the tokens of this one list, so that a
 /// token of another list, or an invented one, is refused.
-pub(crate) fn page(pages: Pages, list: Seal, length: u64, token: Option<&str>, most: u64) -> Result<Page, Refusal> {
-    // A token is the position, and whether an empty page was already given there.
+pub(crate) fn page(world: &World, list: Seal, length: u64, token: Option<&str>, most: u64) -> Result<Page, Refusal> {
     let number = match token {
         None => 0,
         Some(token) => list.open(token).ok_or_else(|| Refusal::invalid_parameter("Invalid token."))?,
     };
-    let (start, rested) = ((number >> 1).min(length), number & 1 == 1);
-    let token = |position: u64, rested: bool| Some(list.close(position << 1 | u64::from(rested)));
+    let place = Place::numbered(number);
+    let start = place.position.min(length);
+    let token = |place: Place| Some(list.close(place.number()));
     let draw = hash(list.0, start);
-    let empty_pages = pages == Pages::ShortAndEmpty;
+    let empty_pages = world.pages == Pages::ShortAndEmpty;
 
-    if empty_pages && !rested && draw.is_multiple_of(3) {
-        return Ok(Page { positions: start..start, next_token: token(start, true) });
+    if empty_pages && !place.rested && draw.is_multiple_of(3) {
+        let next = Place { position: start, rested: true, ..place };
+        return Ok(Page { positions: start..start, next_token: token(next) });
     }
-    let size = if pages == Pages::Full { most } else { 1 + (draw >> 8) % most };
-    let end = length.min(start + size);
+    let is_due = |every: u64| place.since >= every.clamp(1, Place::MOST_SINCE);
+    let repeats = start > 0 && most > 1 && world.repeat_every.is_some_and(is_due);
+    let first = start - u64::from(repeats);
+    let size = if world.pages == Pages::Full { most } else { 1 + (draw >> 8) % most };
+    // Beside what it repeats a page has something new, or a list would never end.
+    let end = length.min(first + size.max(1 + u64::from(repeats)));
     let empty_end = empty_pages && start < length && (draw >> 40).is_multiple_of(2);
-    let next_token = if end < length || empty_end { token(end, false) } else { None };
-    Ok(Page { positions: start..end, next_token })
+    let since = match world.repeat_every {
+        None => 0,
+        Some(_) if repeats => 1,
+        Some(_) => Place::MOST_SINCE.min(place.since + 1),
+    };
+    let next = Place { position: end, rested: false, since };
+    let next_token = if end < length || empty_end { token(next) } else { None };
+    Ok(Page { positions: first..end, next_token })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LISTS: [(u64, u64); 7] = [(0, 100), (1, 1), (99, 100), (100, 100), (101, 100), (1_000, 7), (1_000, 1)];
+
     #[test]
     fn every_kind_of_page_covers_each_position_once() {
         for pages in [Pages::Full, Pages::Short, Pages::ShortAndEmpty] {
             let (mut short, mut empty, mut empty_end) = (0, 0, 0);
-            for (length, most) in [(0, 100), (1, 1), (99, 100), (100, 100), (101, 100), (1_000, 7), (1_000, 1)] {
+            let world = World { pages, ..World::default() };
+            for (length, most) in LISTS {
                 let list = Seal(length * 1_000 + most);
                 let (mut seen, mut tokens) = (0, Vec::new());
                 loop {
-                    let page = page(pages, list, length, tokens.last().map(String::as_str), most).expect("a page");
+                    let page = page(&world, list, length, tokens.last().map(String::as_str), most).expect("a page");
                     assert_eq!(page.positions.start, seen, "in order, nothing twice");
                     let size = page.positions.end - page.positions.start;
                     assert!(size <= most);
@@ -76,6 +115,33 @@ mod tests {
                     Pages::ShortAndEmpty => (true, true, true),
                 }
             );
+        }
+    }
+
+    #[test]
+    fn pages_repeat_the_last_arn_of_the_one_before() {
+        for (pages, every) in [(Pages::Full, 1), (Pages::Full, 3), (Pages::Short, 2), (Pages::ShortAndEmpty, 1)] {
+            let world = World { pages, repeat_every: Some(every), ..World::default() };
+            for (length, most) in LISTS {
+                let (mut seen, mut token, mut with_arns, mut repeated) = (0, None, 0, Vec::new());
+                loop {
+                    let page = page(&world, Seal(length), length, token.as_deref(), most).expect("a page");
+                    assert!(page.positions.end - page.positions.start <= most);
+                    if page.positions.start < seen {
+                        assert_eq!(page.positions.start, seen - 1);
+                        assert!(page.positions.end > seen || page.next_token.is_none(), "it goes on");
+                        repeated.push(with_arns);
+                    }
+                    with_arns += u64::from(!page.positions.is_empty());
+                    seen = page.positions.end;
+                    token = page.next_token;
+                    if token.is_none() {
+                        break;
+                    }
+                }
+                let due = (1..with_arns).filter(|page| most > 1 && page % every == 0);
+                assert_eq!((seen, repeated), (length, due.collect::<Vec<_>>()), "{pages:?} {length} by {most}");
+            }
         }
     }
 }

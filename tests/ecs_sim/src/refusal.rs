@@ -23,6 +23,11 @@ impl Refusal {
         Refusal::new(400, "InvalidParameterException", message)
     }
 
+    /// ECS, where the token is unknown or the region is not enabled.
+    pub(crate) fn unrecognized_client() -> Refusal {
+        Refusal::new(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
+    }
+
     pub(crate) fn cluster_not_found() -> Refusal {
         Refusal::new(400, "ClusterNotFoundException", "Cluster not found.")
     }

@@ -3,7 +3,7 @@
 //! A sealed number is 128 bits: an invertible mix of the number, and a check that only the same key gives. So an
 //! id is decoded without a table, and one that was invented or belongs elsewhere is known as such.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 const FIRST: u64 = 0x9E37_79B9_7F4A_7C15;
 const SECOND: u64 = 0xD6E8_FEB8_6659_FD93;
@@ -17,7 +17,7 @@ impl Seal {
     pub(crate) fn close(self, number: u64) -> String {
         let mut text = String::with_capacity(32);
         // Writing to a String cannot fail.
-        let _ = write!(text, "{:016x}{:016x}", mix(number ^ self.0), hash(self.0, number));
+        let _ = write!(text, "{}{}", Hex::<16>(mix(number ^ self.0)), Hex::<16>(hash(self.0, number)));
         text
     }
 
@@ -25,6 +25,23 @@ impl Seal {
     pub(crate) fn open(self, text: &str) -> Option<u64> {
         let number = unmix(u64::from_str_radix(text.get(..16)?, 16).ok()?) ^ self.0;
         (self.close(number) == text).then_some(number)
+    }
+}
+
+/// Shows a number as so many hexadecimal digits: every task has a dozen such, and a format with a width pads them digit
+/// by digit.
+pub(crate) struct Hex<const DIGITS: usize>(pub(crate) u64);
+
+impl<const DIGITS: usize> fmt::Display for Hex<DIGITS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [b'0'; DIGITS];
+        let mut rest = self.0;
+        for digit in digits.iter_mut().rev() {
+            let [low, ..] = (rest & 15).to_le_bytes();
+            *digit = low + if low < 10 { b'0' } else { b'a' - 10 };
+            rest >>= 4;
+        }
+        f.write_str(str::from_utf8(&digits).unwrap_or_default())
     }
 }
 
@@ -79,6 +96,15 @@ mod tests {
             let text = Seal(draw).close(number);
             assert_eq!(Seal(draw).open(&text), Some(number));
             assert_eq!(Seal(draw + 1).open(&text), None);
+        }
+    }
+
+    #[test]
+    fn digits_are_those_of_a_format() {
+        for draw in 0..1_000 {
+            let number = hash(7, draw) >> (draw % 64);
+            assert_eq!(Hex::<16>(number).to_string(), format!("{number:016x}"));
+            assert_eq!(Hex::<32>(number).to_string(), format!("{number:032x}"));
         }
     }
 

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -24,7 +25,11 @@ use crate::fault::{Effect, Fault, FaultHandle, Faults};
 use crate::refusal::Refusal;
 use crate::seal::{hash, key};
 use crate::sts;
+use crate::tally::Tally;
 use crate::world::World;
+
+/// Threads that answer requests, unless a caller wants more or fewer.
+const THREADS: usize = 2;
 
 /// A running simulator: ECS and STS on one endpoint, in a thread of its own. It stops when it is dropped.
 #[derive(Debug)]
@@ -38,7 +43,7 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Shared {
     world: World,
-    counters: Mutex<Counters>,
+    tally: Mutex<Tally>,
     faults: Faults,
 }
 
@@ -50,11 +55,16 @@ impl Simulator {
 
     /// Starts on a given address; port 0 takes a free one.
     pub fn start_on(world: World, address: SocketAddr) -> io::Result<Simulator> {
+        Simulator::start_with_threads(world, address, THREADS)
+    }
+
+    /// Starts with so many threads that answer requests, one at least.
+    pub fn start_with_threads(world: World, address: SocketAddr, threads: usize) -> io::Result<Simulator> {
         let listener = StdListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let shared = Arc::new(Shared { world, counters: Mutex::default(), faults: Faults::default() });
+        let runtime = Builder::new_multi_thread().worker_threads(threads.max(1)).enable_all().build()?;
+        let shared = Arc::new(Shared { world, tally: Mutex::default(), faults: Faults::default() });
         let (stop, stopped) = oneshot::channel();
         let server = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("ecs-sim".to_owned()).spawn(move || {
@@ -75,7 +85,7 @@ impl Simulator {
 
     /// What was seen so far; over HTTP the same is `GET /counters`.
     pub fn counters(&self) -> Counters {
-        self.shared.counters().clone()
+        self.shared.counters()
     }
 
     /// Adds a fault, which stays until its handle releases it.
@@ -128,12 +138,13 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     if parts.method == Method::GET && parts.uri.path() == "/counters" {
-        let counters = serde_json::to_vec_pretty(&*shared.counters())?;
+        let counters = serde_json::to_vec_pretty(&shared.counters())?;
         return response(200, "application/json", counters).map_err(io::Error::other);
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
     let call = Call::read(&shared.world, &parts, &body, now);
-    let number = shared.counters().begin(&call);
+    let number = shared.tally().begin(&call);
     let _in_flight = InFlight { shared: &shared, service: call.service };
 
     let fault = shared.faults.meet(&call);
@@ -158,7 +169,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
         }
         None => answer(&shared.world, &call, now),
     };
-    shared.counters().answered(&call, &answer);
+    shared.tally().answered(&call, &answer);
     written(&call, answer.result, &format!("{number:08x}-ec55-4000-8000-{number:012x}")).map_err(io::Error::other)
 }
 
@@ -171,6 +182,9 @@ fn answer(world: &World, call: &Call, now: u64) -> Answer {
 
 fn latency(world: &World, number: u64) -> Duration {
     let (least, most) = (*world.latency.start(), *world.latency.end());
+    if least >= most {
+        return least;
+    }
     let spread = u64::try_from(most.saturating_sub(least).as_nanos()).unwrap_or(u64::MAX);
     least + Duration::from_nanos(hash(key(world.seed, &["latency"]), number) % spread.saturating_add(1).max(1))
 }
@@ -204,8 +218,14 @@ fn response(status: u16, content_type: &str, body: Vec<u8>) -> hyper::http::Resu
 }
 
 impl Shared {
-    fn counters(&self) -> MutexGuard<'_, Counters> {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counters(&self) -> Counters {
+        // Only the copy is made under the lock: requests do not wait for the names.
+        let tally = self.tally().clone();
+        tally.counters()
     }
 }
 
@@ -217,6 +237,6 @@ struct InFlight<'a> {
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.shared.counters().end(self.service);
+        self.shared.tally().end(self.service);
     }
 }

@@ -1,18 +1,23 @@
 //! The two actions of AWS STS: AssumeRole and GetCallerIdentity, query protocol in, XML out.
 
-use crate::call::{Call, Caller, session_token, xml_escaped};
+use std::time::Duration;
+
+use crate::call::{Call, Caller, fraction, session_token, xml_escaped};
 use crate::ecs::Answer;
 use crate::refusal::Refusal;
 use crate::seal::{hash, key};
-use crate::world::World;
+use crate::world::{RoleRule, World};
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
-/// Answers a call to STS that came in at `now`, in epoch seconds. The request id is added around the body.
+/// Answers a call to STS that came in at `now`, in epoch milliseconds. The request id is added around the body.
 pub(crate) fn answer(world: &World, call: &Call, now: u64) -> Answer {
     let mut breaches = Vec::new();
     let result = match (call.action.as_str(), &call.caller) {
         ("AssumeRole" | "GetCallerIdentity", Err(refusal)) => Err(refusal.clone()),
+        ("AssumeRole" | "GetCallerIdentity", Ok(caller)) if world.disabled_regions.contains(&call.region) => {
+            Err(region_disabled(caller))
+        }
         ("AssumeRole", Ok(caller)) => assume_role(world, call, caller, now),
         ("GetCallerIdentity", Ok(caller)) => Ok(caller_identity(caller)),
         (action, _) => {
@@ -68,7 +73,11 @@ fn assume_role(world: &World, call: &Call, caller: &Caller, now: u64) -> Result<
         return Err(validation(format!("{role_arn} is invalid")));
     };
 
-    let rule = world.roles.get(role_arn).cloned().unwrap_or_default();
+    let none = RoleRule::default();
+    let rule = world.roles.get(role_arn).unwrap_or(&none);
+    if let Some(refusal) = &rule.refusal {
+        return Err(refusal.clone());
+    }
     if rule.refused || (rule.external_id.is_some() && rule.external_id.as_deref() != external_id) {
         let who = caller_arn(caller);
         let message = format!("User: {who} is not authorized to perform: sts:AssumeRole on resource: {role_arn}");
@@ -83,7 +92,10 @@ fn assume_role(world: &World, call: &Call, caller: &Caller, now: u64) -> Result<
         return Err(validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role."));
     }
 
-    let expires = now + seconds;
+    let after = |life: Duration| now.saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
+    // What DurationSeconds says ends with a whole second.
+    let expires = world.session_life.map_or((now / 1_000 + seconds) * 1_000, after);
+    let told = world.session_told.map_or(expires, after);
     let token = session_token(world, account, role, session, expires);
     let draw = hash(key(world.seed, &[&token]), 1);
     let arn = caller_arn(&Caller { account: account.to_owned(), session: Some((role.to_owned(), session.to_owned())) });
@@ -93,7 +105,7 @@ fn assume_role(world: &World, call: &Call, caller: &Caller, now: u64) -> Result<
          <SessionToken>{token}</SessionToken><Expiration>{}</Expiration></Credentials>",
         hash(key(world.seed, &[role_arn]), 1),
         u128::from(draw) * 0xFFFF_FFFF_FFFF,
-        date_time(expires),
+        date_time(told),
     ))
 }
 
@@ -135,6 +147,15 @@ fn duration(text: Option<&str>) -> Result<u64, Refusal> {
     Err(constraint(&format!("'{text}'"), "durationSeconds", &format!("Member must have value {rule}")))
 }
 
+fn region_disabled(caller: &Caller) -> Refusal {
+    let message = format!(
+        "STS is not activated in this region for account:{}. Your account administrator can activate STS in this \
+         region using the IAM Console.",
+        caller.account
+    );
+    Refusal::new(403, "RegionDisabledException", message)
+}
+
 fn missing(member: &str) -> Refusal {
     constraint("null", member, "Member must not be null")
 }
@@ -158,8 +179,10 @@ fn account_and_role(arn: &str) -> Option<(&str, &str)> {
     (partition.starts_with("aws") && is_account && is_name).then_some((account, name))
 }
 
-/// Epoch seconds as `2026-11-23T20:50:00Z`, by the civil calendar: a year begins in March, an era has 400 years.
-fn date_time(seconds: u64) -> String {
+/// Epoch milliseconds as `2026-11-23T20:50:00.123Z`, whole seconds without the fraction; by the civil calendar: a
+/// year begins in March, an era has 400 years.
+fn date_time(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1_000;
     let days = seconds / 86_400 + 719_468;
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
@@ -168,7 +191,7 @@ fn date_time(seconds: u64) -> String {
     let day = day - (153 * month + 2) / 5 + 1;
     let (year, month) = (era * 400 + year + month / 10, if month < 10 { month + 3 } else { month - 9 });
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}Z", fraction(milliseconds))
 }
 
 #[cfg(test)]
@@ -177,13 +200,14 @@ mod tests {
 
     #[test]
     fn dates_follow_the_calendar() {
-        for (seconds, expected) in [
+        for (milliseconds, expected) in [
             (0, "1970-01-01T00:00:00Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_735_689_599, "2024-12-31T23:59:59Z"),
-            (1_795_467_000, "2026-11-23T20:50:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_735_689_599_999, "2024-12-31T23:59:59.999Z"),
+            (1_795_467_000_000, "2026-11-23T20:50:00Z"),
+            (1_795_467_000_012, "2026-11-23T20:50:00.012Z"),
         ] {
-            assert_eq!(date_time(seconds), expected);
+            assert_eq!(date_time(milliseconds), expected);
         }
     }
 }

@@ -14,13 +14,18 @@ use crate::call::{Call, Service, session_token};
 use crate::ecs::{self, Answer};
 use crate::seal::hash;
 use crate::site::TaskId;
-use crate::{CANARY, Pages, RoleRule, Shape, World};
+use crate::{CANARY, Pages, Refusal, RoleRule, Shape, World};
 
 const ACCOUNT: &str = "111111111111";
 const REGION: &str = "eu-central-1";
-const NOW: u64 = 1_795_467_000;
+/// 2026-11-23 20:50:00.123 UTC.
+const NOW: u64 = 1_795_467_000_123;
 
 fn call(world: &World, token: Option<&str>, target: Option<&str>, body: &str) -> Call {
+    call_at(world, token, target, body, NOW)
+}
+
+fn call_at(world: &World, token: Option<&str>, target: Option<&str>, body: &str, now: u64) -> Call {
     let mut request = Request::builder().method("POST").uri("/").header(
         "authorization",
         format!(
@@ -35,7 +40,7 @@ fn call(world: &World, token: Option<&str>, target: Option<&str>, body: &str) ->
         request = request.header("x-amz-security-token", token);
     }
     let (parts, ()) = request.body(()).expect("a request").into_parts();
-    Call::read(world, &parts, body.as_bytes(), NOW)
+    Call::read(world, &parts, body.as_bytes(), now)
 }
 
 fn ecs(world: &World, action: &str, input: &Value) -> Answer {

@@ -1,12 +1,13 @@
 //! What the simulated accounts hold, and the same as ground truth for tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::json::Json;
+use crate::refusal::Refusal;
 use crate::site::{Cluster, Site, TaskId};
 
 /// Everything that decides the simulator's answers, but for faults.
@@ -35,6 +36,20 @@ pub struct World {
     pub vanish_every: Option<u64>,
     /// Every n-th running task of a cluster is in its STOPPED list too, as if it had stopped between the two lists.
     pub list_twice_every: Option<u64>,
+    /// Every fourth service of an active cluster has a twin in the cluster next to it: both bear one name and one
+    /// short ARN, as services did before cluster names stood in ARNs.
+    pub twin_services: bool,
+    /// Every n-th page after the first of a list begins with the last ARN of the page before it. Only pages that hold
+    /// ARNs count, and a page of one ARN has no room for it.
+    pub repeat_every: Option<u64>,
+    /// Every n-th task definition is as large as ECS allows: ten containers and nearly 64 KiB.
+    pub large_task_definition_every: Option<u64>,
+    /// Sessions end this long after their AssumeRole, whatever it asked for.
+    pub session_life: Option<Duration>,
+    /// The end that AssumeRole tells, as long after it, instead of the true one: a session can die early.
+    pub session_told: Option<Duration>,
+    /// Regions that are not enabled: ECS knows no credentials there, and its STS is not activated.
+    pub disabled_regions: BTreeSet<String>,
 }
 
 impl Default for World {
@@ -51,6 +66,12 @@ impl Default for World {
             latency: Duration::ZERO..=Duration::ZERO,
             vanish_every: None,
             list_twice_every: None,
+            twin_services: false,
+            repeat_every: None,
+            large_task_definition_every: None,
+            session_life: None,
+            session_told: None,
+            disabled_regions: BTreeSet::new(),
         }
     }
 }
@@ -101,6 +122,8 @@ pub enum Pages {
 pub struct RoleRule {
     /// AccessDenied for everybody.
     pub refused: bool,
+    /// Another error answer for everybody, as RegionDisabledException with status 403; it goes before all other rules.
+    pub refusal: Option<Refusal>,
     /// The trust policy's `sts:ExternalId`.
     pub external_id: Option<String>,
     /// MaxSessionDuration in seconds.
@@ -145,7 +168,9 @@ impl World {
     }
 
     pub(crate) fn site<'a>(&'a self, account: &'a str, region: &'a str) -> Site<'a> {
-        let named = self.shapes.get(&(account.to_owned(), region.to_owned()));
+        // Without named shapes no texts are copied to look for one.
+        let named =
+            if self.shapes.is_empty() { None } else { self.shapes.get(&(account.to_owned(), region.to_owned())) };
         Site::new(self, account, region, *named.unwrap_or(&self.shape))
     }
 }

@@ -118,3 +118,24 @@ async fn faults_meet_the_requests_they_name() {
     assert_eq!(held.join_all().await, [200, 200]);
     assert_eq!((gate.met(), simulator.counters().in_flight), (2, 0));
 }
+
+#[test]
+fn a_fault_of_a_role_meets_that_role_alone() {
+    let listen = ([127, 0, 0, 1], 0).into();
+    let simulator = Simulator::start_with_threads(World::default(), listen, 1).expect("a simulator");
+    let arn = |name: &str| format!("arn:aws:iam::222222222222:role/{name}");
+    let fault = simulator.fault(Fault::refuse("AssumeRole", 500, "InternalFailure", "down").role(&arn("unlucky")));
+    let mut client = Client::connect(&simulator);
+    let mut assume = |name: &str| {
+        let form = format!("Action=AssumeRole&RoleArn={}&RoleSessionName=s1", arn(name));
+        client.ask("POST /", "", &form).expect("an answer").0
+    };
+    assert_eq!((assume("unlucky"), assume("lucky"), assume("unlucky")), (500, 200, 500));
+    fault.release();
+    assert_eq!((assume("unlucky"), fault.met()), (200, 2));
+    let counters = simulator.counters();
+    let issued = |name: &str| (counters.roles[&arn(name)].calls, counters.roles[&arn(name)].issued);
+    assert_eq!((issued("unlucky"), issued("lucky")), ((3, 1), (1, 1)));
+    assert_eq!((counters.calls["AssumeRole"], counters.errors["InternalFailure"]), (4, 2));
+    assert_eq!((counters.items["AssumeRole"], counters.calls_in("111111111111", REGION, "AssumeRole")), (0, 4));
+}

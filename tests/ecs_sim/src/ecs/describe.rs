@@ -4,6 +4,9 @@ use super::{Body, Case};
 use crate::json::Json;
 use crate::refusal::Refusal;
 
+/// Bytes of an object, about: a task, the largest of those described together, has three KB.
+const OBJECT: usize = 3_300;
+
 impl Case<'_> {
     pub(super) fn describe_clusters(&mut self) -> Body {
         self.check_include(&["ATTACHMENTS", "CONFIGURATIONS", "SETTINGS", "STATISTICS"])?;
@@ -80,7 +83,7 @@ impl Case<'_> {
         write: impl Fn(&mut Json, T),
     ) -> Body {
         let mut failures = Vec::new();
-        let body = Json::object_of(|json| {
+        let body = Json::object_of_size(asked.len() * OBJECT, |json| {
             json.list(member, |list| {
                 for given in asked {
                     match find(given) {

@@ -74,7 +74,7 @@ impl Case<'_> {
         };
         let identity = [&[self.action], filters].concat();
         let list = Seal(key(self.site.key, &identity));
-        let page = page(self.world.pages, list, length, self.input.next_token.as_deref(), most).inspect_err(|_| {
+        let page = page(self.world, list, length, self.input.next_token.as_deref(), most).inspect_err(|_| {
             self.breaches.push("nextToken is not of this list".to_owned());
         })?;
         self.items += page.positions.end - page.positions.start;

@@ -2,7 +2,7 @@
 
 use super::task::Sketch;
 use crate::json::Json;
-use crate::seal::hash;
+use crate::seal::{Hex, hash};
 
 impl Sketch<'_> {
     pub(super) fn attachments(&self, json: &mut Json) {
@@ -48,16 +48,16 @@ impl Sketch<'_> {
                 if self.ordinal % 9 != 4 {
                     details.item(|json| {
                         json.text("name", "subnetId");
-                        json.format("value", format_args!("subnet-{:017x}", self.ordinal % 6));
+                        json.format("value", format_args!("subnet-{}", Hex::<17>(self.ordinal % 6)));
                     });
                 }
                 details.item(|json| {
                     json.text("name", "networkInterfaceId");
-                    json.format("value", format_args!("eni-{:017x}", hash(self.draw, n)));
+                    json.format("value", format_args!("eni-{}", Hex::<17>(hash(self.draw, n))));
                 });
                 details.item(|json| {
                     json.text("name", "macAddress");
-                    json.format("value", format_args!("0e:4f:{:02x}:9b:8a:{n:02x}", self.draw & 255));
+                    json.format("value", format_args!("0e:4f:{}:9b:8a:{}", Hex::<2>(self.draw), Hex::<2>(n)));
                 });
                 if self.ordinal % 9 == 6 {
                     details.record(&[("name", "privateDnsName")]);
@@ -89,7 +89,7 @@ impl Sketch<'_> {
             json.list("details", |details| {
                 details.item(|json| {
                     json.text("name", "volumeId");
-                    json.format("value", format_args!("vol-{:017x}", hash(self.draw, 9)));
+                    json.format("value", format_args!("vol-{}", Hex::<17>(hash(self.draw, 9))));
                 });
                 details.record(&[("name", "deleteOnTermination"), ("value", "true")]);
             });
@@ -97,7 +97,7 @@ impl Sketch<'_> {
     }
 
     pub(super) fn attachment_id(&self, json: &mut Json, n: u64) {
-        json.format("id", format_args!("{:08x}-5c1d-4f0e-9a7b-{n:012x}", self.draw >> 32));
+        json.format("id", format_args!("{}-5c1d-4f0e-9a7b-{}", Hex::<8>(self.draw >> 32), Hex::<12>(n)));
     }
 
     pub(super) fn address(&self, json: &mut Json, key: &str, n: u64) {

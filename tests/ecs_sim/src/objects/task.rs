@@ -2,7 +2,7 @@
 
 use super::{CANARY, MINUTE, instant, tags, unknown_members};
 use crate::json::Json;
-use crate::seal::{hash, pick};
+use crate::seal::{Hex, hash, pick};
 use crate::site::{Cluster, Site, TaskId};
 
 /// What the parts of one task share.
@@ -25,7 +25,8 @@ impl Site<'_> {
     pub(crate) fn write_task(&self, json: &mut Json, cluster: Cluster, id: TaskId, with_tags: bool) {
         let ordinal = self.task_ordinal(cluster, id);
         let cluster_name = self.cluster_name(cluster.n);
-        let arn = self.task_arn(cluster, &cluster_name, id);
+        let id_text = self.task_id(cluster, id);
+        let arn = self.task_arn_by_id(cluster, &cluster_name, id, &id_text);
         let draw = hash(self.key, ordinal << 1 | u64::from(id.stopped));
         let status = match ordinal % 10 {
             _ if id.stopped => "STOPPED",
@@ -38,7 +39,7 @@ impl Site<'_> {
             region: self.region,
             account: self.account,
             cluster_name: &cluster_name,
-            id: &self.task_id(cluster, id),
+            id: &id_text,
             arn: &arn,
             ordinal,
             draw,
@@ -99,8 +100,9 @@ impl Sketch<'_> {
         json.format(
             "containerArn",
             format_args!(
-                "arn:aws:ecs:{region}:{account}:container/{cluster_name}/{id}/{:08x}-77aa-4c2d-8e11-{n:012x}",
-                draw >> 32
+                "arn:aws:ecs:{region}:{account}:container/{cluster_name}/{id}/{}-77aa-4c2d-8e11-{}",
+                Hex::<8>(draw >> 32),
+                Hex::<12>(n)
             ),
         );
         json.text("taskArn", self.arn);
@@ -114,7 +116,8 @@ impl Sketch<'_> {
                 format_args!("{account}.dkr.ecr.{region}.amazonaws.com/{}:{}", container_name(n), ordinal % 40),
             ),
         }
-        json.format("imageDigest", format_args!("sha256:{draw:016x}{:016x}{draw:016x}{n:016x}", !draw));
+        let [draw_digits, others, last] = [draw, !draw, n].map(Hex::<16>);
+        json.format("imageDigest", format_args!("sha256:{draw_digits}{others}{draw_digits}{last}"));
         json.format("runtimeId", format_args!("{id}-{:010}", draw >> 31));
         json.text("lastStatus", self.status);
         if self.status == "STOPPED" {
@@ -156,11 +159,11 @@ impl Sketch<'_> {
             json.format(
                 "containerInstanceArn",
                 format_args!(
-                    "arn:aws:ecs:{}:{}:container-instance/{}/{:032x}",
+                    "arn:aws:ecs:{}:{}:container-instance/{}/{}",
                     self.region,
                     self.account,
                     self.cluster_name,
-                    self.ordinal % 50
+                    Hex::<32>(self.ordinal % 50)
                 ),
             );
         } else {

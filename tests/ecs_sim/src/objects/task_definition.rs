@@ -10,8 +10,12 @@ impl Site<'_> {
     pub(crate) fn write_task_definition(&self, json: &mut Json, n: u64) {
         let (account, region) = (self.account, self.region);
         let (family, revision) = self.task_definition(n);
+        let start = json.length();
         json.text("taskDefinitionArn", &self.task_definition_arn(n));
         json.list("containerDefinitions", |list| {
+            if self.task_definition_is_large(n) {
+                return self.write_large_containers(list, n, &family, start);
+            }
             for container in 0..=n % 3 {
                 list.item(|json| self.write_container(json, n, container, &family));
             }

@@ -123,3 +123,36 @@ fn names_and_ids_find_their_objects_again() {
         assert_eq!(site.find_task_definition(&site.task_definition_arn(n).replace(ACCOUNT, "222222222222")), None);
     }
 }
+
+#[test]
+fn large_task_definitions_are_as_large_as_ecs_allows() {
+    let world = World {
+        large_task_definition_every: Some(7),
+        ..one_cluster(Shape { task_definitions: 100_000_000, ..Shape::empty() })
+    };
+    let site = world.site(ACCOUNT, REGION);
+    for n in [6, 13, 20, 99_999_998, 6 + 7 * 8 * 9 * 11 * 4, 48] {
+        let input = json!({"taskDefinition": site.task_definition_arn(n)});
+        let bytes = ecs(&world, "DescribeTaskDefinition", &input).result.expect("a result");
+        let length = bytes.len() - r#"{"taskDefinition":}"#.len();
+        let definition = serde_json::from_slice::<Value>(&bytes).expect("JSON")["taskDefinition"].take();
+        if n % 7 != 6 {
+            assert!(length < 10_000, "{n} has {length} bytes");
+            continue;
+        }
+        assert!((60 * 1_024..=64 * 1_024).contains(&length), "{n} has {length} bytes");
+        let containers = definition["containerDefinitions"].as_array().expect("containers");
+        let names: BTreeSet<_> = containers.iter().map(|container| container["name"].to_string()).collect();
+        assert_eq!((containers.len(), names.len()), (10, 10));
+        for container in containers {
+            let environment = container["environment"].as_array().expect("variables");
+            assert!(environment.len() > 20, "{}", environment.len());
+            let holds = |variable: &Value| variable["value"].as_str().is_some_and(|value| value.starts_with(CANARY));
+            assert!(environment.iter().all(holds));
+            assert!(container["secrets"][0]["valueFrom"].is_string());
+        }
+    }
+    let small = World { shape: Shape { task_definitions: 21, ..Shape::empty() }, ..world };
+    let sizes = small.task_definitions(ACCOUNT, REGION).map(|definition| definition.to_string().len());
+    assert_eq!(sizes.filter(|bytes| *bytes > 60_000).count(), 3);
+}

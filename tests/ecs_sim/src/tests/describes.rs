@@ -78,3 +78,29 @@ fn vanishing_objects_are_listed_and_missing() {
     assert_eq!((definitions.len(), gone.count()), (50, 10));
     assert_eq!(world.task_definitions(ACCOUNT, REGION).count(), 40);
 }
+
+#[test]
+fn twins_share_a_short_arn_and_are_told_apart_by_their_cluster() {
+    let world = World { twin_services: true, ..World::default() };
+    let mut clusters: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for service in world.services(ACCOUNT, REGION) {
+        let arn = service["serviceArn"].as_str().expect("an ARN").to_owned();
+        clusters.entry(arn).or_default().push(service["clusterArn"].clone());
+    }
+    let twins: Vec<_> = clusters.iter().filter(|(_, clusters)| clusters.len() > 1).collect();
+    assert_eq!((clusters.values().flatten().count(), twins.len()), (36, 3));
+    for (arn, clusters) in twins {
+        assert!(arn.matches('/').count() == 1 && clusters.len() == 2 && clusters[0] != clusters[1], "{arn}");
+        let described = clusters.iter().map(|cluster| {
+            let (arns, _) = listed(&world, "ListServices", json!({"cluster": cluster, "maxResults": 100}));
+            assert_eq!(arns.iter().filter(|listed| *listed == arn).count(), 1);
+            let input = json!({"cluster": cluster, "services": [arn], "include": ["TAGS"]});
+            body(ecs(&world, "DescribeServices", &input))["services"][0].take()
+        });
+        let truth = world.services(ACCOUNT, REGION).filter(|service| service["serviceArn"] == **arn);
+        same(&described.collect(), truth);
+    }
+    let alone = World { twin_services: true, ..one_cluster(Shape { services: 20, ..Shape::empty() }) };
+    let plain = World { twin_services: false, ..alone.clone() };
+    same(&alone.services(ACCOUNT, REGION).collect(), plain.services(ACCOUNT, REGION));
+}

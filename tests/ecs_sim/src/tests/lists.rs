@@ -260,3 +260,26 @@ fn a_task_can_be_in_both_lists() {
     let (running, stopped) = (list("RUNNING"), list("STOPPED"));
     assert_eq!((running.len(), stopped.len(), running.intersection(&stopped).count()), (35, 7, 4));
 }
+
+#[test]
+fn every_list_can_repeat_arns_over_pages() {
+    let shape =
+        Shape { clusters: 9, services: 270, tasks: 270, stopped_tasks: 180, task_definitions: 30, ..Shape::empty() };
+    let world = World { repeat_every: Some(2), shape, ..World::default() };
+    let plain = World { repeat_every: None, ..world.clone() };
+    for (action, input) in [
+        ("ListClusters", json!({})),
+        ("ListServices", json!({"cluster": first_cluster(&world)})),
+        ("ListTasks", json!({"cluster": first_cluster(&world), "desiredStatus": "STOPPED"})),
+        ("ListTaskDefinitions", json!({"sort": "DESC"})),
+    ] {
+        let mut input = input;
+        input["maxResults"] = json!(4);
+        let (truth, _) = listed(&plain, action, input.clone());
+        let (mut arns, _) = listed(&world, action, input);
+        // Pages of four, of which every other one has three that are new.
+        assert_eq!(arns.len() - truth.len(), (truth.len() - 2) / 7, "{action}");
+        arns.dedup();
+        assert_eq!(arns, truth, "{action}");
+    }
+}

@@ -1,5 +1,7 @@
 //! STS, and the accounts behind session tokens.
 
+use std::time::Duration;
+
 use super::*;
 
 #[test]
@@ -20,7 +22,7 @@ fn assume_role_checks_what_sts_checks() {
         ]),
         ..World::default()
     };
-    let chained = session_token(&world, ACCOUNT, "hub", "session", NOW + 60);
+    let chained = session_token(&world, ACCOUNT, "hub", "session", NOW + 60_000);
     for (form, token, expected) in [
         (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=43200"), None, None),
         (format!("RoleArn={role}&RoleSessionName=s1&DurationSeconds=3600"), Some(&chained), None),
@@ -102,7 +104,7 @@ fn session_tokens_tell_accounts_apart() {
         "Action=AssumeRole&RoleArn=arn:aws:iam::222222222222:role/path/reader&RoleSessionName=s1&DurationSeconds=900",
     );
     let text = String::from_utf8(answer.result.expect("a result")).expect("text");
-    let token = text.split(['<', '>']).skip_while(|part| *part != "SessionToken").nth(1).expect("a token");
+    let token = member(&text, "SessionToken");
     assert!(text.contains("<Expiration>2026-11-23T21:05:00Z</Expiration>"), "{text}");
     let expired = session_token(&world, "222222222222", "reader", "s1", NOW);
     let tampered = token.replace("222222222222", "333333333333");
@@ -129,4 +131,73 @@ fn session_tokens_tell_accounts_apart() {
     assert!(String::from_utf8_lossy(&identity).contains("<Arn>arn:aws:sts::222222222222:assumed-role/reader/s1</Arn>"));
     assert_eq!(refusal(sts_call(&world, Some("anything"), "Action=GetCallerIdentity")).1, "InvalidClientTokenId");
     assert_eq!(sts_call(&world, None, "Action=GetSessionToken").breaches.len(), 1);
+}
+
+fn member<'t>(document: &'t str, name: &str) -> &'t str {
+    document.split(['<', '>']).skip_while(|part| *part != name).nth(1).expect("the member")
+}
+
+#[test]
+fn sessions_end_when_the_world_says() {
+    let form = "Action=AssumeRole&RoleArn=arn:aws:iam::222222222222:role/reader&RoleSessionName=s1&DurationSeconds=900";
+    let (short, long) = (Duration::from_millis(1_500), Duration::from_secs(3_600));
+    for (session_life, session_told, told, lives_ms) in [
+        (None, None, "2026-11-23T21:05:00Z", 899_877),
+        (Some(short), None, "2026-11-23T20:50:01.623Z", 1_500),
+        (Some(short), Some(long), "2026-11-23T21:50:00.123Z", 1_500),
+        (None, Some(short), "2026-11-23T20:50:01.623Z", 899_877),
+        (Some(long), Some(short), "2026-11-23T20:50:01.623Z", 3_600_000),
+    ] {
+        let world = World { session_life, session_told, ..World::default() };
+        let text = String::from_utf8(sts_call(&world, None, form).result.expect("a result")).expect("text");
+        assert_eq!(member(&text, "Expiration"), told);
+        let list = |later: u64| {
+            let token = Some(member(&text, "SessionToken"));
+            let call = call_at(&world, token, Some("ListClusters"), r#"{"maxResults":100}"#, NOW + later);
+            ecs::answer(&world, &call)
+        };
+        assert!(list(lives_ms - 1).result.is_ok(), "{session_life:?}");
+        let (status, code, _) = refusal(list(lives_ms));
+        assert_eq!((status, code.as_str()), (400, "ExpiredTokenException"), "{session_life:?}");
+    }
+}
+
+#[test]
+fn roles_fail_in_their_own_ways() {
+    let arn = |name: &str| format!("arn:aws:iam::222222222222:role/{name}");
+    let refusal_of_all = Refusal::new(403, "RegionDisabledException", "STS is not activated");
+    let rule = RoleRule { refusal: Some(refusal_of_all), refused: true, ..RoleRule::default() };
+    let world = World { roles: BTreeMap::from([(arn("elsewhere"), rule)]), ..World::default() };
+    let assume =
+        |name: &str| sts_call(&world, None, &format!("Action=AssumeRole&RoleArn={}&RoleSessionName=s1", arn(name)));
+    let expected = (403, "RegionDisabledException".to_owned(), "STS is not activated".to_owned());
+    assert_eq!(refusal(assume("elsewhere")), expected);
+    assert!(assume("reader").result.is_ok());
+}
+
+#[test]
+fn a_region_that_is_not_enabled_knows_nobody() {
+    let world = World { disabled_regions: BTreeSet::from([REGION.to_owned()]), ..World::default() };
+    let session = session_token(&world, "222222222222", "reader", "s1", NOW + 60_000);
+    let ended = session_token(&world, "222222222222", "reader", "s1", NOW);
+    for token in [None, Some(session.as_str()), Some(ended.as_str()), Some("anything")] {
+        let (status, code, message) =
+            refusal(ecs::answer(&world, &call(&world, token, Some("ListClusters"), r#"{"maxResults":100}"#)));
+        assert_eq!((status, code.as_str()), (400, "UnrecognizedClientException"));
+        assert_eq!(message, "The security token included in the request is invalid.");
+    }
+    let assume = "Action=AssumeRole&RoleArn=arn:aws:iam::222222222222:role/reader&RoleSessionName=s1";
+    for (token, form, account) in [
+        (None, assume, ACCOUNT),
+        (None, "Action=GetCallerIdentity", ACCOUNT),
+        (Some(session.as_str()), "Action=GetCallerIdentity", "222222222222"),
+    ] {
+        let (status, code, message) = refusal(sts_call(&world, token, form));
+        assert_eq!((status, code.as_str()), (403, "RegionDisabledException"));
+        let start = format!("STS is not activated in this region for account:{account}. Your account administrator");
+        assert!(message.starts_with(&start), "{message}");
+    }
+    let elsewhere = World { disabled_regions: BTreeSet::from(["me-south-1".to_owned()]), ..World::default() };
+    assert!(ecs(&elsewhere, "ListClusters", &json!({"maxResults": 100})).result.is_ok());
+    assert!(sts_call(&elsewhere, None, assume).result.is_ok());
 }

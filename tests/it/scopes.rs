@@ -1,0 +1,308 @@
+//! Many roles in many regions: right tallies for each, whatever becomes of the others, and one AssumeRole per role and session.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use ecs_sdm_producer::config::{Config, RoleConfig};
+use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
+use ecs_sim::{Fault, Refusal, RoleRule, Shape, Simulator, World};
+
+use crate::support::{OBJECTS, REGION, assert_landed, assert_landed_as_reported, config_on_kafka, sync};
+
+const SHAPE: Shape =
+    Shape { clusters: 2, services: 3, tasks: 5, stopped_tasks: 0, task_definitions: 2, inactive_clusters: 0 };
+
+fn account(n: usize) -> String {
+    format!("{:012}", 200_000_000_000_u64 + n as u64)
+}
+
+fn role(n: usize) -> String {
+    format!("arn:aws:iam::{}:role/reader", account(n))
+}
+
+/// How one role fails, and what that makes of clusters, services, tasks and task definitions.
+struct Way {
+    says: &'static str,
+    states: [State; 4],
+    rule: Option<RoleRule>,
+    fault: Option<fn(usize) -> Fault>,
+    /// AssumeRole requests.
+    assumed: u64,
+}
+
+fn ways() -> Vec<Way> {
+    let sts = |says, rule: RoleRule| Way { says, states: [Denied; 4], rule: Some(rule), fault: None, assumed: 1 };
+    let ecs = |says, states, fault| Way { says, states, rule: None, fault: Some(fault), assumed: 1 };
+    let refusal = |status, code: &str, message: &str| RoleRule {
+        refusal: Some(Refusal::new(status, code, message)),
+        ..RoleRule::default()
+    };
+    vec![
+        sts("AssumeRole: AccessDenied: ", RoleRule { refused: true, ..RoleRule::default() }),
+        sts("AssumeRole: AccessDenied: ", RoleRule { external_id: Some("theirs".to_owned()), ..RoleRule::default() }),
+        sts(
+            "lower it to the role's MaxSessionDuration",
+            RoleRule { max_session_duration: Some(900), ..RoleRule::default() },
+        ),
+        sts("RegionDisabledException", refusal(403, "RegionDisabledException", "STS is not activated in this region")),
+        Way {
+            assumed: 3,
+            ..sts("AssumeRole: InternalFailure: ", refusal(500, "InternalFailure", "try again, in vain"))
+        },
+        Way {
+            states: [Complete; 4],
+            assumed: 3,
+            rule: None,
+            fault: Some(|n| Fault::throttling("AssumeRole").role(&role(n)).times(2)),
+            ..sts("", RoleRule::default())
+        },
+        ecs("ListClusters: AccessDeniedException: ", [Denied, Denied, Denied, Complete], |n| {
+            Fault::access_denied("ListClusters").account(&account(n))
+        }),
+        ecs("ListTasks: ServerException: ", [Complete, Complete, Partial, Complete], |n| {
+            Fault::refuse("ListTasks", 500, "ServerException", "down").account(&account(n))
+        }),
+        ecs("DescribeTaskDefinition: AccessDeniedException: ", [Complete, Complete, Complete, Denied], |n| {
+            Fault::access_denied("DescribeTaskDefinition").account(&account(n))
+        }),
+        ecs("", [Complete; 4], |n| Fault::throttling("DescribeServices").account(&account(n)).times(2)),
+    ]
+}
+
+/// Roles of which every tenth fails, each in the next of the ways.
+struct Roles {
+    simulator: Simulator,
+    config: Config,
+    ways: Vec<Way>,
+    count: usize,
+}
+
+impl Roles {
+    fn new(test: &str, count: usize, regions: &[&str]) -> Self {
+        let ways = ways();
+        let failing = (0..count).filter(|n| n % 10 == 3);
+        let rules = failing.clone().filter_map(|n| Some((role(n), ways[n / 10 % ways.len()].rule.clone()?)));
+        let world = World { shape: SHAPE, roles: rules.collect(), ..World::default() };
+        let simulator = Simulator::start(world).unwrap();
+        for n in failing {
+            if let Some(fault) = ways[n / 10 % ways.len()].fault {
+                drop(simulator.fault(fault(n)));
+            }
+        }
+        let mut config = config_on_kafka(&simulator, test);
+        config.assume_role_arns = (0..count).map(role).collect();
+        config.regions = regions.iter().map(|region| (*region).to_owned()).collect();
+        config.external_id = Some("ours".to_owned());
+        config.maximum_retries = 2;
+        Self { simulator, config, ways, count }
+    }
+
+    fn way(&self, n: usize) -> Option<&Way> {
+        (n % 10 == 3).then(|| &self.ways[n / 10 % self.ways.len()])
+    }
+
+    /// Every type of every role and region, with its state, reason and counts, and every record.
+    fn assert(&self, report: &Report) {
+        let counters = self.simulator.counters();
+        assert_eq!(counters.breaches, Vec::<String>::new());
+        assert!(counters.in_flight_peak <= self.config.parallel_requests as u64, "STS counts too");
+        assert_eq!(report.types.len(), self.count * self.config.regions.len() * 4);
+        let types: BTreeMap<(&str, &str, &str), &Type> = report
+            .types
+            .iter()
+            .map(|one| ((one.account.as_deref().unwrap(), one.region.as_str(), one.object), one))
+            .collect();
+        let counts = [SHAPE.clusters, SHAPE.services, SHAPE.tasks, SHAPE.task_definitions];
+        for n in 0..self.count {
+            let (arn, account) = (role(n), account(n));
+            let states = self.way(n).map_or([Complete; 4], |way| way.states);
+            for region in &self.config.regions {
+                for ((object, state), count) in OBJECTS.iter().zip(states).zip(counts) {
+                    let one = types[&(account.as_str(), region.as_str(), *object)];
+                    assert_eq!((one.state, one.role.as_ref()), (state, Some(&arn)), "{one:?}");
+                    if state == Complete {
+                        assert_eq!((one.asked, one.described, one.acknowledged, one.failed), (count, count, count, 0));
+                    } else {
+                        assert_eq!((one.described, one.acknowledged), (0, 0), "{one:?}");
+                        let says = self.way(n).unwrap().says;
+                        assert!(one.error.as_ref().unwrap().contains(says), "{one:?}");
+                    }
+                }
+            }
+            let assumed = self.way(n).map_or(1, |way| way.assumed);
+            assert_eq!(counters.roles[&arn].calls, assumed, "{arn}: one AssumeRole, and its retries");
+        }
+        let accounts: Vec<String> = (0..self.count).map(account).collect();
+        let scopes: Vec<(&str, &str, &str)> = accounts
+            .iter()
+            .flat_map(|account| self.config.regions.iter().map(move |region| (&**account, &**region, "/reader")))
+            .collect();
+        assert_landed_as_reported(self.simulator.world(), &self.config, report, &scopes);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_roles_of_which_a_tenth_fails() {
+    let roles = Roles::new("five-hundred", 500, &[REGION]);
+    let report = sync(&roles.config).await;
+    assert_eq!(report.outcome, Outcome::Partial);
+    roles.assert(&report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fifty_roles_in_seventeen_regions_of_which_a_tenth_fails() {
+    let regions: Vec<String> = (1..=17).map(|n| format!("eu-test-{n}")).collect();
+    let regions: Vec<&str> = regions.iter().map(String::as_str).collect();
+    let roles = Roles::new("fifty", 50, &regions);
+    let report = sync(&roles.config).await;
+    assert_eq!(report.outcome, Outcome::Partial);
+    roles.assert(&report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_region_that_is_not_enabled_is_denied_and_costs_its_role_one_more_session() {
+    let regions = ["eu-west-1", "ap-east-1", "eu-west-1", "me-south-1", "us-east-1"];
+    let disabled = ["ap-east-1", "me-south-1"].map(str::to_owned).into();
+    let simulator = Simulator::start(World { shape: SHAPE, disabled_regions: disabled, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "disabled");
+    config.assume_role_arns = vec![role(0)];
+    config.roles =
+        vec![RoleConfig { arn: role(1), regions: regions.map(str::to_owned).to_vec(), ..RoleConfig::default() }];
+    config.regions = vec!["us-east-1".to_owned(), "us-east-1".to_owned()];
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
+    assert_eq!(report.types.len(), 4 * (1 + 4), "a region given twice is read once");
+    for one in &report.types {
+        let expected = if ["ap-east-1", "me-south-1"].contains(&one.region.as_str()) { Denied } else { Complete };
+        assert_eq!(one.state, expected, "{one:?}");
+        if expected == Denied {
+            let error = one.error.as_ref().unwrap();
+            assert!(error.contains("UnrecognizedClientException") && error.contains("not enabled"), "{error}");
+        }
+    }
+    let counters = simulator.counters();
+    assert_eq!((counters.roles[&role(0)].calls, counters.roles[&role(1)].calls), (1, 2));
+    let scopes = [(0, "us-east-1"), (1, "us-east-1"), (1, "eu-west-1"), (1, "ap-east-1"), (1, "me-south-1")];
+    let scopes = scopes.map(|(n, region)| (account(n), region));
+    let scopes: Vec<(&str, &str, &str)> = scopes.iter().map(|(id, region)| (&**id, *region, "/reader")).collect();
+    assert_landed_as_reported(simulator.world(), &config, &report, &scopes);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_hangs_holds_up_nobody_even_with_one_request_at_a_time() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "hanging-role");
+    config.assume_role_arns = (0..4).map(role).collect();
+    config.parallel_requests = 1;
+    config.maximum_retries = 2;
+    config.limits.attempt_timeout = Duration::from_millis(400);
+    drop(simulator.fault(Fault::hold("AssumeRole").role(&role(0))));
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
+    for one in &report.types {
+        let expected = if one.role == Some(role(0)) { Denied } else { Complete };
+        assert_eq!(one.state, expected, "{one:?}");
+    }
+    assert_eq!(simulator.counters().roles[&role(0)].calls, 3, "maximum_retries hold for STS too");
+}
+
+/// Long enough for several short sessions: pages of five, each answer after 15 ms, in one list.
+const LONG: Shape =
+    Shape { clusters: 1, services: 0, tasks: 600, stopped_tasks: 0, task_definitions: 0, inactive_clusters: 0 };
+
+async fn with_short_sessions(test: &str, told: Option<Duration>) -> (Report, Simulator, Duration) {
+    let latency = Duration::from_millis(15);
+    let world = World {
+        shape: LONG,
+        latency: latency..=latency,
+        session_life: Some(Duration::from_millis(900)),
+        session_told: told,
+        ..World::default()
+    };
+    let simulator = Simulator::start(world).unwrap();
+    let mut config = config_on_kafka(&simulator, test);
+    config.assume_role_arns = vec![role(0)];
+    config.objects = vec!["EcsTask".to_owned()];
+    config.page_size = 5;
+    let started = Instant::now();
+    let report = sync(&config).await;
+    let took = started.elapsed();
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+    assert_eq!(report.types[0].acknowledged, 600);
+    let calls = simulator.counters().calls;
+    assert_eq!(
+        report.calls.attempts - report.calls.retried,
+        1 + 120 + 120,
+        "no list was started again, and nothing asked twice: {calls:?}"
+    );
+    (report, simulator, took)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_renewed_before_it_ends_once_in_its_life() {
+    let (_, simulator, took) = with_short_sessions("renewed", None).await;
+    let issued = simulator.counters().roles[&role(0)].issued;
+    // A third of its life before its end.
+    let most = took.as_secs_f64() / 0.6 + 1.0;
+    assert!(issued >= 2 && issued as f64 <= most, "{issued} sessions in {took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ends_in_the_middle_of_a_list_is_replaced_and_the_list_goes_on() {
+    let (report, simulator, took) = with_short_sessions("replaced", Some(Duration::from_secs(3_600))).await;
+    let counters = simulator.counters();
+    let (issued, expired) = (counters.roles[&role(0)].issued, counters.errors["ExpiredTokenException"]);
+    let most = took.as_secs_f64() / 0.9 + 1.0;
+    assert!(issued >= 2 && issued as f64 <= most, "{issued} sessions in {took:?}");
+    assert_eq!(report.calls.retried, expired, "each refused request was sent once more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clusters_of_a_scope_are_listed_side_by_side() {
+    let shape = Shape { clusters: 20, tasks: 20, ..Shape::empty() };
+    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "side-by-side");
+    config.objects = vec!["EcsTask".to_owned()];
+    let gate = simulator.fault(Fault::hold("ListTasks"));
+    let release = async {
+        gate.wait_met(config.parallel_requests as u64).await;
+        gate.release();
+    };
+    let (report, ()) = tokio::join!(sync(&config), release);
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_listed_again_and_what_is_odd_lands_once_and_whole() {
+    let world = World {
+        shape: Shape {
+            clusters: 130,
+            services: 260,
+            tasks: 900,
+            stopped_tasks: 200,
+            task_definitions: 130,
+            inactive_clusters: 0,
+        },
+        repeat_every: Some(1),
+        list_twice_every: Some(3),
+        twin_services: true,
+        large_task_definition_every: Some(13),
+        ..World::default()
+    };
+    let simulator = Simulator::start(world).unwrap();
+    let mut config = config_on_kafka(&simulator, "odd");
+    config.operation_options.ecs_task.fetch_stopped_tasks = true;
+    config.page_size = 4;
+    let restarted = Fault::refuse("ListTaskDefinitions", 400, "InvalidParameterException", "Invalid token.");
+    drop(simulator.fault(restarted.skip(20).times(1)));
+    let report = sync(&config).await;
+    let items = simulator.counters().items;
+    assert!(items["ListClusters"] > 130 && items["ListTasks"] > 1_100 && items["ListTaskDefinitions"] > 130 + 60);
+    assert_landed(simulator.world(), &config, &report, &[("111111111111", REGION, "")]);
+    let shared = simulator.world().services("111111111111", REGION).fold(BTreeMap::new(), |mut arns, service| {
+        *arns.entry(service["serviceArn"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        arns
+    });
+    assert!(shared.values().filter(|count| **count == 2).count() > 10, "services share short ARNs");
+}
