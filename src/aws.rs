@@ -155,10 +155,10 @@ impl Caller {
                 self.gate.pause(fault, tries).await?;
                 continue;
             }
-            let again = !resolved_anew
-                && self.gate.allows(tries)
-                && credentials.resolve_anew(&self.gate, generation, unknown).await?;
-            if !again {
+            if !self.gate.allows(tries) {
+                return Err(fault.denied());
+            }
+            if resolved_anew || !credentials.resolve_anew(&self.gate, generation, unknown).await? {
                 return Err(if unknown { not_enabled(fault) } else { fault.denied() });
             }
             resolved_anew = true;

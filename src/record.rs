@@ -95,9 +95,10 @@ pub struct Record<'a> {
 }
 
 impl Encoded {
-    /// A batch without records.
-    pub fn new(line: Arc<Line>, seat: Seat, records: usize) -> Self {
-        Self { line, values: Vec::new(), names: String::new(), marks: Vec::with_capacity(records), seat }
+    /// A batch without records, with room for as many as `records`, and for `values` and `names` bytes of them.
+    pub fn new(line: Arc<Line>, seat: Seat, records: usize, [values, names]: [usize; 2]) -> Self {
+        let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
+        Self { line, values, names, marks: Vec::with_capacity(records), seat }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.

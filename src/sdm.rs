@@ -2,8 +2,6 @@
 //!
 //! Everything here is pure: values in, value out. The tables themselves stand in [`crate::ecs`], one per object.
 
-use std::collections::BTreeMap;
-
 use aws_smithy_types::DateTime;
 use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
 use serde_json::{Value, json};
@@ -32,7 +30,7 @@ pub enum Read<T> {
     /// `array<string>`, in API order.
     List(fn(&T) -> Vec<&str>),
     /// `map<string>`, in key order.
-    Tags(fn(&T) -> BTreeMap<&str, &str>),
+    Tags(fn(&T) -> Vec<(&str, &str)>),
 }
 
 /// What the "Generated" attributes of one sync in one region are made of.
@@ -112,7 +110,7 @@ impl<T> Serialize for Field<'_, T> {
             Read::Instant(get) if serializer.is_human_readable() => serializer.serialize_str(&rfc3339(get(object))),
             Read::Instant(get) => serializer.serialize_i64(get(object)),
             Read::List(get) => get(object).serialize(serializer),
-            Read::Tags(get) => get(object).serialize(serializer),
+            Read::Tags(get) => serializer.collect_map(get(object)),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Two rules carry everything: the end of a stream travels down, a hang-up travels up. No stage asks why.
 
 pub mod describe;
+mod hashes;
 pub mod list;
 pub mod map;
 pub mod print;

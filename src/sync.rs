@@ -13,8 +13,8 @@ use aws_credential_types::Credentials as Keys;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use self::admission::{Panicked, Scopes};
-use self::rows::Plan;
+use self::admission::Scopes;
+use self::rows::{Plan, seats};
 use crate::aws::scope::Base;
 use crate::aws::{Caller, Gate, Patience};
 use crate::config::{Config, SecretError};
@@ -126,7 +126,7 @@ impl Engine {
             _ => Vec::new(),
         };
         let base = Box::pin(Base::load(&self.config, self.region.clone(), keys)).await;
-        Ok((base.map_err(|error| format!("{}: {error}", error.place))?, ranges))
+        Ok((base.map_err(|error| format!("{}: {error}", error.key))?, ranges))
     }
 
     /// Reads scope after scope, until all are read or something cuts it short.
@@ -151,7 +151,7 @@ impl Engine {
                     Ok(true) => {}
                     Ok(false) => break None,
                     // Nobody else would say that a scope is missing from the report.
-                    Err(Panicked) => break Some(Cut::Failure("a scope panicked; this is a bug of ours".to_owned())),
+                    Err(panicked) => break Some(Cut::Failure(panicked.to_string())),
                 },
             }
         };
@@ -192,8 +192,8 @@ impl Engine {
 
     /// Waits until what was read is delivered.
     async fn finish(&self, scopes: &mut Scopes, sinks: &mut JoinSet<Option<Cut>>) -> Option<Cut> {
-        scopes.end().await;
-        let last = sinks.join_next().await.and_then(sink_ended);
+        let lost = scopes.end().await.err().map(|panicked| Cut::Failure(panicked.to_string()));
+        let last = sinks.join_next().await.and_then(sink_ended).or(lost);
         if let Some(kafka) = &self.kafka {
             produce::drain(kafka).await;
         }
@@ -270,12 +270,6 @@ impl Engine {
         };
         Gate::new(Arc::clone(&self.parallel), patience)
     }
-}
-
-/// Describe answers that may exist at a time, in the whole process: twice the parallel requests, so that a request can be under
-/// way while an earlier answer is still being encoded and handed over.
-fn seats(config: &Config) -> usize {
-    2 * config.parallel_requests
 }
 
 fn sink_ended(ended: Result<Option<Cut>, tokio::task::JoinError>) -> Option<Cut> {

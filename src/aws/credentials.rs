@@ -24,9 +24,6 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 /// How long a failed resolution is not tried again: every request of the scope would ask for it.
 const REST: Duration = Duration::from_secs(30);
 
-/// How long keys that were resolved anew for a region that does not know them are not resolved anew for another such one.
-const DOUBT: Duration = Duration::from_secs(60);
-
 /// Where keys come from.
 pub trait Issuer: Debug + Send + Sync {
     /// Resolves keys; what it asks of STS goes through `gate`.
@@ -55,8 +52,10 @@ struct Held {
     generation: u64,
     /// When the keys are to be renewed; never, where they do not expire.
     renew_at: Option<SystemTime>,
+    /// Why the last resolution failed that somebody had to wait for.
     failed: Option<(Instant, Fault)>,
-    doubted: Option<Instant>,
+    /// The keys that were resolved because a region did not know those before.
+    doubted: Option<u64>,
 }
 
 /// What the keys that are held are good for.
@@ -102,18 +101,21 @@ impl Credentials {
         if self.held().standing() == Standing::Fresh {
             return Ok(());
         }
-        match self.resolve(gate).await {
-            Err(fault) if self.serve() => {
+        if standing == Standing::Useless {
+            return self.resolve(gate).await;
+        }
+        match self.issue(gate).await {
+            Ok(keys) => self.held().take(keys),
+            Err(fault) => {
                 tracing::warn!(%fault, "credentials could not be renewed yet");
                 self.held().rest();
-                Ok(())
             }
-            resolved => resolved,
         }
+        Ok(())
     }
 
     /// Resolves keys anew after a refusal of those of `generation`: of many requests that they fail, the first alone does.
-    /// False where new keys would change nothing: `unknown` keys, which were resolved anew for the same doubt just before.
+    /// False where new keys would change nothing: those of `generation` were themselves resolved because they were `unknown`.
     ///
     /// # Errors
     /// Why there are no new keys.
@@ -122,33 +124,28 @@ impl Credentials {
         if self.generation() != generation {
             return Ok(true);
         }
-        if unknown {
-            let mut held = self.held();
-            if held.doubted.is_some_and(|since| since.elapsed() < DOUBT) {
-                return Ok(false);
-            }
-            held.doubted = Some(Instant::now());
+        if unknown && self.held().doubted == Some(generation) {
+            return Ok(false);
         }
-        self.resolve(gate).await.map(|()| true)
+        self.resolve(gate).await?;
+        if unknown {
+            self.held().doubted = Some(self.generation());
+        }
+        Ok(true)
     }
 
-    /// Asks the issuer; the caller has its turn.
+    /// Resolves keys that somebody waits for; the caller has its turn.
     async fn resolve(&self, gate: &Gate) -> Result<(), Fault> {
         if let Some(fault) = self.held().recent_failure() {
             return Err(fault);
         }
-        let issued = self.0.issuer.issue(gate).await.and_then(fits_a_header);
+        let issued = self.issue(gate).await;
         let mut held = self.held();
-        match issued {
-            Ok(keys) => {
-                held.take(keys);
-                Ok(())
-            }
-            Err(fault) => {
-                held.failed = Some((Instant::now(), fault.clone()));
-                Err(fault)
-            }
-        }
+        issued.map(|keys| held.take(keys)).inspect_err(|fault| held.failed = Some((Instant::now(), fault.clone())))
+    }
+
+    async fn issue(&self, gate: &Gate) -> Result<Keys, Fault> {
+        self.0.issuer.issue(gate).await.and_then(fits_a_header)
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -181,11 +178,11 @@ impl Held {
         self.failed = None;
     }
 
-    /// Puts the renewal off, but not beyond half of what is left.
+    /// Puts the renewal off, but not beyond half of what is left; at the end the keys are useless, and the renewal is waited for.
     fn rest(&mut self) {
         let now = SystemTime::now();
-        let left = self.keys.as_ref().and_then(|keys| keys.expiry()?.duration_since(now).ok());
-        self.renew_at = Some(now + left.map_or(REST, |left| REST.min(left / 2)));
+        let left = self.keys.as_ref().and_then(|keys| keys.expiry()?.duration_since(now).ok()).unwrap_or_default();
+        self.renew_at = Some(now + REST.min(left / 2).max(Duration::from_secs(1)).min(left));
     }
 
     fn recent_failure(&self) -> Option<Fault> {
@@ -206,14 +203,24 @@ impl ProvideCredentials for Credentials {
 
 /// AWS's own chain, or static keys.
 #[derive(Debug)]
-pub struct Chain(pub SharedCredentialsProvider);
+pub struct Chain {
+    /// The SDK's provider.
+    pub provider: SharedCredentialsProvider,
+    /// How long it may take: a credential process has no time-out of its own.
+    pub timeout: Duration,
+}
 
 impl Issuer for Chain {
     fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
         Box::pin(async {
-            self.0.provide_credentials().await.map_err(|error| {
-                retry::credentials(&error).unwrap_or_else(|| Fault::own("Credentials", retry::chain(&error))).denied()
-            })
+            let fault = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
+                Ok(Ok(keys)) => return Ok(keys),
+                Ok(Err(error)) => Fault::own("Credentials", retry::chain(&error)),
+                Err(_) => {
+                    Fault::own("Credentials", format!("the credential chain gave none within {:?}", self.timeout))
+                }
+            };
+            Err(fault.denied())
         })
     }
 }
@@ -346,6 +353,30 @@ mod tests {
             credentials.ensure(&gate()).await.unwrap();
         }
         assert_eq!(source.asked(), 2, "it is not tried again at once");
+        // At their end the keys are asked for again, however short before that was in vain.
+        credentials.held().keys = Some(Keys::new("id", "secret", None, Some(SystemTime::now()), "test"));
+        age(&credentials);
+        source.gives(Some(Duration::from_secs(900)));
+        credentials.ensure(&gate()).await.unwrap();
+        assert_eq!(source.asked(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_chain_that_hangs_is_given_up() {
+        #[derive(Debug)]
+        struct Hanging;
+        impl ProvideCredentials for Hanging {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                future::ProvideCredentials::new(std::future::pending())
+            }
+        }
+        let provider = SharedCredentialsProvider::new(Hanging);
+        let credentials = Credentials::new(Chain { provider, timeout: Duration::from_millis(10) });
+        let fault = credentials.ensure(&gate()).await.unwrap_err();
+        assert!(fault.message.contains("gave none within 10ms"), "{fault}");
     }
 
     #[tokio::test]
@@ -368,12 +399,16 @@ mod tests {
             assert_eq!(credentials.resolve_anew(&gate, sent_with, false).await, Ok(true));
         }
         assert_eq!(source.asked(), 2);
-        // A region that does not know even new keys: another such region asks for none.
+        // A region that does not know even new keys: another such region asks for none of its own.
         let sent_with = credentials.generation();
         assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(true));
         let sent_with = credentials.generation();
         assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(false));
         assert_eq!(source.asked(), 3);
+        // Of keys renewed since then nothing is known yet.
+        age(&credentials);
+        credentials.ensure(&gate).await.unwrap();
+        assert_eq!(credentials.resolve_anew(&gate, credentials.generation(), true).await, Ok(true));
     }
 
     #[tokio::test]

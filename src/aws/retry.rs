@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
@@ -105,11 +104,8 @@ impl StatusCode for aws_smithy_runtime_api::http::Response {
     }
 }
 
-/// Credentials that fail surface as a failure to dispatch; all else there is the network.
+/// What failed before there was an answer: the network, or how the process is set up.
 fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String, String) {
-    if let Some(fault) = credentials(error) {
-        return (fault.verdict, fault.code, fault.message);
-    }
     let reason = chain(error);
     match NETWORK.iter().find(|(sign, ..)| reason.contains(sign)) {
         Some((_, verdict, code, way_out)) => (*verdict, (*code).to_owned(), format!("{reason}; {way_out}")),
@@ -134,22 +130,6 @@ const CERTIFICATE: &str = "the CA that signed it has to be in the file that AWS_
                            certificates of this system";
 const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPOINT_URL_STS, AWS_USE_FIPS_ENDPOINT and \
                         AWS_USE_DUALSTACK_ENDPOINT, and the profile";
-
-/// Finds the credentials provider's failure in a chain of causes, with the STS error code where one is given.
-pub fn credentials(error: &(dyn std::error::Error + 'static)) -> Option<Fault> {
-    let mut cause = Some(error);
-    let mut found = None;
-    while let Some(error) = cause {
-        if let Some(fault) = error.downcast_ref::<Fault>() {
-            return Some(Fault { verdict: Verdict::Denied, ..fault.clone() });
-        }
-        if error.is::<CredentialsError>() && found.is_none() {
-            found = Some(error);
-        }
-        cause = error.source();
-    }
-    found.map(|error| Fault { verdict: Verdict::Denied, code: "Credentials".to_owned(), message: chain(error) })
-}
 
 /// An error and its causes in one line, each said once.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {

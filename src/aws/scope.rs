@@ -58,9 +58,21 @@ impl Known {
         &self.identity
     }
 
+    /// Its account, known by now or from the first ARN seen.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
     /// Where it is read.
     pub fn regions(&self) -> &[String] {
         &self.identity.regions
+    }
+}
+
+impl Identity {
+    /// The account that the role's ARN tells.
+    pub fn account(&self) -> Account {
+        self.role.as_deref().map(Account::of_arn).unwrap_or_default()
     }
 }
 
@@ -146,14 +158,15 @@ impl Base {
     /// # Errors
     /// A CA bundle that cannot be used.
     pub async fn load(config: &Config, region: String, keys: Option<Keys>) -> Result<Self, BundleError> {
-        let trust = Trust::load().await?;
+        // An endpoint of one's own is plain HTTP, or trusted by the system.
+        let trust = if config.endpoint_url.is_none() { Trust::load().await? } else { Trust::default() };
         let mut loader = loader(config, &trust).region(Region::new(region.clone()));
         if let Some(keys) = keys {
             loader = loader.credentials_provider(keys);
         }
         let sdk = loader.load().await;
         let credentials = match sdk.credentials_provider() {
-            Some(chain) => Credentials::new(Chain(chain)),
+            Some(chain) => Credentials::new(Chain { provider: chain, timeout: config.limits.attempt_timeout }),
             None => Credentials::new(NoChain),
         };
         let provider = SharedCredentialsProvider::new(credentials.clone());
@@ -194,11 +207,10 @@ impl Base {
     pub async fn resolve(&self, identity: &Identity, gate: &Gate) -> Result<Account, Refused> {
         let action = if identity.role.is_some() { "AssumeRole" } else { "credentials" };
         identity.credentials.ensure(gate).await.map_err(|fault| Refused { action, fault })?;
-        let arn = match &identity.role {
-            Some(arn) => Some(arn.clone()),
-            None => self.caller_identity(gate).await?,
-        };
-        Ok(arn.map(|arn| Account::of_arn(&arn)).unwrap_or_default())
+        match &identity.role {
+            Some(_) => Ok(identity.account()),
+            None => self.caller_identity(gate).await,
+        }
     }
 
     /// One region of an identity.
@@ -214,15 +226,15 @@ impl Base {
     }
 
     /// `sts:GetCallerIdentity`, which needs no permission. Without an answer the first ARN seen tells the account.
-    async fn caller_identity(&self, gate: &Gate) -> Result<Option<String>, Refused> {
+    async fn caller_identity(&self, gate: &Gate) -> Result<Account, Refused> {
         let sts = self.sts();
         let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
         match gate.with_at_most(IDENTITY_RETRIES).patiently(ask).await {
-            Ok(identity) => Ok(identity.arn().map(str::to_owned)),
+            Ok(identity) => Ok(identity.arn().map(Account::of_arn).unwrap_or_default()),
             Err(fault) if fault.verdict == Verdict::Setup => Err(Refused { action: "GetCallerIdentity", fault }),
             Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
-                Ok(None)
+                Ok(Account::default())
             }
         }
     }

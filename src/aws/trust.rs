@@ -22,7 +22,9 @@ pub struct Trust {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path} {reason}")]
 pub struct BundleError {
-    /// Where the bundle is named: a variable, or a profile's `ca_bundle`.
+    /// What names the bundle: `AWS_CA_BUNDLE`, or `ca_bundle`.
+    pub key: &'static str,
+    /// Where that stands: the environment, or the AWS profile.
     pub place: &'static str,
     /// The file.
     pub path: String,
@@ -36,8 +38,8 @@ impl Trust {
     /// # Errors
     /// A file that cannot be read, or holds no certificate.
     pub async fn load() -> Result<Self, BundleError> {
-        let Some((place, path)) = named().await else { return Ok(Self::default()) };
-        let unusable = |reason: String| BundleError { place, path: path.clone(), reason };
+        let Some((key, place, path)) = named().await else { return Ok(Self::default()) };
+        let unusable = |reason: String| BundleError { key, place, path: path.clone(), reason };
         let text = std::fs::read(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let bundle = certificates(&String::from_utf8_lossy(&text));
         if bundle.is_empty() {
@@ -58,14 +60,14 @@ impl Trust {
 }
 
 /// The variable rules over the profile; an empty one is none.
-async fn named() -> Option<(&'static str, String)> {
+async fn named() -> Option<(&'static str, &'static str, String)> {
     if let Some(path) = std::env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
-        return Some((VARIABLE, path));
+        return Some((VARIABLE, "environment", path));
     }
     // A profile that cannot be read is told of by the credential chain.
     let profile =
         profile::load(&Fs::real(), &Env::real(), &Default::default(), None::<Cow<'static, str>>).await.ok()?;
-    Some(("ca_bundle of the AWS profile", profile.get("ca_bundle")?.to_owned()))
+    Some(("ca_bundle", "AWS profile", profile.get("ca_bundle")?.to_owned()))
 }
 
 /// The certificates of a PEM text. One that rustls cannot use is passed over, as old bundles hold some: the SDK would panic on it.
@@ -83,4 +85,19 @@ fn certificates(text: &str) -> Vec<String> {
         tracing::warn!(count = odd.len(), "certificates of the CA bundle cannot be used and are passed over");
     }
     usable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The SDK panics on a certificate that is none.
+    #[test]
+    fn what_is_no_certificate_is_passed_over() {
+        let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let unfinished = "-----BEGIN CERTIFICATE-----\nAAAA";
+        for text in ["", "text", garbage, unfinished, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {
+            assert_eq!(certificates(text), Vec::<String>::new(), "{text}");
+        }
+    }
 }

@@ -3,12 +3,16 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use super::settings::{read, refuse};
+use super::settings::{network, read, refuse};
 use super::{Settings, complain, print};
 
 /// Prints the settings that hold, then what is wrong with the others. Contacts nothing.
 pub(crate) fn check(settings: &Settings) -> ExitCode {
-    let loaded = read(settings);
+    let mut loaded = read(settings);
+    match tokio::runtime::Builder::new_current_thread().build() {
+        Ok(runtime) => _ = runtime.block_on(network(&mut loaded)),
+        Err(error) => complain(&format!("warning: AWS's own variables are not checked: {error}")),
+    }
     let mut listing = String::new();
     let effective = loaded.effective();
     let width = effective.iter().map(|one| one.key.len() + one.value.len() + 3).filter(|width| *width <= 64).max();

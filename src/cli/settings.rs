@@ -54,7 +54,7 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
 }
 
 /// What the AWS CLI's variables say of the way to AWS: a mistake there would lead to others than those meant.
-async fn network(loaded: &mut Loaded) -> Trust {
+pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
     for variable in odd_proxies() {
         // The value may hold a password.
         loaded.add(Mistake {
@@ -66,8 +66,8 @@ async fn network(loaded: &mut Loaded) -> Trust {
     }
     Trust::load().await.unwrap_or_else(|error| {
         loaded.add(Mistake {
-            key: error.place.to_owned(),
-            place: "environment".to_owned(),
+            key: error.key.to_owned(),
+            place: error.place.to_owned(),
             reason: error.to_string(),
             way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
         });

@@ -1,5 +1,6 @@
 //! The report for people.
 
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
 use super::{Report, State, Type};
@@ -9,8 +10,8 @@ use crate::sdm::rfc3339;
 /// Lines about what is not complete; the JSON report has them all.
 const NAMED: usize = 20;
 
-/// Regions that a line names.
-const REGIONS: usize = 3;
+/// Accounts and regions that a line names.
+const SHOWN: usize = 3;
 
 impl Report {
     /// The report for people: totals per object, then what is not complete and why.
@@ -68,8 +69,8 @@ impl Report {
 
     fn write_incomplete(&self, text: &mut String) -> fmt::Result {
         let groups = Incomplete::groups(&self.types);
-        for group in groups.iter().take(NAMED) {
-            group.write(text)?;
+        for (reason, group) in groups.iter().take(NAMED) {
+            group.write(*reason, text)?;
         }
         if groups.len() > NAMED {
             writeln!(text, "  and {} more lines; --report json has them all", groups.len() - NAMED)?;
@@ -78,54 +79,56 @@ impl Report {
     }
 }
 
-/// Types of one account that are incomplete for one reason: a role that fails does so in each of its regions.
+/// Types that are incomplete for one reason: a role fails in each of its regions, and a certificate fails every role.
+#[derive(Default)]
 struct Incomplete<'a> {
-    first: &'a Type,
-    objects: Vec<&'static str>,
-    regions: Vec<&'a str>,
+    objects: BTreeSet<&'a str>,
+    accounts: BTreeSet<&'a str>,
+    regions: BTreeSet<&'a str>,
+    roles: BTreeSet<&'a str>,
 }
 
+/// Whether AWS has denied it, and the error.
+type Reason<'a> = (bool, &'a str);
+
 impl<'a> Incomplete<'a> {
-    /// `types` are in the order of accounts and roles, so a group is looked for among those of the account alone.
-    fn groups(types: &'a [Type]) -> Vec<Self> {
-        let mut groups: Vec<Self> = Vec::new();
+    /// In the order in which the reasons first come.
+    fn groups(types: &'a [Type]) -> Vec<(Reason<'a>, Self)> {
+        let mut groups: Vec<(Reason<'_>, Self)> = Vec::new();
+        let mut known = HashMap::new();
         for one in types.iter().filter(|one| one.state != State::Complete) {
-            let mut of_account = groups.iter_mut().rev().take_while(|group| group.first.account == one.account);
-            let same = |group: &&mut Self| {
-                let first = group.first;
-                (&first.role, first.state, &first.error) == (&one.role, one.state, &one.error)
-            };
-            match of_account.find(same) {
-                Some(group) => group.add(one),
-                None => groups.push(Self { first: one, objects: vec![one.object], regions: vec![&one.region] }),
-            }
+            let reason = (one.state == State::Denied, one.error.as_deref().unwrap_or("no reason is known"));
+            let at = *known.entry(reason).or_insert_with(|| {
+                groups.push((reason, Self::default()));
+                groups.len() - 1
+            });
+            let group = &mut groups[at].1;
+            group.objects.insert(one.object);
+            group.accounts.insert(one.account.as_deref().unwrap_or("unknown account"));
+            group.regions.insert(&one.region);
+            group.roles.extend(one.role.as_deref());
         }
         groups
     }
 
-    fn add(&mut self, one: &'a Type) {
-        if !self.objects.contains(&one.object) {
-            self.objects.push(one.object);
+    fn write(&self, (denied, error): Reason<'_>, text: &mut String) -> fmt::Result {
+        let state = if denied { "denied" } else { "partial" };
+        let objects: Vec<&str> = OBJECTS.into_iter().filter(|object| self.objects.contains(object)).collect();
+        let (accounts, regions) = (some(&self.accounts, "accounts"), some(&self.regions, "regions"));
+        write!(text, "  {state}: {} of {accounts} in {regions}", objects.join(", "))?;
+        match self.roles.first() {
+            Some(role) if self.roles.len() == 1 => write!(text, " as {role}")?,
+            Some(_) => write!(text, " as {} roles", self.roles.len())?,
+            None => {}
         }
-        if self.regions.last() != Some(&one.region.as_str()) {
-            self.regions.push(&one.region);
-        }
+        writeln!(text, ": {error}")
     }
+}
 
-    fn write(&self, text: &mut String) -> fmt::Result {
-        let Type { account, role, state, error, .. } = self.first;
-        let state = if *state == State::Denied { "denied" } else { "partial" };
-        let account = account.as_deref().unwrap_or("unknown account");
-        let regions = self.regions.iter().take(REGIONS).copied().collect::<Vec<_>>().join(", ");
-        write!(text, "  {state}: {} of {account} in {regions}", self.objects.join(", "))?;
-        if self.regions.len() > REGIONS {
-            write!(text, " and {} more regions", self.regions.len() - REGIONS)?;
-        }
-        if let Some(role) = role {
-            write!(text, " as {role}")?;
-        }
-        writeln!(text, ": {}", error.as_deref().unwrap_or("no reason is known"))
-    }
+/// The first few, and how many more there are.
+fn some(texts: &BTreeSet<&str>, what: &str) -> String {
+    let shown = texts.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if texts.len() > SHOWN { format!("{shown} and {} more {what}", texts.len() - SHOWN) } else { shown }
 }
 
 #[cfg(test)]
@@ -133,11 +136,10 @@ mod tests {
     use super::*;
     use crate::report::{CallCounts, Outcome};
 
-    fn denied(region: &str, role: &str, object: &'static str, error: &str) -> Type {
-        let (account, region, role) = (Some("111".to_owned()), region.to_owned(), Some(role.to_owned()));
-        let counts = (0, 0, 0, 0, 0, 0);
-        let (asked, described, gone, emitted, acknowledged, failed) = counts;
-        let (error, causes) = (Some(error.to_owned()), Vec::new());
+    fn denied(account: &str, region: &str, object: &'static str, error: &str) -> Type {
+        let (role, region) = (Some(format!("arn:{account}")), region.to_owned());
+        let (account, error, causes) = (Some(account.to_owned()), Some(error.to_owned()), Vec::new());
+        let (asked, described, gone, emitted, acknowledged, failed) = (0, 0, 0, 0, 0, 0);
         let state = State::Denied;
         Type {
             account,
@@ -161,10 +163,10 @@ mod tests {
         let mut types = Vec::new();
         for region in ["eu-a", "eu-b", "eu-c", "eu-d", "eu-e"] {
             for object in ["EcsTask", "EcsService"] {
-                types.push(denied(region, "arn:x", object, "AssumeRole: no"));
+                types.push(denied("111", region, object, "AssumeRole: no"));
             }
         }
-        types.push(denied("eu-a", "arn:y", "EcsTask", "AssumeRole: no"));
+        types.extend((200..205).map(|account| denied(&account.to_string(), "eu-a", "EcsTask", "certificate")));
         let calls = CallCounts { attempts: 0, throttled: 0, retried: 0 };
         let (name, outcome) = ("n".to_owned(), Outcome::Failed);
         let report =
@@ -172,8 +174,8 @@ mod tests {
         let text = report.text();
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("denied: ")).collect();
         let expected = [
-            "  denied: EcsTask, EcsService of 111 in eu-a, eu-b, eu-c and 2 more regions as arn:x: AssumeRole: no",
-            "  denied: EcsTask of 111 in eu-a as arn:y: AssumeRole: no",
+            "  denied: EcsService, EcsTask of 111 in eu-a, eu-b, eu-c and 2 more regions as arn:111: AssumeRole: no",
+            "  denied: EcsTask of 200, 201, 202 and 2 more accounts in eu-a as 5 roles: certificate",
         ];
         assert_eq!(lines, expected);
     }

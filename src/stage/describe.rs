@@ -74,7 +74,9 @@ async fn ask<O: Object>(
         let (answer, seat) = match lane.caller.describe(&lane.scope.credentials, request).await {
             Ok(answered) => answered,
             Err(fault) => {
-                settle_fault(lane, action, parent, arns.len(), &fault);
+                // Without keys it was never sent.
+                let open = if asked.is_completed() { arns.len() } else { 0 };
+                settle_fault(lane, action, parent, open, &fault);
                 return Ok(());
             }
         };
@@ -140,14 +142,19 @@ struct Settled<O> {
 /// Holds an answer against what was asked: asked = objects + gone + nameless + open.
 fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
     let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
-    let (mut objects, mut nameless, mut strangers) = (Vec::with_capacity(answer.objects.len()), 0, 0);
-    for object in answer.objects {
-        match object.arn().filter(|arn| !arn.is_empty()).map(|arn| open.remove(arn)) {
-            Some(true) => objects.push(object),
-            Some(false) => strangers += 1,
-            None => nameless += 1,
+    let (mut objects, mut nameless, mut strangers) = (answer.objects, 0, 0);
+    // In place: an object is a kilobyte of members, and nearly always all of them stay.
+    objects.retain(|object| match object.arn().filter(|arn| !arn.is_empty()).map(|arn| open.remove(arn)) {
+        Some(true) => true,
+        Some(false) => {
+            strangers += 1;
+            false
         }
-    }
+        None => {
+            nameless += 1;
+            false
+        }
+    });
     let mut gone = 0;
     let mut reasons: HashMap<&str, String> = HashMap::new();
     for Failure { arn, reason } in answer.failures {

@@ -1,13 +1,11 @@
 //! Parents to pages: the token loop, once for all objects, with many parents side by side.
 
-use std::collections::HashSet;
-use std::hash::Hash;
 use std::sync::Arc;
 
-use siphasher::sip128::{Hasher128, SipHasher13};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
+use super::hashes::Hashes;
 use super::{HangUp, Lane, joined};
 use crate::aws::{Fault, Verdict};
 use crate::object::{Listed, Object, Page, Parent, Pass};
@@ -144,21 +142,4 @@ async fn pass_on(lane: &Lane, parent: &Parent, arns: Vec<String>, outlets: &Outl
     }
     // A row that has ended early, refused by Kafka, must not stop the others.
     if heard { Ok(()) } else { Err(HangUp) }
-}
-
-/// The 128-bit hashes of what was seen: 16 bytes an ARN, not 150.
-#[derive(Debug, Default)]
-pub(super) struct Hashes(HashSet<u128>);
-
-impl Hashes {
-    /// Whether `text` is new.
-    pub(super) fn insert(&mut self, text: &str) -> bool {
-        let mut hasher = SipHasher13::new();
-        text.hash(&mut hasher);
-        self.0.insert(hasher.finish128().as_u128())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

@@ -9,7 +9,7 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::describe::Batch;
-use super::list::Hashes;
+use super::hashes::Hashes;
 use super::{HangUp, Lane};
 use crate::aws::Seat;
 use crate::config::{Config, Headers};
@@ -66,31 +66,41 @@ pub async fn map<O: Object>(
     mut objects: Receiver<Batch<O>>,
     records: Sender<Encoded>,
 ) -> Result<(), HangUp> {
-    let writer = GenericDatumWriter::builder(&form.schema).human_readable(false).build();
-    let Ok(writer) = writer.inspect_err(|error| lane.tally.trouble(&None, error.to_string())) else {
-        return Err(HangUp);
-    };
-    let (mut line, mut twins) = (None, Twins::default());
+    // Made for the first batch: most of many scopes are empty, and a writer resolves the whole schema.
+    let (mut line, mut writer, mut twins) = (None, None, Twins::default());
+    // Batches are much alike: a buffer of the last one's size need not grow.
+    let mut room = [0; 2];
     while let Some(Batch { objects, seat }) = objects.recv().await {
         if lane.tally.is_refused() {
             return Err(HangUp);
         }
         // The account may be known only from the first ARN.
         let line = line.get_or_insert_with(|| Arc::new(form.line::<O>(&lane, &stamp)));
+        let writer = match &mut writer {
+            Some(writer) => writer,
+            none => match GenericDatumWriter::builder(&form.schema).human_readable(false).build() {
+                Ok(made) => none.insert(made),
+                Err(error) => {
+                    lane.tally.trouble(&None, error.to_string());
+                    return Err(HangUp);
+                }
+            },
+        };
         twins.look(&objects);
         let encoded = match &form.wire {
-            Wire::Avro { .. } => encode(line, &objects, seat, |object, _, values| {
+            Wire::Avro { .. } => encode(line, &objects, seat, room, |object, _, values| {
                 values.extend_from_slice(&line.frame);
                 // apache-avro's field error repeats the whole schema; its beginning names the field.
                 let short = |error: apache_avro::Error| error.to_string().chars().take(200).collect();
                 writer.write_ser(values, &object.view(&stamp)).map(drop).map_err(short)
             }),
-            Wire::JsonLines => encode(line, &objects, seat, |object, id, values| {
+            Wire::JsonLines => encode(line, &objects, seat, room, |object, id, values| {
                 serde_json::to_writer(&mut *values, &Printed::new(line, object, id, &stamp))
                     .map(|()| values.push(b'\n'))
                     .map_err(|error| error.to_string())
             }),
         };
+        room = [encoded.values.len(), encoded.names.len()].map(|bytes| bytes + bytes / 8);
         if !encoded.is_empty() {
             records.send(encoded).await.map_err(|_| HangUp)?;
         }
@@ -103,9 +113,10 @@ fn encode<O: Object>(
     line: &Arc<Line>,
     objects: &[O],
     seat: Seat,
+    room: [usize; 2],
     write: impl Fn(&O, &str, &mut Vec<u8>) -> Result<(), String>,
 ) -> Encoded {
-    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len());
+    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len(), room);
     for object in objects {
         // The describer has kept objects without an ARN to itself; none comes here.
         let Some(arn) = object.arn() else { continue };

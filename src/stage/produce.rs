@@ -47,8 +47,11 @@ pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<Encoded>) -> Resul
             return Err(Gone("the producer is closed".to_owned()));
         };
         let ticket = Arc::new(Ticket::new(Arc::clone(&encoded.line), permits));
+        let mut event_id = String::new();
         for record in encoded.records() {
-            send(&kafka, &encoded.line, record, &ticket).await;
+            event_id.clear();
+            event_id.extend([record.id, &encoded.line.at]);
+            send(&kafka, &encoded.line, record, &event_id, &ticket).await;
         }
         Tally::add(&encoded.line.tally.emitted, encoded.len());
     }
@@ -76,13 +79,13 @@ pub async fn purge(kafka: &Kafka) {
 }
 
 /// Hands one record to librdkafka. What it does not take is counted at once.
-async fn send(kafka: &Kafka, line: &Line, record: Record<'_>, ticket: &Arc<Ticket>) {
+async fn send(kafka: &Kafka, line: &Line, record: Record<'_>, event_id: &str, ticket: &Arc<Ticket>) {
     let mut message = BaseRecord::with_opaque_to(&line.topic, Arc::clone(ticket))
         .key(record.key)
         .payload(record.value)
         .timestamp(line.captured);
     if !line.headers.is_empty() {
-        message = message.headers(headers(line, record.id));
+        message = message.headers(headers(line, event_id));
     }
     loop {
         match kafka.producer().send(message) {
@@ -100,10 +103,9 @@ async fn send(kafka: &Kafka, line: &Line, record: Record<'_>, ticket: &Arc<Ticke
     }
 }
 
-fn headers(line: &Line, id: &str) -> OwnedHeaders {
-    let event_id = format!("{id}{}", line.at);
+fn headers(line: &Line, event_id: &str) -> OwnedHeaders {
     let headers = OwnedHeaders::new_with_capacity(line.headers.len() + 1);
-    let headers = headers.insert(Header { key: "ce_id", value: Some(&event_id) });
+    let headers = headers.insert(Header { key: "ce_id", value: Some(event_id) });
     line.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
 }
 

@@ -37,7 +37,8 @@ enum Step {
 }
 
 /// A scope's task panicked.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("a scope panicked; this is a bug of ours")]
 pub(super) struct Panicked;
 
 impl Scopes {
@@ -81,7 +82,7 @@ impl Scopes {
             match resolved {
                 Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
                 Some(Err(refused)) => plan.deny(&identity, &refused),
-                None => plan.leave_unread(&identity, &identity.regions),
+                None => plan.leave_unread(&identity, &identity.account(), &identity.regions),
             }
             Step::Ended
         });
@@ -101,20 +102,24 @@ impl Scopes {
     pub(super) fn stop(&mut self) {
         self.stopped.send_replace(true);
         for identity in self.identities.drain(..) {
-            self.plan.leave_unread(&identity, &identity.regions);
+            self.plan.leave_unread(&identity, &identity.account(), &identity.regions);
         }
         for (known, region) in self.regions.drain(..) {
-            self.plan.leave_unread(known.identity(), &[region]);
+            self.plan.leave_unread(known.identity(), known.account(), &[region]);
         }
     }
 
     /// Waits for those under way, which [`Scopes::stop`] has told to end.
-    pub(super) async fn end(&mut self) {
+    pub(super) async fn end(&mut self) -> Result<(), Panicked> {
+        let mut ended = Ok(());
         while let Some(step) = self.running.join_next().await {
-            if let Ok(Step::Known(known)) = step {
-                self.plan.leave_unread(known.identity(), known.regions());
+            match step {
+                Ok(Step::Known(known)) => self.plan.leave_unread(known.identity(), known.account(), known.regions()),
+                Ok(Step::Ended) => {}
+                Err(_) => ended = Err(Panicked),
             }
         }
+        ended
     }
 
     /// Drops those under way.

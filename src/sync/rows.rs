@@ -8,7 +8,6 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::seats;
 use crate::aws::Caller;
 use crate::aws::scope::{Account, Identity, Refused, Scope};
 use crate::config::Config;
@@ -27,6 +26,12 @@ const PARENTS: usize = 1_024;
 /// Pages that wait for a describer: enough to keep it busy; every admitted scope has four such channels.
 const PAGES: usize = 4;
 
+/// Describe answers that may exist at a time, in the whole process: twice the parallel requests, so that a request can be under
+/// way while an earlier answer is still being encoded and handed over.
+pub(super) fn seats(config: &Config) -> usize {
+    2 * config.parallel_requests
+}
+
 /// What all scopes of a sync share.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -36,12 +41,14 @@ pub(super) struct Plan {
     caller: Arc<Caller>,
     forms: Mutex<HashMap<&'static str, Arc<Form>>>,
     entries: Mutex<Vec<Entry>>,
+    /// What was last said of an identity: hundreds of roles may fail for one reason.
+    said: Mutex<String>,
 }
 
 impl Plan {
     pub(super) fn new(config: &Config, captured: i64, dry_run: bool, caller: Arc<Caller>) -> Self {
-        let (forms, entries) = (Mutex::default(), Mutex::default());
-        Self { config: config.clone(), captured, dry_run, caller, forms, entries }
+        let (forms, entries, said) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { config: config.clone(), captured, dry_run, caller, forms, entries, said }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -59,17 +66,24 @@ impl Plan {
 
     /// An identity that can read nothing: each of its types is denied, and the others go on.
     pub(super) fn deny(&self, identity: &Identity, refused: &Refused) {
-        tracing::warn!(role = identity.role, %refused, "an identity can read nothing");
-        self.enter_all(identity, &identity.regions, |tally| tally.deny(refused.to_string()));
+        let text = refused.to_string();
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if *said != text {
+            tracing::warn!(role = identity.role, %refused, "an identity can read nothing");
+            said.clone_from(&text);
+        }
+        drop(said);
+        self.enter_all(identity, &identity.account(), &identity.regions, |tally| tally.deny(&text));
     }
 
     /// Regions whose turn never came.
-    pub(super) fn leave_unread(&self, identity: &Identity, regions: &[String]) {
-        self.enter_all(identity, regions, |tally| tally.trouble(&None, "the sync ended before this was read"));
+    pub(super) fn leave_unread(&self, identity: &Identity, account: &Account, regions: &[String]) {
+        self.enter_all(identity, account, regions, |tally| {
+            tally.trouble(&None, "the sync ended before this was read");
+        });
     }
 
-    fn enter_all(&self, identity: &Identity, regions: &[String], say: impl Fn(&Tally)) {
-        let account = identity.role.as_deref().map(Account::of_arn).unwrap_or_default();
+    fn enter_all(&self, identity: &Identity, account: &Account, regions: &[String], say: impl Fn(&Tally)) {
         for region in regions {
             for object in crate::ecs::OBJECTS.into_iter().filter(|object| self.wants(object)) {
                 let tally = Arc::new(Tally::default());

@@ -96,6 +96,7 @@ async fn stopped(test: &str, scopes: u64) {
     assert_eq!((sum(|one| one.described), sum(|one| one.acknowledged)), (stall.describes * BATCH, 0));
     assert_eq!(sum(|one| one.failed), stall.describes * BATCH, "every record read and not delivered is counted");
     assert_eq!(sum(|one| one.asked), stall.describes * BATCH, "what waits for a seat was never asked");
+    assert!(report.types.iter().all(|one| one.account.as_deref() == Some(ACCOUNT)), "{}", report.text());
     assert_eq!(report.types.len() as u64, scopes, "also those that were never admitted");
 }
 

@@ -74,9 +74,12 @@ async fn every_partition_is_reached_through_a_proxy_and_under_a_private_ca() {
     let (ca, url) = (proxy.ca().display().to_string(), format!("http://user:p%40ss@{}", proxy.address()));
     for (variables, hosts) in ENDPOINTS {
         let mut variables = variables.to_vec();
-        variables.extend([("HTTPS_PROXY", url.as_str()), ("AWS_CA_BUNDLE", ca.as_str())]);
+        variables.extend([("HTTPS_PROXY", url.as_str()), ("AWS_CA_BUNDLE", ca.as_str()), ("RUST_LOG", "trace")]);
         let output = dry_run(&variables, &[]).await;
-        assert_eq!(code(&output), 0, "{variables:?}: {}", text(&output.stderr));
+        let said = text(&output.stderr);
+        assert_eq!(code(&output), 0, "{variables:?}: {said}");
+        let shown = ["p@ss", "p%40ss", "dXNlcjpwQHNz"].into_iter().find(|secret| said.contains(secret));
+        assert_eq!(shown, None, "the proxy's password is not for the logs");
         assert_eq!(lines(&output), RECORDS, "{variables:?}");
         let asked = proxy.asked();
         assert_eq!(asked.hosts, hosts.iter().map(|host| (*host).to_owned()).collect::<BTreeSet<_>>(), "{variables:?}");
@@ -118,7 +121,7 @@ async fn a_certificate_of_another_ca_is_one_clear_line_and_no_retry() {
     let proxy = Proxy::start(&ENDPOINTS[0].1, &address(&simulator)).await;
     let (ca, url) = (proxy.other_ca().display().to_string(), format!("http://{}", proxy.address()));
     let wrong = [("HTTPS_PROXY", url.as_str()), ("AWS_CA_BUNDLE", ca.as_str())];
-    let role = "assume_role_arns=arn:aws:iam::222222222222:role/reader";
+    let role = "assume_role_arns=arn:aws:iam::222222222222:role/reader,arn:aws:iam::333333333333:role/reader";
     // Without a bundle the system's certificates are trusted, and those do not know this CA either.
     for (variables, settings) in [(&wrong[..], &[][..]), (&wrong[..1], &[]), (&wrong, &[role])] {
         let output = dry_run(variables, settings).await;
@@ -129,6 +132,7 @@ async fn a_certificate_of_another_ca_is_one_clear_line_and_no_retry() {
         assert_eq!((logs.len(), report.len()), (1, 1), "{said}");
         assert!(report[0].contains("invalid peer certificate") && report[0].contains("AWS_CA_BUNDLE"), "{said}");
         assert!(said.contains(", 0 requests"), "what was never sent is no request: {said}");
+        assert_eq!(proxy.asked().hosts, ["sts.eu-west-1.amazonaws.com".to_owned()].into(), "and no other is tried");
     }
     assert_eq!(simulator.counters().requests, 0);
 }
