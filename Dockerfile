@@ -1,12 +1,13 @@
 # One image with two programs: the producer, and the ECS simulator that docker-compose.yml runs beside it.
 FROM rust:1.95-slim-bookworm AS build
-# librdkafka and OpenSSL are built from source.
+# librdkafka, OpenSSL and jemalloc are built from source.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
 COPY tests tests
 COPY examples examples
+COPY benches benches
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bins && cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/

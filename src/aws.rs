@@ -3,6 +3,7 @@
 pub mod credentials;
 pub mod gate;
 pub mod http;
+pub mod region;
 pub mod retry;
 pub mod role;
 pub mod scope;

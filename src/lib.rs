@@ -24,8 +24,8 @@
 //! | [`sync`] | one sync: [`sync::Engine`] |
 //! | [`telemetry`] | logs |
 //!
-//! The library installs no signal handler, reads the environment only in [`config`] (and AWS's own chains in [`aws::scope`]),
-//! and never ends the process.
+//! The library installs no signal handler, reads the environment only in [`config`] (and AWS's own variables in [`aws`]), and
+//! never ends the process.
 
 pub mod aws;
 pub mod config;

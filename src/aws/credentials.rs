@@ -2,7 +2,7 @@
 //!
 //! The SDK's own identity cache cannot be told to resolve anew and evicts at random above 64 partitions
 //! (`aws-smithy-runtime` `identity/cache/lazy.rs`), so it is switched off and this one stands in. The SDK only ever gets what
-//! is held: resolving is done before a request, so that a slow STS holds up nobody else's.
+//! is held: keys are resolved before a request takes its place among the parallel ones, so that nobody holds one to wait for them.
 
 use std::fmt::Debug;
 use std::future::Future;

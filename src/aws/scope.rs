@@ -131,27 +131,6 @@ fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|id| !id.is_empty())
 }
 
-/// The region where none is set: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, and at last the instance's metadata.
-pub async fn default_region(ask_instance: bool, trust: &Trust) -> Option<String> {
-    use aws_config::imds::region::ImdsRegionProvider;
-    use aws_config::meta::region::RegionProviderChain;
-    use aws_config::profile::ProfileFileRegionProvider;
-    use aws_config::provider_config::ProviderConfig;
-    // An empty variable is none: the SDK's provider would take it for a region.
-    let set = |variable| std::env::var(variable).ok().filter(|region| !region.is_empty());
-    let variable = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
-    // The parts of DefaultRegionChain, with our HTTP client: its own builder takes none.
-    let provider = ProviderConfig::default().with_http_client(http::client(true, trust));
-    let chain = RegionProviderChain::first_try(variable.map(Region::new))
-        .or_else(ProfileFileRegionProvider::builder().configure(&provider).build());
-    let region = if ask_instance {
-        chain.or_else(ImdsRegionProvider::builder().configure(&provider).build()).region().await
-    } else {
-        chain.region().await
-    };
-    region.map(|region| region.to_string()).filter(|region| !region.is_empty())
-}
-
 impl Base {
     /// Resolves the base configuration. No request is sent to ECS or STS.
     ///

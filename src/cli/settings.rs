@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use ecs_sdm_producer::aws::http::odd_proxies;
-use ecs_sdm_producer::aws::scope::default_region;
+use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::config::{Config, Loaded, Mistake, Sources, load};
 use ecs_sdm_producer::kafka::client;

@@ -1,0 +1,139 @@
+//! Two tables: what a record costs beyond the AWS SDK and librdkafka, and what a scope costs. See `benches/README.md`.
+//!
+//! Simulator, broker and every measured subject are processes of their own, so that each has CPU time and memory of its own:
+//! this program starts itself again for all of them but the broker.
+//!
+//! | In reading order | |
+//! |---|---|
+//! | `records`, `scopes` | the two tables |
+//! | `subject` | what is measured: ours, the SDK alone, librdkafka alone |
+//! | `child`, `gate` | starts subjects and the simulator; starts two subjects at the same moment |
+//! | `tape` | the records of a sync in a file, for librdkafka alone |
+//! | `meter`, `machine` | CPU, wall and memory of a process; what it all ran on |
+//! | `table` | medians, columns, bars |
+
+#[path = "../../tests/it/broker.rs"]
+#[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
+mod broker;
+mod child;
+mod gate;
+mod machine;
+mod meter;
+mod records;
+mod scopes;
+mod subject;
+mod table;
+mod tape;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tikv_jemallocator::Jemalloc;
+
+use crate::broker::Broker;
+use crate::table::Bar;
+
+/// The program's own, for ours and the floors alike.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The region of the base credentials.
+const REGION: &str = "eu-west-1";
+
+/// Measures the pipeline between the ECS simulator and a real broker.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench pipeline --")]
+struct Flags {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Cargo passes it to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Only this table
+    #[arg(long, value_enum)]
+    table: Option<Which>,
+    /// Rounds of each size; without it five for 10,000 and three for more
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: Option<u64>,
+    /// Tasks in 200 clusters [default: 10000,100000,1000000]
+    #[arg(long, value_name = "N,N", value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
+    tasks: Option<Vec<u64>>,
+    /// Tasks in one cluster; 0 leaves it out [default: 1000000, or 0 with --tasks]
+    #[arg(long, value_name = "N")]
+    one_cluster: Option<u64>,
+    /// Empty scopes, up to 500 roles in up to 17 regions
+    #[arg(long, value_name = "N,N", value_delimiter = ',', default_value = "10,500,8500")]
+    scopes: Vec<usize>,
+    /// A missed bar is a failure
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Which {
+    Records,
+    Scopes,
+}
+
+/// What a process that this program starts is there for.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Simulates ECS and STS until standard input ends
+    #[command(hide = true)]
+    Simulator(child::World),
+    /// Is measured, and says so in JSON
+    #[command(hide = true)]
+    Subject {
+        #[command(subcommand)]
+        subject: subject::Subject,
+    },
+}
+
+fn main() -> ExitCode {
+    // What a process held before it did anything.
+    let held = meter::resident();
+    let Flags { role, wanted, bench: _ } = Flags::parse();
+    let ended = match role {
+        Some(Role::Simulator(world)) => child::simulate(&world).map(|()| true),
+        Some(Role::Subject { subject }) => held.and_then(|held| subject::run(subject, held)).map(|()| true),
+        None => bench(&wanted, &mut io::stdout()),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Nobody is left to tell if even this cannot be written.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes the tables. False where `--strict` makes a missed bar a failure.
+fn bench(wanted: &Wanted, out: &mut impl Write) -> Result<bool> {
+    let started = Instant::now();
+    let load = machine::load()?;
+    let broker = Broker::start()?;
+    machine::describe(&load, out)?;
+    let mut bars: Vec<Bar> = Vec::new();
+    if wanted.table != Some(Which::Scopes) {
+        bars.extend(records::bench(wanted, broker.bootstrap_servers(), out)?);
+    }
+    if wanted.table != Some(Which::Records) {
+        bars.extend(scopes::bench(wanted, broker.bootstrap_servers(), out)?);
+    }
+    writeln!(out, "\nAll of it took {:.0} s.", started.elapsed().as_secs_f64())?;
+    Ok(!wanted.strict || bars.iter().all(Bar::is_held))
+}

@@ -1,0 +1,95 @@
+//! One sync of the product, from its settings to its last acknowledgement.
+
+use std::io::{self, Write};
+
+use clap::Args;
+use ecs_sdm_producer::config::{Config, LogFormat};
+use ecs_sdm_producer::report::{Outcome, Report};
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::telemetry;
+use serde::{Deserialize, Serialize};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::{Topics, key, region, runtime};
+use crate::Result;
+use crate::meter::{self, Cost, Meter};
+
+/// Settings of a sync.
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    #[arg(long)]
+    endpoint: String,
+    #[command(flatten)]
+    topics: Topics,
+    /// Roles to assume, each of an account of its own; 0 reads with the base credentials
+    #[arg(long, default_value_t = 0)]
+    roles: u64,
+    /// Regions to read
+    #[arg(long, value_delimiter = ',')]
+    regions: Vec<String>,
+}
+
+/// What a sync cost and what it says of itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    pub(crate) cost: Cost,
+    /// Peak RSS above that of the process when it started, MiB.
+    pub(crate) peak: f64,
+    /// Acknowledged, by the report's types.
+    pub(crate) records: u64,
+    /// What has come onto the topics, by their offsets.
+    pub(crate) landed: i64,
+    /// Requests to ECS.
+    pub(crate) attempts: u64,
+    /// Scopes that the report names.
+    pub(crate) scopes: usize,
+}
+
+impl Sync {
+    pub(crate) fn run(self, held: f64) -> Result<Figures> {
+        let objects = self.topics.objects.len();
+        let config = self.config();
+        // The product never runs without it, and what it filters costs a little in each call.
+        telemetry::subscriber(LogFormat::Text, "warn", io::stderr, false).init();
+        let runtime = runtime()?;
+        let meter = Meter::of_process();
+        let (engine, report) = runtime.block_on(async {
+            let engine = Engine::new(config, region())?;
+            let report = engine.sync(Sink::Kafka, std::future::pending()).await;
+            Result::Ok((engine, report))
+        })?;
+        let cost = meter.read();
+        let peak = meter::peak()? - held;
+        // The end of the producer is no part of a sync.
+        drop(engine);
+        if report.outcome != Outcome::Completed {
+            writeln!(io::stderr(), "{}", report.text())?;
+            return Err(format!("the sync ended {}", report.outcome).into());
+        }
+        Ok(figures(&report, cost, peak, objects))
+    }
+
+    fn config(self) -> Config {
+        let role = |n: u64| format!("arn:aws:iam::{:012}:role/reader", 100_000_000_000 + n);
+        Config {
+            endpoint_url: Some(self.endpoint),
+            default_region: Some(region()),
+            access_key_id: Some(key()),
+            secret_access_key: Some(key()),
+            assume_role_arns: (0..self.roles).map(role).collect(),
+            regions: self.regions,
+            ..self.topics.config()
+        }
+    }
+}
+
+fn figures(report: &Report, cost: Cost, peak: f64, objects: usize) -> Figures {
+    Figures {
+        cost,
+        peak,
+        records: report.types.iter().map(|one| one.acknowledged).sum(),
+        landed: report.partitions.iter().map(|range| range.high - range.low).sum(),
+        attempts: report.calls.attempts,
+        scopes: report.types.len() / objects.max(1),
+    }
+}
