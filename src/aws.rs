@@ -1,6 +1,7 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
 pub mod credentials;
+pub mod environment;
 pub mod gate;
 pub mod http;
 pub mod region;
@@ -126,7 +127,7 @@ impl Caller {
         let mut tries = 0;
         let mut resolved_anew = false;
         loop {
-            credentials.ensure(&self.gate).await?;
+            credentials.ensure(&self.gate).await.map_err(|fault| credentials.blame(fault))?;
             let seat = match seats {
                 Some(seats) => {
                     let permit = Arc::clone(seats).acquire_owned().await.map_err(|_| gate::closed())?;
@@ -159,7 +160,14 @@ impl Caller {
             if !self.gate.allows(tries) {
                 return Err(fault.denied());
             }
-            if resolved_anew || !credentials.resolve_anew(&self.gate, generation, unknown).await? {
+            let renewed = match resolved_anew {
+                true => false,
+                false => {
+                    let renewed = credentials.resolve_anew(&self.gate, generation, unknown).await;
+                    renewed.map_err(|fault| credentials.blame(fault))?
+                }
+            };
+            if !renewed {
                 return Err(if unknown { not_enabled(fault) } else { fault.denied() });
             }
             resolved_anew = true;

@@ -117,17 +117,17 @@ impl Tally {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// A List request that failed for good: what follows in that list is unknown.
-    pub fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) {
+    /// A List request that failed for good: what follows in that list is unknown. Whether the report learns anything by it.
+    pub fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) -> bool {
         let trouble = Trouble::new(action, parent, fault);
         held(&self.listing.trouble).get_or_insert_with(|| trouble.clone());
-        self.note(trouble);
+        self.note(trouble)
     }
 
-    /// A Describe request that failed for good: its ARNs stay unknown.
-    pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) {
+    /// A Describe request that failed for good: its ARNs stay unknown. Whether the report learns anything by it.
+    pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) -> bool {
         Self::add(&self.unanswered, arns);
-        self.note(Trouble::new(action, parent, fault));
+        self.note(Trouble::new(action, parent, fault))
     }
 
     /// ARNs that were asked for twice and not answered.
@@ -197,16 +197,17 @@ impl Tally {
         Judgement::new(State::Partial, &troubles)
     }
 
-    /// Keeps what a report can show: many equal deliveries that fail say one thing.
-    fn note(&self, trouble: Trouble) {
+    /// Keeps what a report can show: many equal deliveries that fail say one thing. Whether it is kept.
+    fn note(&self, trouble: Trouble) -> bool {
         let mut troubles = held(&self.troubles);
         let all_denied = troubles.iter().all(|known| known.denied);
-        if troubles.len() < CAUSES || (all_denied && !trouble.denied) {
-            let known = troubles.iter().any(|known| known.parent == trouble.parent && known.error == trouble.error);
-            if !known {
-                troubles.push(trouble);
-            }
+        let wanted = troubles.len() < CAUSES || (all_denied && !trouble.denied);
+        let known = |one: &Trouble| one.parent == trouble.parent && one.error == trouble.error;
+        let new = wanted && !troubles.iter().any(known);
+        if new {
+            troubles.push(trouble);
         }
+        new
     }
 }
 

@@ -12,6 +12,10 @@ use crate::config::LogFormat;
 /// Who writes requests and answers at TRACE: the AWS SDK (`aws-smithy-runtime` prints whole bodies) and its HTTP stack.
 const TALKATIVE: &[&str] = &["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
 
+/// What the credential chain may say: that a switch such as AWS_USE_FIPS_ENDPOINT has an odd value. All else of `aws_config` is
+/// dropped: it writes raw answers of STS, with the keys in them, as warnings. What came of the chain we say ourselves.
+const SWITCHES: &str = "aws_config::default_provider::use_";
+
 /// A subscriber that writes what `directives` (the syntax of `RUST_LOG`) let through; `info` where they are empty.
 ///
 /// Answers hold environment values, so the SDK's own TRACE lines are never written, whatever the directives say.
@@ -35,5 +39,9 @@ where
 }
 
 fn is_safe(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() != Level::TRACE || !TALKATIVE.iter().any(|prefix| metadata.target().starts_with(prefix))
+    let target = metadata.target();
+    if target.starts_with("aws_config") {
+        return target.starts_with(SWITCHES);
+    }
+    *metadata.level() != Level::TRACE || !TALKATIVE.iter().any(|prefix| target.starts_with(prefix))
 }

@@ -28,6 +28,16 @@ const REST: Duration = Duration::from_secs(30);
 pub trait Issuer: Debug + Send + Sync {
     /// Resolves keys; what it asks of STS goes through `gate`.
     fn issue<'a>(&'a self, gate: &'a Gate) -> Issued<'a>;
+
+    /// How it does so, for messages: `AssumeRole`, or `credentials`.
+    fn action(&self) -> &'static str {
+        "credentials"
+    }
+
+    /// Whose keys these are: the role's ARN, or nothing for the base credentials.
+    fn role(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Keys to come.
@@ -78,6 +88,16 @@ impl Credentials {
         self.held().generation
     }
 
+    /// How keys are resolved, for messages.
+    pub fn action(&self) -> &'static str {
+        self.0.issuer.action()
+    }
+
+    /// A fault of these credentials, as one that a request met which needed them.
+    pub fn blame(&self, fault: Fault) -> Fault {
+        Fault { code: format!("{}: {}", self.action(), fault.code), ..fault }
+    }
+
     /// Whether the keys that are held can be sent with a request.
     pub fn serve(&self) -> bool {
         self.held().standing() != Standing::Useless
@@ -107,7 +127,7 @@ impl Credentials {
         match self.issue(gate).await {
             Ok(keys) => self.held().take(keys),
             Err(fault) => {
-                tracing::warn!(%fault, "credentials could not be renewed yet");
+                tracing::warn!(role = self.0.issuer.role(), %fault, "credentials could not be renewed yet");
                 self.held().rest();
             }
         }
@@ -231,7 +251,7 @@ pub struct NoChain;
 
 impl Issuer for NoChain {
     fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
-        let reason = "the AWS default credential chain provides none; see access_key_id and AWS_PROFILE";
+        let reason = "AWS's credential chain provides none; see access_key_id and AWS_PROFILE";
         Box::pin(std::future::ready(Err(Fault::own("Credentials", reason).denied())))
     }
 }

@@ -31,38 +31,6 @@ pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
     })
 }
 
-/// The proxy variables that name no proxy: the HTTP client would pass them over, and go past the proxy that was meant.
-pub fn odd_proxies() -> Vec<&'static str> {
-    odd_among(|variable| std::env::var(variable).ok())
-}
-
-/// Which variables rule, and what each may be, is hyper-util's (`client/proxy/matcher.rs`): the first that is set, even to nothing;
-/// `ALL_PROXY` where that is nothing; and without a scheme no path.
-fn odd_among(variable: impl Fn(&str) -> Option<String>) -> Vec<&'static str> {
-    let mut odd = Vec::new();
-    let mut all = false;
-    for [large, small] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
-        let ruling = if variable(large).is_some() { large } else { small };
-        let text = variable(ruling).unwrap_or_default();
-        let hidden = ruling == large && text.is_empty() && variable(small).is_some_and(|text| !text.is_empty());
-        if large == "ALL_PROXY" && !all {
-            continue;
-        }
-        if hidden || !(text.is_empty() || is_proxy(&text)) {
-            odd.push(ruling);
-        }
-        all |= text.is_empty();
-    }
-    odd
-}
-
-fn is_proxy(text: &str) -> bool {
-    match text.contains("://") {
-        true => ProxyConfig::all(text).is_ok(),
-        false => !text.contains('/') && ProxyConfig::all(format!("http://{text}")).is_ok(),
-    }
-}
-
 /// Refuses an answer whose body was cut to nothing: the SDK takes it for one without members, and so an account for empty.
 #[derive(Debug)]
 pub struct NoEmptyAnswer;
@@ -82,32 +50,6 @@ impl Intercept for NoEmptyAnswer {
         match response.body().bytes() {
             Some([]) if response.status().is_success() => Err("the answer has no body".into()),
             _ => Ok(()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_variable_that_would_be_passed_over_is_odd() {
-        type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
-        let cases: &[Case<'_>] = &[
-            (&[], &[]),
-            (&[("HTTPS_PROXY", "http://user:p%40ss@proxy:3128")], &[]),
-            (&[("https_proxy", "proxy:3128"), ("HTTP_PROXY", "proxy"), ("ALL_PROXY", "https://proxy")], &[]),
-            (&[("HTTPS_PROXY", "proxy:3128/")], &["HTTPS_PROXY"]),
-            (&[("HTTPS_PROXY", "::bad")], &["HTTPS_PROXY"]),
-            (&[("HTTPS_PROXY", ""), ("https_proxy", "proxy:3128")], &["HTTPS_PROXY"]),
-            (&[("HTTPS_PROXY", "good:1"), ("https_proxy", "::bad")], &[]),
-            (&[("all_proxy", "socks5://proxy:1080")], &["all_proxy"]),
-            (&[("all_proxy", "socks5://proxy:1080"), ("https_proxy", "good:1"), ("http_proxy", "good:1")], &[]),
-        ];
-        for (variables, expected) in cases {
-            let set =
-                |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-            assert_eq!(odd_among(set), *expected, "{variables:?}");
         }
     }
 }

@@ -73,6 +73,12 @@ impl Fault {
             },
             _ => (Verdict::Fatal, "Unknown".to_owned(), "the SDK failed in a way that is new to us".to_owned()),
         };
+        Self { verdict, code: one_line(&code), message: one_line(&message) }
+    }
+
+    /// An answer without what it must hold.
+    pub fn malformed() -> Self {
+        let (verdict, code, message) = malformed();
         Self { verdict, code, message }
     }
 
@@ -126,8 +132,8 @@ const NETWORK: &[(&str, Verdict, &str, &str)] = &[
     ("but this partition does not support", Verdict::Setup,     "Endpoint",    ENDPOINT),
 ];
 
-const CERTIFICATE: &str = "the CA that signed it has to be in the file that AWS_CA_BUNDLE names, or without one among the \
-                           certificates of this system";
+const CERTIFICATE: &str = "it has to hold for this host and this day, and its CA to be in the file that AWS_CA_BUNDLE names, or \
+                           without one among the certificates of this system";
 const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPOINT_URL_STS, AWS_USE_FIPS_ENDPOINT and \
                         AWS_USE_DUALSTACK_ENDPOINT, and the profile";
 
@@ -144,10 +150,16 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         cause = error.source();
     }
     // An endpoint that is no address makes the SDK repeat the whole request in its words.
-    match text.find(" to request") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
+    one_line(text.find(" to request").map_or(text.as_str(), |end| &text[..end]))
+}
+
+/// What others say, as part of one line: without control characters, which terminals obey, and not for ever.
+fn one_line(text: &str) -> String {
+    const LONGEST: usize = 1_000;
+    let words: Vec<&str> =
+        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let line = words.join(" ");
+    if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST).chain(['…']).collect() }
 }
 
 /// The table: what an error code means. An answer without a readable code is judged by its status.
@@ -233,6 +245,12 @@ mod tests {
         ] {
             assert_eq!(verdict(code, status, message), expected, "{code} {status} {message}");
         }
+    }
+
+    #[test]
+    fn what_others_say_is_one_line_and_not_for_ever() {
+        assert_eq!(one_line(" a\n\tb \u{1b}[31mc\u{7} "), "a b [31mc");
+        assert_eq!(one_line(&"x".repeat(3_000)).chars().count(), 1_001);
     }
 
     #[test]

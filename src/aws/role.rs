@@ -43,6 +43,14 @@ impl Issuer for Role {
             }
         })
     }
+
+    fn action(&self) -> &'static str {
+        "AssumeRole"
+    }
+
+    fn role(&self) -> Option<&str> {
+        Some(&self.arn)
+    }
 }
 
 impl Role {

@@ -184,7 +184,7 @@ impl Base {
     /// # Errors
     /// Why it can read nothing, with the STS error code where STS refused.
     pub async fn resolve(&self, identity: &Identity, gate: &Gate) -> Result<Account, Refused> {
-        let action = if identity.role.is_some() { "AssumeRole" } else { "credentials" };
+        let action = identity.credentials.action();
         identity.credentials.ensure(gate).await.map_err(|fault| Refused { action, fault })?;
         match &identity.role {
             Some(_) => Ok(identity.account()),

@@ -1,13 +1,11 @@
 //! Whom TLS trusts: the certificates of this system, or a bundle of one's own, as the AWS CLI takes it.
 
-use std::borrow::Cow;
-
-use aws_config::profile;
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
-use aws_types::os_shim_internal::{Env, Fs};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+
+use super::environment;
 
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 
@@ -64,10 +62,9 @@ async fn named() -> Option<(&'static str, &'static str, String)> {
     if let Some(path) = std::env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
         return Some((VARIABLE, "environment", path));
     }
-    // A profile that cannot be read is told of by the credential chain.
-    let profile =
-        profile::load(&Fs::real(), &Env::real(), &Default::default(), None::<Cow<'static, str>>).await.ok()?;
-    Some(("ca_bundle", "AWS profile", profile.get("ca_bundle")?.to_owned()))
+    let profile = environment::read_profile().await?;
+    let path = profile.get("ca_bundle").filter(|path| !path.is_empty())?;
+    Some(("ca_bundle", "AWS profile", path.to_owned()))
 }
 
 /// The certificates of a PEM text. One that rustls cannot use is passed over, as old bundles hold some: the SDK would panic on it.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ecs_sdm_producer::aws::http::odd_proxies;
+use ecs_sdm_producer::aws::environment;
 use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::config::{Config, Loaded, Mistake, Sources, load};
@@ -53,16 +53,11 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
     }
 }
 
-/// What the AWS CLI's variables say of the way to AWS: a mistake there would lead to others than those meant.
+/// What AWS's own variables and profile say of who we are and of the way to AWS: a mistake there would lead to others than those
+/// meant.
 pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
-    for variable in odd_proxies() {
-        // The value may hold a password.
-        loaded.add(Mistake {
-            key: variable.to_owned(),
-            place: "environment".to_owned(),
-            reason: "is not the address of a proxy".to_owned(),
-            way_out: "write http://HOST:PORT or https://HOST:PORT, or unset it".to_owned(),
-        });
+    for environment::Odd { key, place, reason, way_out } in environment::odd().await {
+        loaded.add(Mistake { key: key.to_owned(), place: place.to_owned(), reason, way_out: way_out.to_owned() });
     }
     Trust::load().await.unwrap_or_else(|error| {
         loaded.add(Mistake {

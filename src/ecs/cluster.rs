@@ -35,7 +35,7 @@ impl Object for Cluster {
     async fn list(ecs: &Ecs, _: &Parent, _: Pass, token: Option<String>) -> Result<Listed, Fault> {
         let request = ecs.client.list_clusters().max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed { arns: answer.cluster_arns.unwrap_or_default(), next_token: answer.next_token })
+        Ok(Listed { arns: answer.cluster_arns.ok_or_else(Fault::malformed)?, next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, _: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {

@@ -52,7 +52,7 @@ impl Object for Task {
         let request = ecs.client.list_tasks().set_cluster(parent.as_deref().map(str::to_owned));
         let request = request.desired_status(status).max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed { arns: answer.task_arns.unwrap_or_default(), next_token: answer.next_token })
+        Ok(Listed { arns: answer.task_arns.ok_or_else(Fault::malformed)?, next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, parent: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {

@@ -42,7 +42,7 @@ impl Object for TaskDefinition {
         let request = ecs.client.list_task_definitions().status(TaskDefinitionStatus::Active);
         let request = request.max_results(ecs.page_size).set_next_token(token);
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Listed { arns: answer.task_definition_arns.unwrap_or_default(), next_token: answer.next_token })
+        Ok(Listed { arns: answer.task_definition_arns.ok_or_else(Fault::malformed)?, next_token: answer.next_token })
     }
 
     async fn describe(ecs: &Ecs, _: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {

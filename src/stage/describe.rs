@@ -117,8 +117,10 @@ fn settle_fault(lane: &Lane, action: &'static str, parent: &Parent, arns: usize,
         lane.tally.answer();
         Tally::add(&lane.tally.gone, arns);
     } else {
-        tracing::warn!(action, region = lane.scope.region, cluster = parent.as_deref(), %fault, "a request is given up");
-        lane.tally.describe_failed(action, parent, arns, fault);
+        let (region, role, cluster) = (&lane.scope.region, lane.scope.role.as_deref(), parent.as_deref());
+        if lane.tally.describe_failed(action, parent, arns, fault) {
+            tracing::warn!(action, role, region, cluster, %fault, "a request is given up");
+        }
     }
 }
 

@@ -52,9 +52,11 @@ async fn list_parent<O: Object>(lane: &Lane, parent: &Parent, outlets: &Outlets)
             }
             Err(Stopped::Fault(fault)) => {
                 read = false;
-                let region = &lane.scope.region;
-                tracing::warn!(action = O::ACTIONS.list, region, cluster = parent.as_deref(), %fault, "a list did not end");
-                lane.tally.list_failed(O::ACTIONS.list, parent, &fault);
+                let (region, role) = (&lane.scope.region, lane.scope.role.as_deref());
+                let (action, cluster) = (O::ACTIONS.list, parent.as_deref());
+                if lane.tally.list_failed(action, parent, &fault) {
+                    tracing::warn!(action, role, region, cluster, %fault, "a list did not end");
+                }
                 break;
             }
         }

@@ -75,3 +75,27 @@ fn no_environment_value_is_on_a_topic() {
         }
     }
 }
+
+#[test]
+fn no_key_is_in_the_logs_when_a_profile_assumes_a_role_and_sts_answers_nonsense() {
+    let simulator = Simulator::start(world()).unwrap();
+    // The SDK shows what it could not read.
+    let answer = "<Credentials><AccessKeyId>ASIA</AccessKeyId><SecretAccessKey>canary-secret</SecretAccessKey>\
+                  <SessionToken>canary-token</SessionToken><Expiration>garbage</Expiration></Credentials>";
+    drop(simulator.fault(Fault::new("AssumeRole", Effect::Replace(answer.to_owned()))));
+    let folder = tempfile::tempdir().unwrap();
+    let profiles = folder.path().join("config");
+    let base = "[profile base]\naws_access_key_id = AKIA\naws_secret_access_key = secret\n";
+    let reader = "[profile reader]\nrole_arn = arn:aws:iam::222222222222:role/reader\nsource_profile = base\n";
+    std::fs::write(&profiles, format!("{base}{reader}")).unwrap();
+    for directives in ["", "trace"] {
+        let mut command = program(Some(&simulator));
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        command.env("AWS_CONFIG_FILE", &profiles).env("AWS_PROFILE", "reader").env("RUST_LOG", directives);
+        let output = command.args(["sync", "--dry-run", "--set", "maximum_retries=0"]).output().unwrap();
+        let logs = text(&output.stderr);
+        assert_eq!(code(&output), 2, "{logs}");
+        assert!(simulator.counters().calls["AssumeRole"] > 0, "the profile assumes its role: {logs}");
+        assert!(!logs.contains("canary-"), "keys are in the logs: {logs}");
+    }
+}

@@ -148,6 +148,12 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
         Bad { env: &[("AWS_CA_BUNDLE", &key)], args: &[], says: &[&["AWS_CA_BUNDLE", "holds no certificate", "PEM"]] },
         Bad { env: &[("HTTPS_PROXY", "::bad")], args: &[], says: &[&["HTTPS_PROXY", "not the address of a proxy"]] },
         Bad { env: &[("all_proxy", "socks5://a:b@c:1")], args: &[], says: &[&["all_proxy", "http://HOST:PORT"]] },
+        Bad { env: &[("AWS_ENDPOINT_URL_ECS", "")], args: &[], says: &[&["AWS_ENDPOINT_URL_ECS", "is empty"]] },
+        Bad {
+            env: &[("AWS_PROFILE", "typo")],
+            args: &[],
+            says: &[&["AWS_PROFILE", "typo", "neither", "AWS_CONFIG_FILE"]],
+        },
         // Several at once are all reported.
         Bad {
             env: &[("ECS_SDM_PAGE_SIZE", "0"), ("ECS_SDM_NAM", "x")],

@@ -334,3 +334,36 @@ async fn without_a_caller_identity_the_first_arn_tells_the_account() {
     assert_states(&report, [Complete; 4]);
     assert!(report.types.iter().all(|one| one.account.as_deref() == Some("111111111111")), "{}", report.text());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_answered_without_its_list_is_no_empty_list() {
+    for (action, states) in [
+        ("ListClusters", [Partial, Partial, Partial, Complete]),
+        ("ListServices", [Complete, Partial, Complete, Complete]),
+        ("ListTasks", [Complete, Complete, Partial, Complete]),
+        ("ListTaskDefinitions", [Complete, Complete, Complete, Partial]),
+    ] {
+        for body in ["{}", r#"{"message": "Rate exceeded"}"#] {
+            let (report, _) = sync_with("no-list", [Fault::new(action, Effect::Replace(body.to_owned()))]).await;
+            assert_states(&report, states);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_cannot_be_renewed_are_told_as_such_and_once() {
+    let role = "arn:aws:iam::222222222222:role/reader";
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    drop(simulator.fault(Fault::refuse("AssumeRole", 403, "AccessDenied", "no\nmore").skip(1)));
+    let expired = Fault::refuse("DescribeTaskDefinition", 400, "ExpiredTokenException", "it has expired");
+    drop(simulator.fault(expired.skip(5)));
+    let mut config = config_on_kafka(&simulator, "not-renewed");
+    config.assume_role_arns = vec![role.to_owned()];
+    let report = sync(&config).await;
+    let definitions = one(&report, "EcsTaskDefinition");
+    assert_eq!((definitions.state, definitions.acknowledged), (Partial, 5), "{definitions:?}");
+    let error = definitions.error.as_deref().unwrap();
+    assert_eq!(error, "DescribeTaskDefinition: AssumeRole: AccessDenied: no more");
+    assert_eq!(definitions.causes.len(), 1);
+    assert_eq!(simulator.counters().roles[role].calls, 2, "a refusal is not asked for again at once");
+}

@@ -17,4 +17,5 @@ mod oracle;
 mod pipeline;
 mod proxy;
 mod scopes;
+mod sessions;
 mod support;

@@ -40,6 +40,8 @@ pub enum Effect {
     Close,
     /// The body ends after this many bytes, as if that were all of it.
     Cut(usize),
+    /// Another body, with the status of success.
+    Replace(String),
 }
 
 impl Fault {

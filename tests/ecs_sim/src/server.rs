@@ -167,6 +167,9 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
             let whole = answer(&shared.world, &call, now);
             Answer { result: whole.result.map(cut), items: 0, missing: 0, ..whole }
         }
+        Some((Effect::Replace(body), _)) => {
+            Answer { result: Ok(body.into_bytes()), ..Answer::refused(Refusal::invalid_parameter("")) }
+        }
         None => answer(&shared.world, &call, now),
     };
     shared.tally().answered(&call, &answer);

@@ -201,3 +201,20 @@ fn a_region_that_is_not_enabled_knows_nobody() {
     assert!(ecs(&elsewhere, "ListClusters", &json!({"maxResults": 100})).result.is_ok());
     assert!(sts_call(&elsewhere, None, assume).result.is_ok());
 }
+
+#[test]
+fn thousands_of_accounts_are_each_their_own() {
+    let world = World::default();
+    let mut clusters = BTreeSet::new();
+    for n in 0..5_000_u64 {
+        let account = format!("{:012}", 300_000_000_000 + n);
+        let form = format!("Action=AssumeRole&RoleArn=arn:aws:iam::{account}:role/reader&RoleSessionName=s1");
+        let text = String::from_utf8(sts_call(&world, None, &form).result.expect("a result")).expect("text");
+        let token = member(&text, "SessionToken").to_owned();
+        let call = call(&world, Some(&token), Some("ListClusters"), r#"{"maxResults":100}"#);
+        let arn = body(ecs::answer(&world, &call))["clusterArns"][0].take();
+        assert_eq!(arn, world.site(&account, REGION).cluster_arn(0));
+        clusters.insert(arn.to_string());
+    }
+    assert_eq!(clusters.len(), 5_000);
+}
