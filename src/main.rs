@@ -9,7 +9,7 @@ use clap::Parser;
 use crate::cli::{Cli, Command};
 
 /// An answer's many small texts are freed on whatever thread has encoded it. glibc takes the lock of the thread that allocated
-/// them for each, which cost a quarter of all CPU, and in some runs half (`benches/README.md`).
+/// them for each, which cost a quarter of all CPU (`benches/README.md`).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -233,14 +233,12 @@ pub struct Chain {
 impl Issuer for Chain {
     fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
         Box::pin(async {
-            let fault = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
+            let reason = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
                 Ok(Ok(keys)) => return Ok(keys),
-                Ok(Err(error)) => Fault::own("Credentials", retry::chain(&error)),
-                Err(_) => {
-                    Fault::own("Credentials", format!("the credential chain gave none within {:?}", self.timeout))
-                }
+                Ok(Err(error)) => retry::chain(&error),
+                Err(_) => format!("it took more than {:?}", self.timeout),
             };
-            Err(fault.denied())
+            Err(none(&reason))
         })
     }
 }
@@ -251,9 +249,13 @@ pub struct NoChain;
 
 impl Issuer for NoChain {
     fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
-        let reason = "AWS's credential chain provides none; see access_key_id and AWS_PROFILE";
-        Box::pin(std::future::ready(Err(Fault::own("Credentials", reason).denied())))
+        Box::pin(std::future::ready(Err(none("it has no part that could"))))
     }
+}
+
+fn none(reason: &str) -> Fault {
+    let way_out = "see access_key_id and AWS_PROFILE";
+    Fault::own("Credentials", format!("AWS's credential chain gives none: {reason}; {way_out}")).denied()
 }
 
 /// The SDK panics on what no HTTP header takes.
@@ -396,7 +398,7 @@ mod tests {
         let provider = SharedCredentialsProvider::new(Hanging);
         let credentials = Credentials::new(Chain { provider, timeout: Duration::from_millis(10) });
         let fault = credentials.ensure(&gate()).await.unwrap_err();
-        assert!(fault.message.contains("gave none within 10ms"), "{fault}");
+        assert!(fault.message.contains("it took more than 10ms"), "{fault}");
     }
 
     #[tokio::test]
