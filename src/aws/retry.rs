@@ -127,6 +127,8 @@ const NETWORK: &[(&str, Verdict, &str, &str)] = &[
     ("proxy authorization required",        Verdict::Setup,     "Proxy",       "write HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT"),
     // A proxy may refuse for a moment, too.
     ("tunnel error",                        Verdict::Transient, "Proxy",       "see HTTPS_PROXY and NO_PROXY"),
+    // Plain HTTP where TLS was spoken to.
+    ("InvalidContentType",                  Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("failed to apply endpoint",            Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("Invalid Configuration",               Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("but this partition does not support", Verdict::Setup,     "Endpoint",    ENDPOINT),

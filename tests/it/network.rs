@@ -172,8 +172,11 @@ async fn endpoints_of_ones_own_hold_for_each_service_and_stand_beside_the_proxy(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn endpoints_that_cannot_be_are_told_at_once() {
+    let simulator = simulator();
+    let tls = format!("https://{}", address(&simulator));
     for variables in [
-        &[("AWS_ENDPOINT_URL", "localhost"), ("AWS_REGION", "eu-west-1")][..],
+        &[("AWS_ENDPOINT_URL", tls.as_str()), ("AWS_REGION", "eu-west-1")][..],
+        &[("AWS_ENDPOINT_URL", "localhost"), ("AWS_REGION", "eu-west-1")],
         &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_USE_FIPS_ENDPOINT", "true")],
         &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")],
     ] {
