@@ -124,10 +124,11 @@ impl Caller {
     where
         F: Future<Output = Result<T, Fault>>,
     {
+        let blamed = |fault| credentials.blame(fault);
         let mut tries = 0;
         let mut resolved_anew = false;
         loop {
-            credentials.ensure(&self.gate).await.map_err(|fault| credentials.blame(fault))?;
+            credentials.ensure(&self.gate).await.map_err(blamed)?;
             let seat = match seats {
                 Some(seats) => {
                     let permit = Arc::clone(seats).acquire_owned().await.map_err(|_| gate::closed())?;
@@ -160,13 +161,8 @@ impl Caller {
             if !self.gate.allows(tries) {
                 return Err(fault.denied());
             }
-            let renewed = match resolved_anew {
-                true => false,
-                false => {
-                    let renewed = credentials.resolve_anew(&self.gate, generation, unknown).await;
-                    renewed.map_err(|fault| credentials.blame(fault))?
-                }
-            };
+            let renewed =
+                !resolved_anew && credentials.resolve_anew(&self.gate, generation, unknown).await.map_err(blamed)?;
             if !renewed {
                 return Err(if unknown { not_enabled(fault) } else { fault.denied() });
             }
