@@ -71,14 +71,14 @@ fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>
 /// `ALL_PROXY` where that is nothing; and without a scheme no path.
 fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Odd> {
     let mut odd = Vec::new();
-    let mut all = false;
+    let mut all_rules = false;
     for [large, small] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
+        if large == "ALL_PROXY" && !all_rules {
+            break;
+        }
         let ruling = if variable(large).is_some() { large } else { small };
         let text = variable(ruling).unwrap_or_default();
         let hidden = ruling == large && text.is_empty() && variable(small).is_some_and(|text| !text.is_empty());
-        if large == "ALL_PROXY" && !all {
-            continue;
-        }
         if hidden || !(text.is_empty() || is_proxy(&text)) {
             odd.push(Odd {
                 key: ruling,
@@ -87,7 +87,7 @@ fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Odd> {
                 way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, odd characters as %2F, or unset it",
             });
         }
-        all |= text.is_empty();
+        all_rules |= text.is_empty();
     }
     odd
 }

@@ -13,8 +13,8 @@ use crate::kafka::{Gone, Kafka, Ticket};
 use crate::record::{Encoded, Line, Record};
 use crate::tally::Tally;
 
-/// What librdkafka keeps beside each record: its message and queue entries.
-const OVERHEAD: usize = 500;
+/// Bytes that librdkafka keeps beside each record: its message and queue entries.
+pub const OVERHEAD: usize = 500;
 
 /// A full queue is a bug of ours; it is waited out all the same, so that nothing is lost by it.
 const QUEUE_FULL: Duration = Duration::from_millis(10);

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use ecs_sdm_producer::config::RoleConfig;
 use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
-use ecs_sim::{Effect, Fault, RoleRule, Shape, Simulator, World};
+use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 
-use crate::support::{OBJECTS, config_on_kafka, states, sync, total};
+use crate::support::{OBJECTS, config_on_kafka, states, sync};
 
-const SHAPE: Shape =
+pub(crate) const SHAPE: Shape =
     Shape { clusters: 3, services: 36, tasks: 330, task_definitions: 30, stopped_tasks: 0, inactive_clusters: 0 };
 
-async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault>) -> (Report, Simulator) {
+pub(crate) async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault>) -> (Report, Simulator) {
     let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
     for fault in faults {
         // Dropped, a handle leaves its fault in place.
@@ -24,12 +23,12 @@ async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault>) -> (Repo
     (sync(&config).await, simulator)
 }
 
-fn one<'a>(report: &'a Report, object: &str) -> &'a Type {
+pub(crate) fn one<'a>(report: &'a Report, object: &str) -> &'a Type {
     report.types.iter().find(|one| one.object == object).unwrap()
 }
 
 /// The states of clusters, services, tasks and task definitions.
-fn assert_states(report: &Report, expected: [State; 4]) {
+pub(crate) fn assert_states(report: &Report, expected: [State; 4]) {
     let states = states(report);
     for (object, expected) in OBJECTS.iter().zip(expected) {
         let one = one(report, object);
@@ -202,70 +201,6 @@ async fn a_cluster_that_vanishes_takes_what_was_asked_of_it_along() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_is_refused_is_denied_and_the_others_go_on() {
-    let refused = "arn:aws:iam::222222222222:role/refused".to_owned();
-    let (short, good) = ("arn:aws:iam::333333333333:role/short", "arn:aws:iam::444444444444:role/reader");
-    let rules = [
-        (refused.clone(), RoleRule { refused: true, ..RoleRule::default() }),
-        (short.to_owned(), RoleRule { max_session_duration: Some(3_600), ..RoleRule::default() }),
-    ];
-    let simulator = Simulator::start(World { shape: SHAPE, roles: rules.into(), ..World::default() }).unwrap();
-    let mut config = config_on_kafka(&simulator, "refused-role");
-    config.assume_role_arns = vec![refused.clone(), short.to_owned(), good.to_owned()];
-    config.session_duration = 7_200;
-    let report = sync(&config).await;
-    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Partial, 1));
-    assert_eq!(report.types.len(), 12);
-    for one in &report.types {
-        let role = one.role.as_deref().unwrap();
-        assert_eq!(one.account.as_deref(), role.split(':').nth(4));
-        assert_eq!(one.state, if role == good { Complete } else { Denied }, "{one:?}");
-        let error = one.error.as_deref().unwrap_or_default();
-        if role == refused {
-            assert!(error.starts_with("AssumeRole: AccessDenied: "), "{error}");
-        } else if role == short {
-            assert!(error.contains("MaxSessionDuration") && error.contains("session_duration is 7200 s"), "{error}");
-        }
-    }
-    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 330);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_that_aws_does_not_know_deny_everything_and_fail_the_sync() {
-    let faults = OBJECTS.map(|_| Fault {
-        action: None,
-        ..Fault::refuse(
-            "",
-            400,
-            "UnrecognizedClientException",
-            "The security token included in the request is invalid.",
-        )
-    });
-    let (report, _) = sync_with("unknown-keys", faults).await;
-    assert_states(&report, [Denied; 4]);
-    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn expired_credentials_are_resolved_anew() {
-    let role = "arn:aws:iam::222222222222:role/reader".to_owned();
-    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
-    let mut config = config_on_kafka(&simulator, "expired");
-    config.assume_role_arns = vec![role.clone()];
-    let expired = Fault::refuse(
-        "DescribeServices",
-        400,
-        "ExpiredTokenException",
-        "The security token included in the request is expired",
-    );
-    drop(simulator.fault(expired.times(1)));
-    let report = sync(&config).await;
-    assert_states(&report, [Complete; 4]);
-    assert_eq!(simulator.counters().roles[&role].calls, 2);
-    assert_eq!(report.calls.retried, 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_sync_beyond_its_time_stops_reading_and_is_partial() {
     let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
     let mut config = config_on_kafka(&simulator, "timeout");
@@ -275,32 +210,6 @@ async fn a_sync_beyond_its_time_stops_reading_and_is_partial() {
     assert_states(&report, [Complete, Complete, Partial, Complete]);
     assert_eq!((report.outcome, report.cut.as_ref()), (Outcome::Partial, Some(&Cut::Timeout)));
     assert_eq!(one(&report, "EcsTask").described, 0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_role_may_have_regions_and_an_external_id_of_its_own() {
-    let (own, plain) = ("arn:aws:iam::222222222222:role/own", "arn:aws:iam::333333333333:role/plain");
-    let guarded = RoleRule { external_id: Some("ours".to_owned()), ..RoleRule::default() };
-    let roles = [(own.to_owned(), guarded)].into();
-    let simulator = Simulator::start(World { shape: SHAPE, roles, ..World::default() }).unwrap();
-    let mut config = config_on_kafka(&simulator, "roles-table");
-    config.assume_role_arns = vec![plain.to_owned()];
-    config.roles = vec![RoleConfig {
-        arn: own.to_owned(),
-        external_id: Some("ours".to_owned()),
-        role_session_name: Some("nightly".to_owned()),
-        regions: vec!["us-east-1".to_owned(), "us-west-2".to_owned()],
-        api_share: None,
-    }];
-    let report = sync(&config).await;
-    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
-    let mut scopes: Vec<(&str, &str)> =
-        report.types.iter().map(|one| (one.role.as_deref().unwrap(), one.region.as_str())).collect();
-    scopes.dedup();
-    assert_eq!(scopes, [(own, "us-east-1"), (own, "us-west-2"), (plain, "eu-west-1")]);
-    let counters = simulator.counters();
-    assert_eq!(counters.roles[own].session_name.as_deref(), Some("nightly"));
-    assert_eq!(counters.roles[plain].external_id, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -328,14 +237,6 @@ async fn a_timeout_before_anything_was_read_is_no_empty_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_caller_identity_the_first_arn_tells_the_account() {
-    let refused = Fault::refuse("GetCallerIdentity", 403, "AccessDenied", "not today");
-    let (report, _) = sync_with("first-arn", [refused]).await;
-    assert_states(&report, [Complete; 4]);
-    assert!(report.types.iter().all(|one| one.account.as_deref() == Some("111111111111")), "{}", report.text());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_list_answered_without_its_list_is_no_empty_list() {
     for (action, states) in [
         ("ListClusters", [Partial, Partial, Partial, Complete]),
@@ -348,22 +249,4 @@ async fn a_list_answered_without_its_list_is_no_empty_list() {
             assert_states(&report, states);
         }
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_that_cannot_be_renewed_are_told_as_such_and_once() {
-    let role = "arn:aws:iam::222222222222:role/reader";
-    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
-    drop(simulator.fault(Fault::refuse("AssumeRole", 403, "AccessDenied", "no\nmore").skip(1)));
-    let expired = Fault::refuse("DescribeTaskDefinition", 400, "ExpiredTokenException", "it has expired");
-    drop(simulator.fault(expired.skip(5)));
-    let mut config = config_on_kafka(&simulator, "not-renewed");
-    config.assume_role_arns = vec![role.to_owned()];
-    let report = sync(&config).await;
-    let definitions = one(&report, "EcsTaskDefinition");
-    assert_eq!((definitions.state, definitions.acknowledged), (Partial, 5), "{definitions:?}");
-    let error = definitions.error.as_deref().unwrap();
-    assert_eq!(error, "DescribeTaskDefinition: AssumeRole: AccessDenied: no more");
-    assert_eq!(definitions.causes.len(), 1);
-    assert_eq!(simulator.counters().roles[role].calls, 2, "a refusal is not asked for again at once");
 }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::Limits;
 use ecs_sdm_producer::kafka::client;
+use ecs_sdm_producer::stage::produce::OVERHEAD;
 use rdkafka::client::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
@@ -20,9 +20,6 @@ use crate::Result;
 use crate::gate::Gate;
 use crate::meter::{Cost, Meter};
 use crate::tape::{Line, Record, Tape};
-
-/// What the product counts for librdkafka's own memory beside each record.
-const OVERHEAD: usize = 500;
 
 /// Between two looks at what is in flight: the cheapest wait that does not empty librdkafka's queue.
 const LOOK: Duration = Duration::from_millis(1);
@@ -69,12 +66,11 @@ pub(crate) fn produce(topics: &Topics, gate: &Gate) -> Result<Figures> {
 
     gate.wait()?;
     let meter = Meter::start();
-    let deliveries = Arc::new(Deliveries::default());
-    let producer =
-        ThreadedProducer::from_config_and_context(&client::properties(&config), Shared(Arc::clone(&deliveries)))?;
+    let producer = ThreadedProducer::from_config_and_context(&client::properties(&config), Deliveries::default())?;
+    let deliveries = producer.client().context();
     let mut bytes = 0;
     for record in &records {
-        bytes += send(&producer, &deliveries, &config.limits, (&topics[record.line], &lines[record.line]), record)?;
+        bytes += send(&producer, &config.limits, (&topics[record.line], &lines[record.line]), record)?;
     }
     // As the product does it: without waiting for librdkafka's slices of 100 ms.
     if producer.flush(Duration::ZERO).is_err() {
@@ -88,20 +84,6 @@ pub(crate) fn produce(topics: &Topics, gate: &Gate) -> Result<Figures> {
         return Err(format!("{failed} records were not acknowledged").into());
     }
     Ok(Figures { cost, records: deliveries.acknowledged.load(Ordering::Relaxed), bytes })
-}
-
-/// The context that the producer keeps.
-#[derive(Debug)]
-struct Shared(Arc<Deliveries>);
-
-impl ClientContext for Shared {}
-
-impl ProducerContext for Shared {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, size: usize) {
-        self.0.delivery(result, size);
-    }
 }
 
 /// A consumer finds partition after partition, in large pieces; a sync sends to all of them by turns, and so shall this.
@@ -119,12 +101,12 @@ fn interleaved(records: Vec<Record<'_>>) -> Vec<Record<'_>> {
 
 /// Sends a record once there is room for it, and says how large it is.
 fn send(
-    producer: &ThreadedProducer<Shared>,
-    deliveries: &Deliveries,
+    producer: &ThreadedProducer<Deliveries>,
     limits: &Limits,
     (topic, line): (&str, &Line),
     record: &Record<'_>,
 ) -> Result<u64> {
+    let deliveries = producer.client().context();
     let texts: usize = line.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
     let bytes = record.key.len() + record.value.len() + record.id.len() + texts;
     let size = bytes + OVERHEAD;

@@ -22,8 +22,13 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// A body, or an error answer, and nothing to count.
+    pub(crate) fn of(result: Result<Vec<u8>, Refusal>) -> Answer {
+        Answer { result, breaches: Vec::new(), items: 0, missing: 0 }
+    }
+
     pub(crate) fn refused(refusal: Refusal) -> Answer {
-        Answer { result: Err(refusal), breaches: Vec::new(), items: 0, missing: 0 }
+        Answer::of(Err(refusal))
     }
 }
 

@@ -167,9 +167,7 @@ async fn serve(shared: Arc<Shared>, request: Request<Incoming>) -> io::Result<Re
             let whole = answer(&shared.world, &call, now);
             Answer { result: whole.result.map(cut), items: 0, missing: 0, ..whole }
         }
-        Some((Effect::Replace(body), _)) => {
-            Answer { result: Ok(body.into_bytes()), ..Answer::refused(Refusal::invalid_parameter("")) }
-        }
+        Some((Effect::Replace(body), _)) => Answer::of(Ok(body.into_bytes())),
         None => answer(&shared.world, &call, now),
     };
     shared.tally().answered(&call, &answer);

@@ -25,7 +25,7 @@ pub(crate) fn answer(world: &World, call: &Call, now: u64) -> Answer {
             Err(Refusal::new(400, "InvalidAction", format!("Could not find operation {action} for version 2011-06-15")))
         }
     };
-    Answer { result: result.map(String::into_bytes), breaches, items: 0, missing: 0 }
+    Answer { breaches, ..Answer::of(result.map(String::into_bytes)) }
 }
 
 /// A whole answer around a result.
