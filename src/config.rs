@@ -141,6 +141,13 @@ pub struct Rates {
     pub task_definition_read: Rate,
 }
 
+impl Rates {
+    /// One bucket for every category.
+    pub fn all(rate: Rate) -> Self {
+        Self { cluster_read: rate, service_read: rate, cluster_resource_read: rate, task_definition_read: rate }
+    }
+}
+
 /// One token bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct Rate {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::aws::{Ecs, Fault};
+use crate::aws::{Category, Ecs, Fault};
 use crate::sdm::{Row, Stamp, View};
 
 /// One kind of ECS object, implemented on the SDK's own struct.
@@ -18,6 +18,8 @@ pub trait Object: Sized + Send + Sync + 'static {
     const BATCH: usize;
     /// The API actions that read it, for messages.
     const ACTIONS: Actions;
+    /// The token bucket that both draw from.
+    const CATEGORY: Category;
     /// The contract's attributes, in the contract's order, without the generated ones.
     const TABLE: &'static [Row<Self>];
 

@@ -11,8 +11,8 @@ pub mod produce;
 
 use std::sync::Arc;
 
-use crate::aws::Caller;
 use crate::aws::scope::Scope;
+use crate::aws::{Caller, Category, Way};
 use crate::object::Options;
 use crate::tally::Tally;
 
@@ -29,6 +29,13 @@ pub struct Lane {
     pub parallel: usize,
     /// Where this row counts.
     pub tally: Arc<Tally>,
+}
+
+impl Lane {
+    /// How a request of this category is sent.
+    fn way(&self, category: Category) -> Way<'_> {
+        Way { credentials: &self.scope.credentials, paced: self.scope.buckets.bucket(category) }
+    }
 }
 
 /// The next stage is gone: there is nobody to work for.

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use self::admission::Scopes;
 use self::rows::{Plan, seats};
 use crate::aws::scope::Base;
-use crate::aws::{Caller, Gate, Patience};
+use crate::aws::{Buckets, Caller, Gate, Patience};
 use crate::config::{Config, SecretError};
 use crate::kafka::topics::Range;
 use crate::kafka::{self, Kafka};
@@ -35,6 +35,7 @@ pub struct Engine {
     kafka: Option<Arc<Kafka>>,
     parallel: Arc<Semaphore>,
     seats: Arc<Semaphore>,
+    buckets: Arc<Buckets>,
 }
 
 /// Where records go.
@@ -70,6 +71,7 @@ impl Engine {
         Self {
             parallel: Arc::new(Semaphore::new(parallel)),
             seats: Arc::new(Semaphore::new(seats(&config))),
+            buckets: Arc::new(Buckets::new(&config)),
             kafka: None,
             config,
             region,
@@ -79,7 +81,7 @@ impl Engine {
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
-        let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats)));
+        let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats), Arc::clone(&self.buckets)));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
         let ready = tokio::select! {

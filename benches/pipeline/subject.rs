@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use ecs_sdm_producer::config::{Config, Secret, TopicsCreate};
+use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, TopicsCreate};
 use ecs_sdm_producer::kafka::Kafka;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -72,7 +72,9 @@ pub(crate) struct Topics {
 impl Topics {
     /// The product's settings for them.
     fn config(&self) -> Config {
-        let mut config = Config { objects: self.objects.clone(), ..Config::default() };
+        // The bench is about what the program can, not about what AWS allows.
+        let endless = Rates::all(Rate { burst: 1_000_000, per_second: 500_000 });
+        let mut config = Config { objects: self.objects.clone(), rates: endless, ..Config::default() };
         config.kafka.bootstrap_servers = vec![self.brokers.clone()];
         config.kafka.topic_prefix.clone_from(&self.prefix);
         config.kafka.topics_create = TopicsCreate::IfMissing;

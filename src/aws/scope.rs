@@ -11,6 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::app_name::AppName;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
+use super::buckets::{Buckets, Place};
 use super::credentials::{Chain, Credentials, NoChain};
 use super::gate::Gate;
 use super::retry::{Fault, Verdict};
@@ -99,6 +100,8 @@ pub struct Scope {
     pub ecs: Ecs,
     /// To be told when they have expired.
     pub credentials: Credentials,
+    /// The token buckets of this account in this region.
+    pub buckets: Arc<Place>,
 }
 
 /// The 12 digits of an account, once known.
@@ -127,7 +130,7 @@ impl Account {
 }
 
 /// The fifth field of an ARN.
-fn account_of(arn: &str) -> Option<&str> {
+pub(super) fn account_of(arn: &str) -> Option<&str> {
     arn.split(':').nth(4).filter(|id| !id.is_empty())
 }
 
@@ -193,13 +196,14 @@ impl Base {
     }
 
     /// One region of an identity.
-    pub fn scope(&self, known: &Known, region: &str, config: &Config) -> Scope {
+    pub fn scope(&self, known: &Known, region: &str, config: &Config, buckets: &Buckets) -> Scope {
         let Identity { role, credentials, .. } = &known.identity;
         Scope {
             account: known.account.clone(),
             region: region.to_owned(),
             role: role.clone(),
             ecs: self.ecs(config, region, credentials),
+            buckets: buckets.of(known.account.get(), region),
             credentials: credentials.clone(),
         }
     }

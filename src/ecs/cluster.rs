@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{Cluster, ClusterField};
 
-use crate::aws::{Ecs, Fault};
+use crate::aws::{Category, Ecs, Fault};
 use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Count, Id, List, Str, Tags};
 use crate::sdm::Row;
@@ -12,6 +12,7 @@ impl Object for Cluster {
     const DOC: &'static str = "An Amazon ECS cluster, as DescribeClusters shows it.";
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListClusters", describe: "DescribeClusters" };
+    const CATEGORY: Category = Category::ClusterRead;
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration, Service, ServiceField};
 
-use crate::aws::{Ecs, Fault};
+use crate::aws::{Category, Ecs, Fault};
 use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Count, Flag, Id, List, Str, Tags, Time};
 use crate::sdm::Row;
@@ -14,6 +14,7 @@ impl Object for Service {
     const DOC: &'static str = "An Amazon ECS service, as DescribeServices shows it.";
     const BATCH: usize = 10;
     const ACTIONS: Actions = Actions { list: "ListServices", describe: "DescribeServices" };
+    const CATEGORY: Category = Category::ServiceRead;
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[

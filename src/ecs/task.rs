@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{DesiredStatus, Task, TaskField};
 
-use crate::aws::{Ecs, Fault};
+use crate::aws::{Category, Ecs, Fault};
 use crate::object::{Actions, Described, Listed, Object, Options, Parent, Pass};
 use crate::sdm::Read::{Id, List, Str, Tags, Time};
 use crate::sdm::Row;
@@ -12,6 +12,7 @@ impl Object for Task {
     const DOC: &'static str = "An Amazon ECS task, as DescribeTasks shows it.";
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListTasks", describe: "DescribeTasks" };
+    const CATEGORY: Category = Category::ClusterResourceRead;
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[

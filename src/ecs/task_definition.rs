@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, TaskDefinition, TaskDefinitionStatus};
 
-use crate::aws::{Ecs, Fault, Verdict};
+use crate::aws::{Category, Ecs, Fault, Verdict};
 use crate::object::{Actions, Described, Failure, Listed, Object, Parent, Pass};
 use crate::sdm::Read::{Id, Int, List, Str, Text, Time};
 use crate::sdm::Row;
@@ -13,6 +13,7 @@ impl Object for TaskDefinition {
         "An active revision of an Amazon ECS task definition, as DescribeTaskDefinition shows it.";
     const BATCH: usize = 1;
     const ACTIONS: Actions = Actions { list: "ListTaskDefinitions", describe: "DescribeTaskDefinition" };
+    const CATEGORY: Category = Category::TaskDefinitionRead;
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[

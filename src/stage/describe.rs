@@ -71,7 +71,7 @@ async fn ask<O: Object>(
             asked.call_once(|| Tally::add(&tally.asked, count));
             O::describe(&lane.scope.ecs, parent, arns.clone())
         };
-        let (answer, seat) = match lane.caller.describe(&lane.scope.credentials, request).await {
+        let (answer, seat) = match lane.caller.describe(lane.way(O::CATEGORY), request).await {
             Ok(answered) => answered,
             Err(fault) => {
                 // Without keys it was never sent.

@@ -92,7 +92,7 @@ async fn list_pass<O: Object>(
     let mut tokens = Hashes::default();
     loop {
         let request = || O::list(&lane.scope.ecs, parent, pass, token.clone());
-        let Listed { arns, next_token } = match lane.caller.list(&lane.scope.credentials, request).await {
+        let Listed { arns, next_token } = match lane.caller.list(lane.way(O::CATEGORY), request).await {
             Ok(listed) => listed,
             Err(fault) if fault.verdict == Verdict::NoCluster && parent.is_some() => {
                 return Err(Stopped::NoCluster(fault));

@@ -89,7 +89,7 @@ impl Scopes {
     }
 
     fn read(&mut self, known: &Known, region: &str, records: &Sender<Encoded>) {
-        let scope = self.base.scope(known, region, self.plan.config());
+        let scope = self.base.scope(known, region, self.plan.config(), self.plan.caller().buckets());
         let rows = Rows::wire(&self.plan, &Arc::new(scope), records);
         let stopped = self.stopped.subscribe();
         self.running.spawn(async move {

@@ -92,7 +92,6 @@ fn mistakes_in_a_file_are_one_line_each() {
         ("interval = '1h'", "interval: is not available yet (FILE:1); leave it out and start one sync at a time, from cron for instance"),
         ("interval = 'soon'", "interval: \"soon\" is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
         ("api_share = 1.5", "api_share: 1.5 is out of range (FILE:1); it takes a number above 0, at most 1"),
-        ("api_share = 1.0", "api_share: is not available yet (FILE:1); leave it out for now"),
         ("errors.tolerance = 'dlq'", "errors.tolerance: is not available yet (FILE:1); leave it at none"),
     ];
     for (text, line) in table {
@@ -112,14 +111,14 @@ fn an_element_of_a_list_is_named_with_its_own_line() {
         ]
     );
     let text = format!(
-        "[[roles]]\narn = '{ROLE}'\n\n[[roles]]\narn = '{ROLE}'\nexternalid = 'abc'\nregions = 'US'\napi_share = 0.5"
+        "[[roles]]\narn = '{ROLE}'\n\n[[roles]]\narn = '{ROLE}'\nexternalid = 'abc'\nregions = 'US'\napi_share = 2"
     );
     assert_eq!(
         file_mistakes(&text),
         [
             "roles[1].externalid: unknown setting (FILE:6); did you mean external_id?",
             "roles[1].regions[0]: \"US\" is not a region (FILE:7); it looks like eu-central-1",
-            "roles[1].api_share: is not available yet (FILE:8); leave it out for now",
+            "roles[1].api_share: 2 is out of range (FILE:8); it takes a number above 0, at most 1",
         ]
     );
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::{Config, Secret, TopicsCreate};
+use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, TopicsCreate};
 pub(crate) use ecs_sdm_producer::ecs::OBJECTS;
 use ecs_sdm_producer::report::{Report, Type};
 use ecs_sdm_producer::sdm::rfc3339;
@@ -22,13 +22,17 @@ use crate::{broker, oracle};
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const REGION: &str = "eu-west-1";
 
-/// Settings for a simulator: waits are milliseconds, all else is as users have it.
+/// A bucket that no test empties.
+const ENDLESS: Rate = Rate { burst: 1_000_000, per_second: 100_000 };
+
+/// Settings for a simulator: waits are milliseconds and buckets endless, all else is as users have it.
 pub(crate) fn config(simulator: &Simulator) -> Config {
     let mut config = Config {
         access_key_id: Some(Secret::Inline("AKIAIOSFODNN7EXAMPLE".to_owned())),
         secret_access_key: Some(Secret::Inline("secret".to_owned())),
         default_region: Some(REGION.to_owned()),
         endpoint_url: Some(simulator.endpoint()),
+        rates: Rates::all(ENDLESS),
         ..Config::default()
     };
     config.limits.backoff_base = Duration::from_millis(2);
