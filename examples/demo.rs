@@ -68,6 +68,7 @@ fn demo(out: &mut impl Write) -> Result<()> {
     for object in ecs::OBJECTS {
         cluster.create_topic(&config.kafka.topic(object), PARTITIONS, 1)?;
     }
+    cluster.create_topic(&config.kafka.sync_topic(), 1, 1)?;
 
     writeln!(out, "{INTRODUCTION}\n")?;
     let report = sync(config.clone())?;

@@ -95,7 +95,7 @@ pub(crate) enum Schemas {
     /// Prints the schema of one object, or of all
     #[command(after_help = "Example:\n  ecs-sdm-producer schemas print EcsTask")]
     Print {
-        /// EcsCluster, EcsService, EcsTask or EcsTaskDefinition
+        /// EcsCluster, EcsService, EcsTask, EcsTaskDefinition, or SyncEvent of the sync topic
         object: Option<String>,
     },
 }

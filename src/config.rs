@@ -208,6 +208,8 @@ pub struct Limits {
     pub in_flight_bytes: usize,
     /// How long what was read may take to be delivered after a stop.
     pub drain_timeout: Duration,
+    /// How long the last offsets may take, and after a stop the outcome's way onto the sync topic.
+    pub last_words: Duration,
 }
 
 impl Default for Limits {
@@ -219,6 +221,7 @@ impl Default for Limits {
             in_flight_records: 20_000,
             in_flight_bytes: 24 << 20,
             drain_timeout: Duration::from_secs(15),
+            last_words: Duration::from_secs(5),
         }
     }
 }

@@ -18,8 +18,9 @@
 //! | [`object`] | `Object`, the one abstraction, and the small values that flow |
 //! | [`ecs`] | the four objects: attribute table, list, describe |
 //! | [`aws`] | credentials, scopes, and the caller through which every request goes |
-//! | [`stage`] | list, describe, map, produce (or print) |
-//! | [`record`], [`tally`], [`report`] | what flows to Kafka, what is counted, what a sync says about itself |
+//! | [`stage`] | list, describe, map, produce (or print), announce |
+//! | [`record`], [`tally`] | what flows to Kafka, what is counted |
+//! | [`report`], [`event`] | what a sync says about itself: to whoever started it, and on the sync topic |
 //! | [`kafka`] | client settings, topics, framing, deliveries |
 //! | [`sync`] | one sync: [`sync::Engine`] |
 //! | [`telemetry`] | logs |
@@ -30,6 +31,7 @@
 pub mod aws;
 pub mod config;
 pub mod ecs;
+pub mod event;
 pub mod kafka;
 pub mod object;
 pub mod record;

@@ -1,7 +1,10 @@
 //! What flows from the mappers to the sink: encoded batches, and the line that all records of a scope and object share.
 
+use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::Arc;
+
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use crate::aws::Seat;
 use crate::sdm::rfc3339;
@@ -22,6 +25,32 @@ pub struct Line {
     pub headers: Vec<(&'static str, String)>,
     /// The bytes before each datum: the frame of the wire format.
     pub frame: Vec<u8>,
+    /// Dropped with the last of its records: batches and deliveries share the line.
+    pub unsettled: Unsettled,
+}
+
+/// Held for as long as a record may still become acknowledged.
+#[derive(Debug, Clone)]
+pub struct Unsettled {
+    _held: Sender<Infallible>,
+}
+
+/// Tells when every [`Unsettled`] of its making is dropped.
+#[derive(Debug)]
+pub struct Settled(Receiver<Infallible>);
+
+/// A pair to wait for the fate of records.
+pub fn settling() -> (Unsettled, Settled) {
+    let (held, dropped) = mpsc::channel(1);
+    (Unsettled { _held: held }, Settled(dropped))
+}
+
+impl Settled {
+    /// Waits until all is acknowledged, lost, or thrown away.
+    pub async fn wait(mut self) {
+        // Nothing is ever sent: it ends when all senders are gone.
+        let _ = self.0.recv().await;
+    }
 }
 
 /// Who and what the records of a line are, for their headers.
@@ -35,8 +64,6 @@ pub struct Origin<'a> {
     pub region: &'a str,
     /// The assumed role's ARN.
     pub role: Option<&'a str>,
-    /// The contract's object.
-    pub object: &'a str,
 }
 
 impl Origin<'_> {
@@ -49,17 +76,17 @@ impl Origin<'_> {
             None => scope,
         }
     }
+}
 
-    /// The CloudEvents headers of binary mode (Kafka protocol binding, section 3.2), all but `ce_id`.
-    pub fn headers(&self, captured: i64) -> Vec<(&'static str, String)> {
-        vec![
-            ("ce_specversion", "1.0".to_owned()),
-            ("ce_source", self.source()),
-            ("ce_type", format!("{}.{}", crate::sdm::NAMESPACE, self.object)),
-            ("ce_time", rfc3339(captured)),
-            ("content-type", "application/avro".to_owned()),
-        ]
-    }
+/// The CloudEvents headers of binary mode (Kafka protocol binding, section 3.2), all but `ce_id`. `kind` is the record's name in Avro.
+pub fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, String)> {
+    vec![
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_source", source),
+        ("ce_type", format!("{}.{kind}", crate::sdm::NAMESPACE)),
+        ("ce_time", rfc3339(captured)),
+        ("content-type", "application/avro".to_owned()),
+    ]
 }
 
 /// A batch of encoded records: one buffer of values and one of names, cut by marks.
@@ -72,8 +99,8 @@ pub struct Encoded {
     /// Keys and event ids, one after the other: each id begins with its key.
     pub names: String,
     marks: Vec<Mark>,
-    /// Kept until the last record is with the sink.
-    pub seat: Seat,
+    /// Kept until the last record is with the sink; events have none.
+    pub seat: Option<Seat>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -96,7 +123,7 @@ pub struct Record<'a> {
 
 impl Encoded {
     /// A batch without records, with room for as many as `records`, and for `values` and `names` bytes of them.
-    pub fn new(line: Arc<Line>, seat: Seat, records: usize, [values, names]: [usize; 2]) -> Self {
+    pub fn new(line: Arc<Line>, seat: Option<Seat>, records: usize, [values, names]: [usize; 2]) -> Self {
         let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
         Self { line, values, names, marks: Vec::with_capacity(records), seat }
     }

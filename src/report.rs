@@ -4,7 +4,7 @@ mod text;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use serde::{Serialize, Serializer};
 
@@ -111,37 +111,44 @@ pub struct CallCounts {
     pub retried: u64,
 }
 
-/// A type before it is judged: after the last acknowledgement its tally is final.
+/// The tallies of one scope. Once its last record is acknowledged, or given up, they are final.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Ledger {
     /// The account, which may become known only while its objects are read.
     pub account: Account,
     /// The region.
     pub region: String,
     /// The assumed role.
     pub role: Option<String>,
-    /// The contract's object.
-    pub object: &'static str,
-    /// Its counts.
-    pub tally: Arc<Tally>,
+    /// The counts of each object that is wanted.
+    pub tallies: Vec<(&'static str, Arc<Tally>)>,
+    /// Whether the sync topic knows of its end.
+    pub announced: AtomicBool,
 }
 
-impl Entry {
-    fn judge(self) -> Type {
-        let Judgement { state, error, causes } = self.tally.judge();
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+impl Ledger {
+    /// Judges each type, in the order of the contract.
+    pub fn judge(&self) -> Vec<Type> {
+        let place = |object: &str| OBJECTS.iter().position(|known| *known == object);
+        let mut types: Vec<Type> = self.tallies.iter().map(|(object, tally)| self.judge_one(object, tally)).collect();
+        types.sort_by_key(|one| place(one.object));
+        types
+    }
+
+    fn judge_one(&self, object: &'static str, tally: &Tally) -> Type {
+        let Judgement { state, error, causes } = tally.judge();
         Type {
             account: self.account.get().map(str::to_owned),
-            region: self.region,
-            role: self.role,
-            object: self.object,
+            region: self.region.clone(),
+            role: self.role.clone(),
+            object,
             state,
-            asked: count(&self.tally.asked),
-            described: count(&self.tally.described),
-            gone: count(&self.tally.gone),
-            emitted: count(&self.tally.emitted),
-            acknowledged: count(&self.tally.acknowledged),
-            failed: self.tally.failed(),
+            asked: Tally::count(&tally.asked),
+            described: Tally::count(&tally.described),
+            gone: Tally::count(&tally.gone),
+            emitted: Tally::count(&tally.emitted),
+            acknowledged: Tally::count(&tally.acknowledged),
+            failed: tally.failed(),
             error,
             causes,
         }
@@ -151,17 +158,18 @@ impl Entry {
 impl CallCounts {
     /// The counts as they stand.
     pub fn of(calls: &Calls) -> Self {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Self { attempts: count(&calls.attempts), throttled: count(&calls.throttled), retried: count(&calls.retried) }
+        let [attempts, throttled, retried] = [&calls.attempts, &calls.throttled, &calls.retried].map(Tally::count);
+        Self { attempts, throttled, retried }
     }
 }
 
 /// Judges every type, in the order of accounts, regions, roles and the contract.
-pub fn judge(entries: Vec<Entry>) -> Vec<Type> {
-    let place = |object: &str| OBJECTS.iter().position(|known| *known == object);
-    let mut types: Vec<Type> = entries.into_iter().map(Entry::judge).collect();
-    types.sort_by_cached_key(|one| (one.account.clone(), one.region.clone(), one.role.clone(), place(one.object)));
-    types
+pub fn judge(mut ledgers: Vec<Arc<Ledger>>) -> Vec<Type> {
+    ledgers.sort_by(|a, b| {
+        let place = |ledger: &Ledger| ledger.account.get().map(str::to_owned);
+        (place(a), &a.region, &a.role).cmp(&(place(b), &b.region, &b.role))
+    });
+    ledgers.iter().flat_map(|ledger| ledger.judge()).collect()
 }
 
 impl Outcome {

@@ -2,6 +2,7 @@
 //!
 //! Two rules carry everything: the end of a stream travels down, a hang-up travels up. No stage asks why.
 
+pub mod announce;
 pub mod describe;
 mod hashes;
 pub mod list;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use crate::aws::scope::Scope;
 use crate::aws::{Caller, Category, Way};
 use crate::object::Options;
+use crate::record::Unsettled;
 use crate::tally::Tally;
 
 /// What lister and describer of one row share: one object type in one scope.
@@ -29,6 +31,8 @@ pub struct Lane {
     pub parallel: usize,
     /// Where this row counts.
     pub tally: Arc<Tally>,
+    /// What its records hold until their fate is known.
+    pub unsettled: Unsettled,
 }
 
 impl Lane {

@@ -1,31 +1,34 @@
 //! One sync: Kafka first, then scope after scope is admitted and read, then the wait for the last acknowledgement.
 
 mod admission;
+mod last_words;
+mod plan;
 mod rows;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials as Keys;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use self::admission::Scopes;
-use self::rows::{Plan, seats};
+use self::last_words::LastWords;
+use self::plan::Plan;
+use self::rows::seats;
 use crate::aws::scope::Base;
 use crate::aws::{Buckets, Caller, Gate, Patience};
 use crate::config::{Config, SecretError};
+use crate::event::SyncEvent;
 use crate::kafka::topics::Range;
 use crate::kafka::{self, Kafka};
 use crate::record::Encoded;
-use crate::report::{self, CallCounts, Cut, Outcome, Report};
+use crate::report::{self, CallCounts, Cut, Ledger, Outcome, Report};
+use crate::stage::announce::Announcer;
 use crate::stage::{print, produce};
-
-/// How long the last offsets may take once a sync has ended.
-const LAST_OFFSETS: Duration = Duration::from_secs(5);
 
 /// What lives longer than a sync.
 #[derive(Debug)]
@@ -36,6 +39,13 @@ pub struct Engine {
     parallel: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     buckets: Arc<Buckets>,
+}
+
+/// What a sync has in hand before its first List.
+struct Ready {
+    base: Base,
+    ranges: Vec<Range>,
+    announcer: Option<Announcer>,
 }
 
 /// Where records go.
@@ -88,21 +98,24 @@ impl Engine {
             biased;
             cut = &mut cut => Err(cut),
             () = &mut timeout => Err(Cut::Timeout),
-            ready = self.prepare(&sink) => ready.map_err(Cut::Failure),
+            ready = self.prepare(&sink, started) => ready.map_err(Cut::Failure),
         };
-        let (types, partitions, cut) = match ready {
-            Err(cut) => (Vec::new(), Vec::new(), Some(cut)),
-            Ok((base, ranges)) => {
-                let plan =
-                    Arc::new(Plan::new(&self.config, started, matches!(sink, Sink::Print(_)), Arc::clone(&caller)));
-                let cut = self.read(base, &plan, sink, cut, timeout).await;
-                let partitions = match &cut {
-                    Some(Cut::Failure(_)) => Vec::new(),
-                    _ => self.last_offsets(ranges).await,
-                };
-                (report::judge(plan.entries()), partitions, cut)
-            }
+        let Ready { base, ranges, announcer } = match ready {
+            Ok(ready) => ready,
+            Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
         };
+        let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), announcer));
+        let reason = self.read(base, &plan, sink, cut.as_mut(), timeout).await;
+        let mut report = self.report(started, &caller, plan.ledgers(), reason);
+        if let (Some(kafka), Some(announcer)) = (&self.kafka, plan.announcer()) {
+            let last_words = LastWords { kafka, announcer, plan: &plan, patience: self.config.limits.last_words };
+            last_words.say(&mut report, ranges, cut).await;
+        }
+        report
+    }
+
+    fn report(&self, started: i64, caller: &Caller, ledgers: Vec<Arc<Ledger>>, cut: Option<Cut>) -> Report {
+        let types = report::judge(ledgers);
         Report {
             sync: started,
             name: self.config.name.clone(),
@@ -111,24 +124,32 @@ impl Engine {
             ended: now(),
             types,
             calls: CallCounts::of(caller.calls()),
-            partitions,
+            partitions: Vec::new(),
             cut,
         }
     }
 
-    /// What a sync needs before its first List: topics that are there, and credentials to start from.
-    async fn prepare(&self, sink: &Sink) -> Result<(Base, Vec<Range>), String> {
+    /// What a sync needs before its first List: topics that are there, credentials to start from, and a reader of Kafka who knows
+    /// that it has begun.
+    async fn prepare(&self, sink: &Sink, started: i64) -> Result<Ready, String> {
         let keys = keys(&self.config).map_err(|error| error.to_string())?;
-        let ranges = match (&self.kafka, sink) {
-            (Some(kafka), Sink::Kafka) => {
-                let topics: Vec<String> =
-                    self.config.objects.iter().map(|object| self.config.kafka.topic(object)).collect();
-                kafka.ready(&topics, &self.config).await.map_err(|error| error.to_string())?
-            }
-            _ => Vec::new(),
+        let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
+        let ranges = match kafka {
+            Some(kafka) => kafka.ready(&self.config).await.map_err(|error| error.to_string())?,
+            None => Vec::new(),
         };
         let base = Box::pin(Base::load(&self.config, self.region.clone(), keys)).await;
-        Ok((base.map_err(|error| format!("{}: {error}", error.key))?, ranges))
+        let base = base.map_err(|error| format!("{}: {error}", error.key))?;
+        let announcer = match kafka {
+            Some(kafka) => {
+                let announcer = Announcer::new(Arc::clone(kafka), &self.config, started)?;
+                let event = SyncEvent::started(&self.config.name, started, &ranges);
+                announcer.announce(&event).await.map_err(|error| format!("the sync cannot be announced: {error}"))?;
+                Some(announcer)
+            }
+            None => None,
+        };
+        Ok(Ready { base, ranges, announcer })
     }
 
     /// Reads scope after scope, until all are read or something cuts it short.
@@ -245,22 +266,6 @@ impl Engine {
         tokio::select! {
             () = stop => Cut::Signal,
             gone = gone => Cut::Failure(gone.to_string()),
-        }
-    }
-
-    /// The ranges of the report; none where they cannot be known, rather than wrong ones.
-    async fn last_offsets(&self, ranges: Vec<Range>) -> Vec<Range> {
-        let Some(kafka) = &self.kafka else { return Vec::new() };
-        match tokio::time::timeout(LAST_OFFSETS, kafka.close(ranges)).await {
-            Ok(Ok(ranges)) => ranges,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the report has no partitions");
-                Vec::new()
-            }
-            Err(_) => {
-                tracing::warn!("the broker did not tell its offsets in time; the report has no partitions");
-                Vec::new()
-            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::aws::{Fault, Verdict};
 use crate::object::Parent;
@@ -50,8 +50,7 @@ struct Trouble {
 }
 
 /// What can be said of a type after a sync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Every list ended, asked = described + gone, described = acknowledged.
     Complete,
@@ -59,6 +58,23 @@ pub enum State {
     Partial,
     /// AWS allowed nothing of it.
     Denied,
+}
+
+impl Serialize for State {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+impl State {
+    /// The specification's word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Denied => "denied",
+        }
+    }
 }
 
 /// Why something of a type is missing.
@@ -110,6 +126,11 @@ impl Tally {
     /// Counts.
     pub fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    /// A counter as it stands.
+    pub fn count(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
     }
 
     /// AWS answered for this type: it is not denied as a whole.

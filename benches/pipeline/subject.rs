@@ -87,7 +87,7 @@ impl Topics {
         let config = self.config();
         let kafka = Arc::new(Kafka::connect(&config)?);
         let names: Vec<String> = self.objects.iter().map(|object| config.kafka.topic(object)).collect();
-        runtime()?.block_on(kafka.ready(&names, &config))?;
+        runtime()?.block_on(kafka.ready(&config))?;
         Ok(())
     }
 }

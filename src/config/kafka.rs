@@ -42,6 +42,11 @@ pub struct KafkaConfig {
 }
 
 impl KafkaConfig {
+    /// The topic on which syncs tell about themselves.
+    pub fn sync_topic(&self) -> String {
+        format!("{}.sync", self.topic_prefix)
+    }
+
     /// The topic of an object: `EcsTaskDefinition` goes to `sdm.ecs.task-definition`, or where `kafka.topics` says.
     pub fn topic(&self, object: &str) -> String {
         if let Some(topic) = self.topics.get(object) {

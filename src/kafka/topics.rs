@@ -33,6 +33,29 @@ pub struct Range {
     pub high: i64,
 }
 
+/// What a topic is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// The records of an object.
+    Records,
+    /// What syncs tell about themselves.
+    Events,
+}
+
+impl Holds {
+    /// Of a topic's ends those that a report shows.
+    fn ranges(self, topic: &str, found: Vec<Range>) -> Vec<Range> {
+        if self == Self::Records {
+            return found;
+        }
+        if found.len() > 1 {
+            let partitions = found.len();
+            tracing::warn!(topic, partitions, "with more than one partition a sync's events are not in order");
+        }
+        Vec::new()
+    }
+}
+
 /// One line for topics that cannot be used.
 pub(super) fn missing(topics: &[(String, String)]) -> String {
     let named: Vec<String> = topics.iter().map(|(topic, reason)| format!("{topic} ({reason})")).collect();
@@ -44,29 +67,28 @@ pub(super) fn missing(topics: &[(String, String)]) -> String {
 }
 
 impl Kafka {
-    /// Waits for a broker, looks for the topics, makes them if settings say so, and reads where each partition ends.
+    /// Waits for a broker, looks for the topics of the wanted objects and of the sync's events, makes them if settings say so, and
+    /// reads where each partition with records ends.
     ///
     /// # Errors
     /// No broker in time, a refused connection, or topics that are not there.
-    pub async fn ready(self: &Arc<Self>, topics: &[String], config: &Config) -> Result<Vec<Range>, Error> {
+    pub async fn ready(self: &Arc<Self>, config: &Config) -> Result<Vec<Range>, Error> {
         let deadline = Instant::now() + self.startup_timeout;
+        let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
         let mut absent = Vec::new();
         let mut ranges = Vec::new();
-        for topic in topics {
-            match self.find(topic, deadline).await? {
-                Ok(found) => ranges.extend(found),
-                Err(reason) => absent.push((topic.clone(), reason)),
+        for (topic, holds) in data.chain([(config.kafka.sync_topic(), Holds::Events)]) {
+            match self.find(&topic, deadline).await? {
+                Ok(found) => ranges.extend(holds.ranges(&topic, found)),
+                Err(reason) => absent.push((topic, reason, holds)),
             }
         }
-        if absent.is_empty() {
-            return Ok(ranges);
+        if config.kafka.topics_create == TopicsCreate::Never && !absent.is_empty() {
+            return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
         }
-        if config.kafka.topics_create == TopicsCreate::Never {
-            return Err(Error::Topics(absent));
-        }
-        for (topic, _) in &absent {
-            create(topic, config).await?;
-            ranges.extend(self.appear(topic).await?);
+        for (topic, _, holds) in absent {
+            create(&topic, holds, config).await?;
+            ranges.extend(holds.ranges(&topic, self.appear(&topic).await?));
         }
         Ok(ranges)
     }
@@ -171,19 +193,24 @@ impl Kafka {
     }
 }
 
-/// Makes a data topic. Every sync sends everything again: compaction and retention together keep it whole and bounded, and the
-/// lag of a day lets a late reader still find a whole snapshot.
-async fn create(topic: &str, config: &Config) -> Result<(), Error> {
+/// Makes a topic. Every sync sends everything again: compaction and retention together keep data whole and bounded, and the lag of
+/// a day lets a late reader still find a whole snapshot. Events are few, in order, and kept for a month.
+async fn create(topic: &str, holds: Holds, config: &Config) -> Result<(), Error> {
     let failed = |reason: String| Error::Create { topic: topic.to_owned(), reason };
     let admin: AdminClient<DefaultClientContext> =
         client::admin(config).create().map_err(|error| failed(error.to_string()))?;
     let retention = config.kafka.retention.as_millis().to_string();
     // -1 leaves the replication factor to the broker (KIP-464).
     let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
-    let new = NewTopic::new(topic, config.kafka.partitions, replication)
-        .set("cleanup.policy", "compact,delete")
-        .set("retention.ms", &retention)
-        .set("min.compaction.lag.ms", "86400000");
+    let new = match holds {
+        Holds::Records => NewTopic::new(topic, config.kafka.partitions, replication)
+            .set("cleanup.policy", "compact,delete")
+            .set("retention.ms", &retention)
+            .set("min.compaction.lag.ms", "86400000"),
+        Holds::Events => {
+            NewTopic::new(topic, 1, replication).set("cleanup.policy", "delete").set("retention.ms", "2592000000")
+        }
+    };
     let created = admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
     match created.map_err(|error| failed(error.to_string()))?.pop() {
         // Another replica of ours may have been faster.

@@ -15,7 +15,7 @@ use crate::aws::Seat;
 use crate::config::{Config, Headers};
 use crate::kafka::framing;
 use crate::object::Object;
-use crate::record::{Encoded, Line, Origin};
+use crate::record::{Encoded, Line, Origin, headers};
 use crate::sdm::{Stamp, View, rfc3339, schema};
 
 /// How the records of one object are written: the same for all scopes of a sync.
@@ -116,7 +116,7 @@ fn encode<O: Object>(
     room: [usize; 2],
     write: impl Fn(&O, &str, &mut Vec<u8>) -> Result<(), String>,
 ) -> Encoded {
-    let mut encoded = Encoded::new(Arc::clone(line), seat, objects.len(), room);
+    let mut encoded = Encoded::new(Arc::clone(line), Some(seat), objects.len(), room);
     for object in objects {
         // The describer has kept objects without an ARN to itself; none comes here.
         let Some(arn) = object.arn() else { continue };
@@ -158,18 +158,18 @@ impl Form {
             account: scope.account.get(),
             region: &scope.region,
             role: scope.role.as_deref(),
-            object: O::NAME,
         };
         Line {
             tally: Arc::clone(tally),
             topic: Arc::clone(&self.topic),
             captured: stamp.captured,
             at: format!("@{}", rfc3339(stamp.captured)),
-            headers: if self.headers { origin.headers(stamp.captured) } else { Vec::new() },
+            headers: if self.headers { headers(origin.source(), O::NAME, stamp.captured) } else { Vec::new() },
             frame: match &self.wire {
                 Wire::Avro { frame } => frame.clone(),
                 Wire::JsonLines => Vec::new(),
             },
+            unsettled: lane.unsettled.clone(),
         }
     }
 }

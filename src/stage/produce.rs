@@ -35,26 +35,36 @@ pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<Encoded>) -> Resul
                 None => return Ok(()),
             },
         };
-        let permits = tokio::select! {
-            biased;
-            reason = end(&mut gone) => {
-                encoded.line.tally.trouble(&None, format!("not sent: {reason}"));
-                return Err(reason);
-            }
-            permits = kafka.in_flight.acquire(encoded.len(), size(&encoded)) => permits,
-        };
-        let Some(permits) = permits else {
-            return Err(Gone("the producer is closed".to_owned()));
-        };
-        let ticket = Arc::new(Ticket::new(Arc::clone(&encoded.line), permits));
-        let mut event_id = String::new();
-        for record in encoded.records() {
-            event_id.clear();
-            event_id.extend([record.id, &encoded.line.at]);
-            send(&kafka, &encoded.line, record, &event_id, &ticket).await;
-        }
-        Tally::add(&encoded.line.tally.emitted, encoded.len());
+        hand_over(&kafka, encoded).await?;
     }
+}
+
+/// Hands a batch to librdkafka as soon as there is room for it.
+///
+/// # Errors
+/// Why Kafka is gone.
+pub async fn hand_over(kafka: &Kafka, encoded: Encoded) -> Result<(), Gone> {
+    let mut gone = kafka.gone();
+    let permits = tokio::select! {
+        biased;
+        reason = end(&mut gone) => {
+            encoded.line.tally.trouble(&None, format!("not sent: {reason}"));
+            return Err(reason);
+        }
+        permits = kafka.in_flight.acquire(encoded.len(), size(&encoded)) => permits,
+    };
+    let Some(permits) = permits else {
+        return Err(Gone("the producer is closed".to_owned()));
+    };
+    let ticket = Arc::new(Ticket::new(Arc::clone(&encoded.line), permits));
+    let mut event_id = String::new();
+    for record in encoded.records() {
+        event_id.clear();
+        event_id.extend([record.id, &encoded.line.at]);
+        send(kafka, &encoded.line, record, &event_id, &ticket).await;
+    }
+    Tally::add(&encoded.line.tally.emitted, encoded.len());
+    Ok(())
 }
 
 /// Waits until everything sent is acknowledged or has failed, or Kafka is gone.

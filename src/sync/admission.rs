@@ -8,7 +8,8 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::rows::{Plan, Rows};
+use super::plan::Plan;
+use super::rows::{Rows, Wired};
 use crate::aws::scope::{Base, Identity, Known};
 use crate::record::Encoded;
 
@@ -81,7 +82,11 @@ impl Scopes {
             };
             match resolved {
                 Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
-                Some(Err(refused)) => plan.deny(&identity, &refused),
+                Some(Err(refused)) => {
+                    for ledger in plan.deny(&identity, &refused) {
+                        plan.announce(&ledger).await;
+                    }
+                }
                 None => plan.leave_unread(&identity, &identity.account(), &identity.regions),
             }
             Step::Ended
@@ -90,10 +95,11 @@ impl Scopes {
 
     fn read(&mut self, known: &Known, region: &str, records: &Sender<Encoded>) {
         let scope = self.base.scope(known, region, self.plan.config(), self.plan.caller().buckets());
-        let rows = Rows::wire(&self.plan, &Arc::new(scope), records);
-        let stopped = self.stopped.subscribe();
+        let Wired { rows, ledger, settled } = Rows::wire(&self.plan, &Arc::new(scope), records);
+        let (plan, stopped) = (Arc::clone(&self.plan), self.stopped.subscribe());
         self.running.spawn(async move {
             rows.run(stopped).await;
+            plan.conclude(&ledger, settled).await;
             Step::Ended
         });
     }

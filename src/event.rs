@@ -1,0 +1,282 @@
+//! `SyncEvent`: what the sync topic says, so that a reader of Kafka alone can tell a whole snapshot from a part of one.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ecs::OBJECTS;
+use crate::kafka::topics::Range;
+use crate::report::{CallCounts, Report, Type};
+use crate::tally::State;
+
+/// The record's name in Avro, and what `ce_type` ends with.
+pub const NAME: &str = "SyncEvent";
+
+/// Incomplete types that an outcome names at most: an event is one record, and thousands of scopes may fail at once.
+const INCOMPLETE: usize = 100;
+
+/// A sync has begun: everything its end does not confirm is not to be relied on.
+pub const STARTED: &str = "STARTED";
+
+/// A scope was read to its end, and its last record was acknowledged or has failed.
+pub const SCOPE: &str = "SCOPE";
+
+/// One event. Members in the order of the schema.
+#[derive(Debug, Serialize)]
+pub struct SyncEvent<'a> {
+    event: Cow<'a, str>,
+    name: &'a str,
+    sync: i64,
+    started: i64,
+    ended: Option<i64>,
+    types: Vec<SyncType<'a>>,
+    incomplete: i64,
+    calls: Option<SyncCalls>,
+    partitions: Vec<SyncPartition<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncType<'a> {
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    role: Option<&'a str>,
+    object: &'a str,
+    state: State,
+    asked: i64,
+    described: i64,
+    gone: i64,
+    emitted: i64,
+    acknowledged: i64,
+    failed: i64,
+    error: Option<Cow<'a, str>>,
+    causes: Vec<SyncCause<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncCause<'a> {
+    parent: Option<&'a str>,
+    error: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncCalls {
+    attempts: i64,
+    throttled: i64,
+    retried: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct SyncPartition<'a> {
+    topic: &'a str,
+    partition: i32,
+    low: i64,
+    high: i64,
+}
+
+impl<'a> SyncEvent<'a> {
+    /// STARTED: where every data partition ends before the first record of this sync.
+    pub fn started(name: &'a str, sync: i64, ranges: &'a [Range]) -> Self {
+        let partitions = ranges.iter().map(SyncPartition::new).collect();
+        Self { partitions, ..Self::new(STARTED, name, sync) }
+    }
+
+    /// SCOPE: the types of one role in one region, with their causes.
+    pub fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [Type]) -> Self {
+        Self {
+            ended: Some(ended),
+            types: types.iter().map(|one| SyncType::new(one, SyncCause::all(one))).collect(),
+            incomplete: long(types.iter().filter(|one| is_incomplete(one)).count()),
+            ..Self::new(SCOPE, name, sync)
+        }
+    }
+
+    /// The outcome: a total for each object, then the first types that are not complete. Their causes stand in their scopes' events.
+    pub fn outcome(report: &'a Report) -> Self {
+        let incomplete = || report.types.iter().filter(|one| is_incomplete(one));
+        let named = incomplete().take(INCOMPLETE).map(|one| SyncType::new(one, Vec::new()));
+        let CallCounts { attempts, throttled, retried } = report.calls;
+        Self {
+            ended: Some(report.ended),
+            types: totals(&report.types).into_iter().chain(named).collect(),
+            incomplete: long(incomplete().count()),
+            calls: Some(SyncCalls { attempts: long(attempts), throttled: long(throttled), retried: long(retried) }),
+            partitions: report.partitions.iter().map(SyncPartition::new).collect(),
+            ..Self::new(report.outcome.to_string(), &report.name, report.sync)
+        }
+    }
+
+    /// What it is: `STARTED`, `SCOPE`, or an outcome.
+    pub fn event(&self) -> &str {
+        &self.event
+    }
+
+    fn new(event: impl Into<Cow<'a, str>>, name: &'a str, sync: i64) -> Self {
+        Self {
+            event: event.into(),
+            name,
+            sync,
+            started: sync,
+            ended: None,
+            types: Vec::new(),
+            incomplete: 0,
+            calls: None,
+            partitions: Vec::new(),
+        }
+    }
+}
+
+impl<'a> SyncType<'a> {
+    fn new(one: &'a Type, causes: Vec<SyncCause<'a>>) -> Self {
+        Self {
+            account: one.account.as_deref(),
+            region: Some(&one.region),
+            role: one.role.as_deref(),
+            object: one.object,
+            state: one.state,
+            asked: long(one.asked),
+            described: long(one.described),
+            gone: long(one.gone),
+            emitted: long(one.emitted),
+            acknowledged: long(one.acknowledged),
+            failed: long(one.failed),
+            error: one.error.as_deref().map(Cow::Borrowed),
+            causes,
+        }
+    }
+
+    /// An object over all scopes: complete if it is in all of them, denied if it is in all of them.
+    fn total(object: &'a str, types: &[&Type]) -> Self {
+        let sum = |count: fn(&Type) -> u64| long(types.iter().map(|one| count(one)).sum::<u64>());
+        let all = |state: State| types.iter().all(|one| one.state == state);
+        let incomplete = types.iter().filter(|one| is_incomplete(one)).count();
+        Self {
+            account: None,
+            region: None,
+            role: None,
+            object,
+            state: [State::Complete, State::Denied].into_iter().find(|state| all(*state)).unwrap_or(State::Partial),
+            asked: sum(|one| one.asked),
+            described: sum(|one| one.described),
+            gone: sum(|one| one.gone),
+            emitted: sum(|one| one.emitted),
+            acknowledged: sum(|one| one.acknowledged),
+            failed: sum(|one| one.failed),
+            error: (incomplete > 0).then(|| format!("not complete in {incomplete} of {} scopes", types.len()).into()),
+            causes: Vec::new(),
+        }
+    }
+}
+
+impl<'a> SyncCause<'a> {
+    fn all(one: &'a Type) -> Vec<Self> {
+        one.causes.iter().map(|cause| Self { parent: cause.parent.as_deref(), error: &cause.error }).collect()
+    }
+}
+
+impl<'a> SyncPartition<'a> {
+    fn new(range: &'a Range) -> Self {
+        Self { topic: &range.topic, partition: range.partition, low: range.low, high: range.high }
+    }
+}
+
+fn is_incomplete(one: &Type) -> bool {
+    one.state != State::Complete
+}
+
+fn totals(types: &[Type]) -> Vec<SyncType<'_>> {
+    let of = |object: &str| types.iter().filter(|one| one.object == object).collect::<Vec<_>>();
+    let read = OBJECTS.into_iter().map(|object| (object, of(object))).filter(|(_, types)| !types.is_empty());
+    read.map(|(object, types)| SyncType::total(object, &types)).collect()
+}
+
+/// Avro knows no unsigned numbers; no count of ours comes near the end of these.
+fn long<N: TryInto<i64>>(count: N) -> i64 {
+    count.try_into().unwrap_or(i64::MAX)
+}
+
+/// The Avro schema of [`SyncEvent`].
+pub fn schema() -> Value {
+    let field = |name: &str, kind: Value, doc: &str| json!({"name": name, "type": kind, "doc": doc});
+    let optional =
+        |name: &str, kind: Value, doc: &str| json!({"name": name, "type": ["null", kind], "default": null, "doc": doc});
+    let list = |name: &str, items: Value, doc: &str| json!({"name": name, "type": {"type": "array", "items": items}, "default": [], "doc": doc});
+    let record =
+        |name: &str, doc: &str, fields: &[Value]| json!({"type": "record", "name": name, "doc": doc, "fields": fields});
+    let instant = || json!({"type": "long", "logicalType": "timestamp-millis"});
+    let (text, long) = (|| json!("string"), || json!("long"));
+
+    let cause = record(
+        "SyncCause",
+        "Why something of a type is missing.",
+        &[
+            optional("parent", text(), "The ARN of the cluster whose children are missing; null for the account."),
+            field("error", text(), "In words."),
+        ],
+    );
+    let kind = record(
+        "SyncType",
+        "One object type: of one scope, or its total over all scopes.",
+        &[
+            optional("account", text(), "The account's 12 digits; null in a total, and where it never became known."),
+            optional("region", text(), "The region; null in a total."),
+            optional("role", text(), "The assumed role's ARN; null in a total, and without a role."),
+            field("object", text(), "EcsCluster, EcsService, EcsTask or EcsTaskDefinition."),
+            field("state", text(), "complete, partial or denied. Absence means deletion in a complete type alone."),
+            field("asked", long(), "ARNs sent in a Describe request."),
+            field("described", long(), "Objects that came back."),
+            field("gone", long(), "ARNs listed that were no more when described."),
+            field("emitted", long(), "Records handed to the producer."),
+            field("acknowledged", long(), "Records that Kafka acknowledged."),
+            field("failed", long(), "ARNs unanswered, and objects described and never acknowledged."),
+            optional("error", text(), "Why the type is not complete."),
+            list("causes", cause, "At most 20 reasons, in SCOPE alone."),
+        ],
+    );
+    let calls = record(
+        "SyncCalls",
+        "ECS requests.",
+        &[
+            field("attempts", long(), "Sent, retries included."),
+            field("throttled", long(), "Answered with a throttle."),
+            field("retried", long(), "Attempts after the first of their call."),
+        ],
+    );
+    let partition = record(
+        "SyncPartition",
+        "Where a sync's records lie in a partition: [low, high).",
+        &[
+            field("topic", text(), "The topic."),
+            field("partition", json!("int"), "The partition."),
+            field("low", long(), "The partition's end before the sync's first record."),
+            field("high", long(), "The partition's end after the sync's last acknowledgement; low in STARTED."),
+        ],
+    );
+    json!({
+        "type": "record",
+        "name": NAME,
+        "namespace": crate::sdm::NAMESPACE,
+        "doc": "What a sync says about itself, on the sync topic.",
+        "fields": [
+            field("event", text(), "STARTED, SCOPE, or the outcome: COMPLETED, PARTIAL, ABORTED, FAILED."),
+            field("name", text(), "The producer's name."),
+            field("sync", instant(), "LAST_CAPTURED of every record of this sync."),
+            field("started", instant(), "When the sync began."),
+            optional("ended", instant(), "When the scope or the sync ended; null in STARTED."),
+            list("types", kind, "SCOPE: the scope's types. Outcome: a total for each object, then at most 100 incomplete types."),
+            json!({"name": "incomplete", "type": "long", "default": 0, "doc": "How many types are not complete, named in types or not."}),
+            optional("calls", calls, "Of the whole sync; null before its outcome."),
+            list("partitions", partition, "Every partition of the data topics; empty in SCOPE, and where offsets could not be read."),
+        ],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    /// fastavro's: `fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")`.
+    #[test]
+    fn its_frame_is_the_one_that_others_reckon() {
+        let frame = crate::kafka::framing::single_object(&super::schema());
+        assert_eq!(frame.ok(), Some(vec![0xC3, 0x01, 0xBA, 0x63, 0xCF, 0x40, 0x54, 0x3F, 0x11, 0x16]));
+    }
+}
