@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::foreign::ForeignUse;
+
 /// What the simulator saw since it started. A request is in flight from its last byte received until its answer is
 /// handed over for writing: never longer than its client can know, so that a peak never overstates.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -40,6 +42,10 @@ pub struct Counters {
     pub breaches_seen: u64,
     /// AssumeRole by role ARN.
     pub roles: BTreeMap<String, RoleUse>,
+    /// Faults of [`World::chaos`](crate::World::chaos) that requests met, by [`Effect::name`](crate::Effect::name).
+    pub chaos: BTreeMap<String, u64>,
+    /// What foreign callers got until now, in the order of [`World::foreign`](crate::World::foreign).
+    pub foreign: Vec<ForeignUse>,
     /// The last request's user agent, in the AWS SDK's longer form where it sends both.
     pub user_agent: String,
 }

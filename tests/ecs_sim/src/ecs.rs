@@ -32,8 +32,8 @@ impl Answer {
     }
 }
 
-/// Answers a call to ECS.
-pub(crate) fn answer(world: &World, call: &Call) -> Answer {
+/// Answers a call to ECS; with `stick` a list that its client cannot follow to an end.
+pub(crate) fn answer(world: &World, call: &Call, stick: bool) -> Answer {
     if world.disabled_regions.contains(&call.region) {
         return Answer::refused(Refusal::unrecognized_client());
     }
@@ -44,7 +44,7 @@ pub(crate) fn answer(world: &World, call: &Call) -> Answer {
             return Answer { breaches: vec![refusal.message.clone()], ..Answer::refused(refusal.clone()) };
         }
     };
-    let mut case = Case::new(world, caller, call, input);
+    let mut case = Case { stick, ..Case::new(world, caller, call, input) };
     let result = match call.action.as_str() {
         "ListClusters" => case.list_clusters(),
         "ListServices" => case.list_services(),
@@ -72,6 +72,8 @@ struct Case<'a> {
     site: Site<'a>,
     action: &'a str,
     input: &'a Input,
+    /// Whether a list hands out its token again.
+    stick: bool,
     breaches: Vec<String>,
     items: u64,
     missing: u64,
@@ -82,7 +84,7 @@ type Body = Result<Vec<u8>, Refusal>;
 impl<'a> Case<'a> {
     fn new(world: &'a World, caller: &'a Caller, call: &'a Call, input: &'a Input) -> Case<'a> {
         let site = world.site(&caller.account, &call.region);
-        Case { world, site, action: &call.action, input, breaches: Vec::new(), items: 0, missing: 0 }
+        Case { world, site, action: &call.action, input, stick: false, breaches: Vec::new(), items: 0, missing: 0 }
     }
 
     /// The cluster of a child call, if it can have children.

@@ -1,11 +1,19 @@
-//! Faults on demand: which requests meet one, and what it does to them.
+//! Faults on demand: which requests meet one.
+
+mod chaos;
+mod effect;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use crate::call::Call;
 use crate::refusal::Refusal;
+
+pub use chaos::Chaos;
+pub(crate) use chaos::Schedule;
+pub use effect::Effect;
 
 /// A rule: requests that match meet the effect. Of several rules the first that applies is met.
 #[derive(Debug, Clone)]
@@ -26,22 +34,6 @@ pub struct Fault {
     pub times: u64,
     /// What happens to them.
     pub effect: Effect,
-}
-
-/// What a fault does to a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Effect {
-    /// An error answer.
-    Refuse(Refusal),
-    /// The answer is held until [`FaultHandle::release`].
-    Hold,
-    /// The connection closes without an answer.
-    Close,
-    /// The body ends after this many bytes, as if that were all of it.
-    Cut(usize),
-    /// Another body, with the status of success.
-    Replace(String),
 }
 
 impl Fault {
@@ -65,7 +57,57 @@ impl Fault {
 
     /// ThrottlingException.
     pub fn throttling(action: &str) -> Fault {
-        Fault::refuse(action, 400, "ThrottlingException", "Rate exceeded")
+        Fault::new(action, Effect::Refuse(Refusal::throttled()))
+    }
+
+    /// ExpiredTokenException, as ECS says it: the session's end came early.
+    pub fn expired_token(action: &str) -> Fault {
+        Fault::new(action, Effect::Refuse(Refusal::expired_token()))
+    }
+
+    /// ClusterNotFoundException: with [`Fault::cluster`] and [`Fault::skip`] a cluster that is deleted mid-sync.
+    pub fn cluster_not_found(action: &str) -> Fault {
+        Fault::new(action, Effect::Refuse(Refusal::cluster_not_found()))
+    }
+
+    /// ServerException, with status 500.
+    pub fn server_error(action: &str) -> Fault {
+        Fault::refuse(action, 500, "ServerException", "Service Unavailable. Please try again later.")
+    }
+
+    /// Status 503 from a load balancer, with a body that is no JSON.
+    pub fn unavailable(action: &str) -> Fault {
+        Fault::new(action, Effect::Unavailable)
+    }
+
+    /// A TCP reset instead of an answer.
+    pub fn reset(action: &str) -> Fault {
+        Fault::new(action, Effect::Reset)
+    }
+
+    /// No answer, until the client goes away.
+    pub fn hang(action: &str) -> Fault {
+        Fault::new(action, Effect::Hang)
+    }
+
+    /// Bodies in at most eight pieces, with this pause before each.
+    pub fn slow(action: &str, pause: Duration) -> Fault {
+        Fault::new(action, Effect::Slow(pause))
+    }
+
+    /// The first `count` objects of a Describe answer are missing, and nothing tells it.
+    pub fn drop_objects(action: &str, count: usize) -> Fault {
+        Fault::new(action, Effect::DropObjects(count))
+    }
+
+    /// The first object of a Describe answer is among its failures, with this reason.
+    pub fn fail(action: &str, reason: &str) -> Fault {
+        Fault::new(action, Effect::Fail(reason.to_owned()))
+    }
+
+    /// A List answer that sends its client round in a circle.
+    pub fn repeat_token(action: &str) -> Fault {
+        Fault::new(action, Effect::RepeatToken)
     }
 
     /// Holds the answers to an action: a gate for tests.

@@ -11,13 +11,20 @@
 //! | `seal`, `site` | numbers as ids that prove themselves; how objects are spread over clusters |
 //! | `json`, `objects` | the API objects, written straight as JSON, with the odd cases of real records |
 //! | `call`, `ecs`, `page`, `sts` | the core: a request in, an answer out; no clock, no waiting |
-//! | `refusal`, `counters`, `tally`, `fault` | error answers, what was seen and how it is counted, faults on demand |
-//! | `server` | the listener around it all |
+//! | `refusal`, `counters`, `tally` | error answers, what was seen and how it is counted |
+//! | `bucket`, `foreign`, `arrival` | throttling: token buckets, who else takes from them, where requests are judged |
+//! | `fault` | faults: what they do (`effect`), on demand, or by a schedule drawn from a seed (`chaos`) |
+//! | `body`, `exchange`, `server` | bodies, slow ones too; one request and its answer; the listener around it all |
 
+mod arrival;
+mod body;
+mod bucket;
 mod call;
 mod counters;
 mod ecs;
+mod exchange;
 mod fault;
+mod foreign;
 mod json;
 mod objects;
 mod page;
@@ -31,8 +38,11 @@ mod tally;
 mod tests;
 mod world;
 
+pub use arrival::Arrival;
+pub use bucket::{Bucket, Buckets, Category, Refill};
 pub use counters::{Counters, RoleUse};
-pub use fault::{Effect, Fault, FaultHandle};
+pub use fault::{Chaos, Effect, Fault, FaultHandle};
+pub use foreign::{Foreign, ForeignUse};
 pub use objects::CANARY;
 pub use refusal::Refusal;
 pub use server::Simulator;

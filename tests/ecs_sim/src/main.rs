@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use ecs_sim::{Pages, Shape, Simulator, World};
+use ecs_sim::{Buckets, Category, Foreign, Pages, Refill, Shape, Simulator, World};
 
 /// A loopback Amazon ECS and STS whose accounts are generated from a seed.
 ///
@@ -69,6 +69,16 @@ struct Flags {
     /// Region that is not enabled; may be repeated
     #[arg(long, value_name = "REGION")]
     disabled_region: Vec<String>,
+    /// Throttle as ECS does, by token buckets that are refilled smoothly or in steps of a second
+    #[arg(long, value_enum)]
+    buckets: Option<RefillKind>,
+    /// How many times the published capacities and rates the buckets have
+    #[arg(long, value_name = "N", requires = "buckets", default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..))]
+    buckets_times: u32,
+    /// Somebody else's task definition reads, as calls a second in one account and region; may be repeated
+    #[arg(long, value_name = "ACCOUNT/REGION=PER_SECOND", requires = "buckets", value_parser = foreign)]
+    foreign_task_definition_reads: Vec<Foreign>,
     /// Threads that answer requests
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     threads: u16,
@@ -79,6 +89,12 @@ enum PageKind {
     Full,
     Short,
     Empty,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RefillKind {
+    Smooth,
+    Stepped,
 }
 
 fn main() -> io::Result<()> {
@@ -114,6 +130,14 @@ fn world(flags: Flags) -> World {
         session_life: flags.session_life_ms.map(Duration::from_millis),
         session_told: flags.session_told_ms.map(Duration::from_millis),
         disabled_regions: BTreeSet::from_iter(flags.disabled_region),
+        buckets: flags.buckets.map(|refill| {
+            let refill = match refill {
+                RefillKind::Smooth => Refill::Smooth,
+                RefillKind::Stepped => Refill::Stepped,
+            };
+            Buckets::published(refill).times(flags.buckets_times)
+        }),
+        foreign: flags.foreign_task_definition_reads,
         ..World::default()
     }
 }
@@ -123,6 +147,19 @@ fn milliseconds(text: &str) -> Result<RangeInclusive<Duration>, String> {
     match parsed {
         Some((least, most)) if least <= most => Ok(Duration::from_millis(least)..=Duration::from_millis(most)),
         _ => Err("two numbers of milliseconds are needed, as 50..250".to_owned()),
+    }
+}
+
+fn foreign(text: &str) -> Result<Foreign, String> {
+    let parsed = text.split_once('=').and_then(|(scope, rate)| Some((scope.split_once('/')?, rate.parse().ok()?)));
+    match parsed {
+        Some(((account, region), per_second)) => Ok(Foreign {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            category: Category::TaskDefinitionRead,
+            per_second,
+        }),
+        None => Err("an account, a region and a rate are needed, as 111111111111/eu-central-1=2.5".to_owned()),
     }
 }
 

@@ -38,6 +38,9 @@ impl Place {
     }
 }
 
+/// Sets the tokens of stuck lists apart from the list's own.
+const STUCK: u64 = 1;
+
 /// The page of a list of `length` that `token` stands for. `list` seals the tokens of this one list, so that a
 /// token of another list, or an invented one, is refused.
 pub(crate) fn page(world: &World, list: Seal, length: u64, token: Option<&str>, most: u64) -> Result<Page, Refusal> {
@@ -70,6 +73,31 @@ pub(crate) fn page(world: &World, list: Seal, length: u64, token: Option<&str>, 
     let next = Place { position: end, rested: false, since };
     let next_token = if end < length || empty_end { token(next) } else { None };
     Ok(Page { positions: first..end, next_token })
+}
+
+/// As [`page`], for a list that may be stuck: with `stick` a page hands out the token that asked for it. A first page
+/// has none, so its token is one that every later page hands out again. Such a token works without `stick` too.
+pub(crate) fn page_of_list(
+    world: &World,
+    list: Seal,
+    length: u64,
+    token: Option<&str>,
+    most: u64,
+    stick: bool,
+) -> Result<Page, Refusal> {
+    let stuck = Seal(hash(list.0, STUCK));
+    let stuck_at = token.and_then(|token| stuck.open(token));
+    let proper = stuck_at.map(|number| list.close(number));
+    let mut page = page(world, list, length, proper.as_deref().or(token), most)?;
+    match token {
+        Some(token) if stick || stuck_at.is_some() => page.next_token = Some(token.to_owned()),
+        None if stick => {
+            let next = Place { position: page.positions.end, rested: false, since: 0 };
+            page.next_token = Some(stuck.close(next.number()));
+        }
+        _ => {}
+    }
+    Ok(page)
 }
 
 #[cfg(test)]
@@ -143,5 +171,27 @@ mod tests {
                 assert_eq!((seen, repeated), (length, due.collect::<Vec<_>>()), "{pages:?} {length} by {most}");
             }
         }
+    }
+
+    #[test]
+    fn a_stuck_list_gives_one_token_twice() {
+        let world = World::default();
+        let ask = |token: Option<&str>, length, stick| {
+            let page = page_of_list(&world, Seal(7), length, token, 10, stick).expect("a page");
+            (page.positions, page.next_token)
+        };
+        let (positions, next) = ask(None, 35, false);
+        assert_eq!((positions, ask(next.as_deref(), 35, true)), (0..10, (10..20, next.clone())));
+        assert_eq!(ask(next.as_deref(), 35, false).0, 10..20, "the token goes on once it is not stuck");
+        for length in [0, 10, 35] {
+            let (positions, stuck) = ask(None, length, true);
+            assert_eq!(positions, 0..length.min(10));
+            assert!(stuck.is_some() && stuck != next);
+            for _ in 0..2 {
+                assert_eq!(ask(stuck.as_deref(), length, false).1, stuck, "for ever");
+            }
+        }
+        let (_, stuck) = ask(None, 35, true);
+        assert!(page_of_list(&world, Seal(8), 35, stuck.as_deref(), 10, false).is_err(), "of this list alone");
     }
 }

@@ -28,6 +28,21 @@ impl Refusal {
         Refusal::new(400, "UnrecognizedClientException", "The security token included in the request is invalid.")
     }
 
+    /// ECS, where a bucket is empty.
+    pub(crate) fn throttled() -> Refusal {
+        Refusal::new(400, "ThrottlingException", "Rate exceeded")
+    }
+
+    /// A load balancer before the service; the message is the whole body.
+    pub(crate) fn unavailable() -> Refusal {
+        Refusal::new(503, "ServiceUnavailable", "503 Service Unavailable: no server is there to handle this request.\n")
+    }
+
+    /// ECS, where a session is over.
+    pub(crate) fn expired_token() -> Refusal {
+        Refusal::new(400, "ExpiredTokenException", "The security token included in the request is expired")
+    }
+
     pub(crate) fn cluster_not_found() -> Refusal {
         Refusal::new(400, "ClusterNotFoundException", "Cluster not found.")
     }

@@ -16,12 +16,12 @@ use crate::seal::hash;
 use crate::site::TaskId;
 use crate::{CANARY, Pages, Refusal, RoleRule, Shape, World};
 
-const ACCOUNT: &str = "111111111111";
-const REGION: &str = "eu-central-1";
+pub(crate) const ACCOUNT: &str = "111111111111";
+pub(crate) const REGION: &str = "eu-central-1";
 /// 2026-11-23 20:50:00.123 UTC.
-const NOW: u64 = 1_795_467_000_123;
+pub(crate) const NOW: u64 = 1_795_467_000_123;
 
-fn call(world: &World, token: Option<&str>, target: Option<&str>, body: &str) -> Call {
+pub(crate) fn call(world: &World, token: Option<&str>, target: Option<&str>, body: &str) -> Call {
     call_at(world, token, target, body, NOW)
 }
 
@@ -43,15 +43,15 @@ fn call_at(world: &World, token: Option<&str>, target: Option<&str>, body: &str,
     Call::read(world, &parts, body.as_bytes(), now)
 }
 
-fn ecs(world: &World, action: &str, input: &Value) -> Answer {
-    ecs::answer(world, &call(world, None, Some(action), &input.to_string()))
+pub(crate) fn ecs(world: &World, action: &str, input: &Value) -> Answer {
+    ecs::answer(world, &call(world, None, Some(action), &input.to_string()), false)
 }
 
 fn sts_call(world: &World, token: Option<&str>, form: &str) -> Answer {
     crate::sts::answer(world, &call(world, token, None, form), NOW)
 }
 
-fn body(answer: Answer) -> Value {
+pub(crate) fn body(answer: Answer) -> Value {
     serde_json::from_slice(&answer.result.expect("a result")).expect("JSON")
 }
 

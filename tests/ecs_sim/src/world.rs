@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::bucket::Buckets;
+use crate::fault::Chaos;
+use crate::foreign::Foreign;
 use crate::json::Json;
 use crate::refusal::Refusal;
 use crate::site::{Cluster, Site, TaskId};
 
-/// Everything that decides the simulator's answers, but for faults.
+/// Everything that decides the simulator's answers, but for faults on demand.
 #[derive(Debug, Clone)]
 pub struct World {
     /// Two worlds with one seed hold the same objects.
@@ -50,6 +53,15 @@ pub struct World {
     pub session_told: Option<Duration>,
     /// Regions that are not enabled: ECS knows no credentials there, and its STS is not activated.
     pub disabled_regions: BTreeSet<String>,
+    /// The token buckets of ECS; without them nothing is throttled. Requests with known credentials are judged when
+    /// they arrive, before faults and latency.
+    pub buckets: Option<Buckets>,
+    /// Who else takes from those buckets.
+    pub foreign: Vec<Foreign>,
+    /// Whether [`Simulator::arrivals`](crate::Simulator::arrivals) are kept.
+    pub record_arrivals: bool,
+    /// A schedule of faults that is drawn from a seed.
+    pub chaos: Option<Chaos>,
 }
 
 impl Default for World {
@@ -72,6 +84,10 @@ impl Default for World {
             session_life: None,
             session_told: None,
             disabled_regions: BTreeSet::new(),
+            buckets: None,
+            foreign: Vec::new(),
+            record_arrivals: false,
+            chaos: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Body, Case};
 use crate::json::Json;
-use crate::page::page;
+use crate::page::page_of_list;
 use crate::refusal::Refusal;
 use crate::seal::{Seal, key};
 
@@ -74,9 +74,9 @@ impl Case<'_> {
         };
         let identity = [&[self.action], filters].concat();
         let list = Seal(key(self.site.key, &identity));
-        let page = page(self.world, list, length, self.input.next_token.as_deref(), most).inspect_err(|_| {
-            self.breaches.push("nextToken is not of this list".to_owned());
-        })?;
+        let token = self.input.next_token.as_deref();
+        let page = page_of_list(self.world, list, length, token, most, self.stick)
+            .inspect_err(|_| self.breaches.push("nextToken is not of this list".to_owned()))?;
         self.items += page.positions.end - page.positions.start;
         Ok(Json::object_of(|json| {
             json.list(member, |list| {

@@ -120,10 +120,10 @@ fn session_tokens_tell_accounts_apart() {
         assert_eq!((call.service, call.region.as_str()), (Service::Ecs, REGION));
         match expected {
             Ok(account) => {
-                let arn = body(ecs::answer(&world, &call))["clusterArns"][0].take();
+                let arn = body(ecs::answer(&world, &call, false))["clusterArns"][0].take();
                 assert_eq!(arn, world.site(account, REGION).cluster_arn(0));
             }
-            Err(code) => assert_eq!(refusal(ecs::answer(&world, &call)).1, code),
+            Err(code) => assert_eq!(refusal(ecs::answer(&world, &call, false)).1, code),
         }
     }
     let identity =
@@ -154,7 +154,7 @@ fn sessions_end_when_the_world_says() {
         let list = |later: u64| {
             let token = Some(member(&text, "SessionToken"));
             let call = call_at(&world, token, Some("ListClusters"), r#"{"maxResults":100}"#, NOW + later);
-            ecs::answer(&world, &call)
+            ecs::answer(&world, &call, false)
         };
         assert!(list(lives_ms - 1).result.is_ok(), "{session_life:?}");
         let (status, code, _) = refusal(list(lives_ms));
@@ -182,7 +182,7 @@ fn a_region_that_is_not_enabled_knows_nobody() {
     let ended = session_token(&world, "222222222222", "reader", "s1", NOW);
     for token in [None, Some(session.as_str()), Some(ended.as_str()), Some("anything")] {
         let (status, code, message) =
-            refusal(ecs::answer(&world, &call(&world, token, Some("ListClusters"), r#"{"maxResults":100}"#)));
+            refusal(ecs::answer(&world, &call(&world, token, Some("ListClusters"), r#"{"maxResults":100}"#), false));
         assert_eq!((status, code.as_str()), (400, "UnrecognizedClientException"));
         assert_eq!(message, "The security token included in the request is invalid.");
     }
@@ -212,7 +212,7 @@ fn thousands_of_accounts_are_each_their_own() {
         let text = String::from_utf8(sts_call(&world, None, &form).result.expect("a result")).expect("text");
         let token = member(&text, "SessionToken").to_owned();
         let call = call(&world, Some(&token), Some("ListClusters"), r#"{"maxResults":100}"#);
-        let arn = body(ecs::answer(&world, &call))["clusterArns"][0].take();
+        let arn = body(ecs::answer(&world, &call, false))["clusterArns"][0].take();
         assert_eq!(arn, world.site(&account, REGION).cluster_arn(0));
         clusters.insert(arn.to_string());
     }

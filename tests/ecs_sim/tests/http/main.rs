@@ -1,4 +1,7 @@
-//! The simulator over real sockets: keep-alive, counters, faults.
+//! The simulator over real sockets: keep-alive, counters, faults, throttling.
+
+mod faults;
+mod throttling;
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -14,34 +17,51 @@ struct Client(BufReader<TcpStream>);
 impl Client {
     fn connect(simulator: &Simulator) -> Client {
         let stream = TcpStream::connect(simulator.endpoint().trim_start_matches("http://")).expect("a connection");
+        // Without it the parts of a request would wait for acknowledgements.
+        stream.set_nodelay(true).expect("no delay");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
         Client(BufReader::new(stream))
     }
 
     fn ecs(&mut self, action: &str, body: &str) -> io::Result<(u16, String, String)> {
-        self.ask("POST /", &format!("x-amz-target: AmazonEC2ContainerServiceV20141113.{action}\r\n"), body)
+        self.send_ecs(action, body)?;
+        self.answer()
+    }
+
+    fn send_ecs(&mut self, action: &str, body: &str) -> io::Result<()> {
+        self.send("POST /", &format!("x-amz-target: AmazonEC2ContainerServiceV20141113.{action}\r\n"), body)
+    }
+
+    fn ask(&mut self, line: &str, headers: &str, body: &str) -> io::Result<(u16, String, String)> {
+        self.send(line, headers, body)?;
+        self.answer()
     }
 
     /// Sends a request, with further headers each ended by a line break.
-    fn ask(&mut self, line: &str, headers: &str, body: &str) -> io::Result<(u16, String, String)> {
+    fn send(&mut self, line: &str, headers: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         write!(
             self.0.get_mut(),
             "{line} HTTP/1.1\r\nhost: localhost\r\nuser-agent: test app/it\r\n{headers}\
              authorization: AWS4-HMAC-SHA256 Credential=AKID/20261123/{REGION}/ecs/aws4_request, Signature=00\r\n\
              content-type: application/x-amz-json-1.1\r\ncontent-length: {length}\r\n\r\n{body}",
-        )?;
-        self.answer()
+        )
     }
 
-    /// Status, head and body of one answer.
-    fn answer(&mut self) -> io::Result<(u16, String, String)> {
+    /// The head of one answer.
+    fn head(&mut self) -> io::Result<String> {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             if self.0.read_line(&mut head)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+        Ok(head)
+    }
+
+    /// Status, head and body of one answer.
+    fn answer(&mut self) -> io::Result<(u16, String, String)> {
+        let head = self.head()?;
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
         let mut body = vec![0; length];
         self.0.read_exact(&mut body)?;
