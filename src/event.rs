@@ -270,13 +270,3 @@ pub fn schema() -> Value {
         ],
     })
 }
-
-#[cfg(test)]
-mod tests {
-    /// fastavro's: `fingerprint(to_parsing_canonical_form(schema), "CRC-64-AVRO")`.
-    #[test]
-    fn its_frame_is_the_one_that_others_reckon() {
-        let frame = crate::kafka::framing::single_object(&super::schema());
-        assert_eq!(frame.ok(), Some(vec![0xC3, 0x01, 0xBA, 0x63, 0xCF, 0x40, 0x54, 0x3F, 0x11, 0x16]));
-    }
-}

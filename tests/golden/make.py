@@ -49,4 +49,6 @@ def golden(name, records):
 
 inputs = json.loads((HERE / "records.json").read_text())
 outputs = {name: golden(name, records) for name, records in inputs["objects"].items()}
+# Of the sync topic's events the fingerprint alone: they are decoded by the checked-in schema in tests of whole syncs.
+outputs["SyncEvent"] = golden("SyncEvent", [])
 (HERE / "golden.json").write_text(json.dumps(outputs, indent=2, ensure_ascii=False) + "\n")

@@ -36,7 +36,7 @@ async fn missing_topics_are_named_with_the_way_out() {
     let mut config = config_on_kafka(&simulator, "missing");
     config.kafka.topics_create = TopicsCreate::Never;
     let reason = assert_failed(&sync(&config).await, &simulator);
-    for topic in ["cluster", "service", "task", "task-definition"] {
+    for topic in ["cluster", "service", "task", "task-definition", "sync"] {
         assert!(reason.contains(&format!("{}.{topic} (", config.kafka.topic_prefix)), "{reason}");
     }
     assert!(reason.contains("kafka.topics_create"), "{reason}");
@@ -53,10 +53,14 @@ async fn topics_are_made_with_the_settings_of_the_contract() {
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     let admin: AdminClient<DefaultClientContext> =
         ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
-    for object in ["EcsCluster", "EcsTask"] {
-        let topic = config.kafka.topic(object);
-        let partitions = report.partitions.iter().filter(|range| range.topic == topic).count();
-        assert_eq!(partitions, 2, "{topic}");
+    let data = ("compact,delete", "86400000", "86400000");
+    for (topic, partitions, expected) in [
+        (config.kafka.topic("EcsCluster"), 2, data),
+        (config.kafka.topic("EcsTask"), 2, data),
+        (config.kafka.sync_topic(), 0, ("delete", "2592000000", "0")),
+    ] {
+        let found = report.partitions.iter().filter(|range| range.topic == topic).count();
+        assert_eq!(found, partitions, "{topic}");
         let described =
             admin.describe_configs([&ResourceSpecifier::Topic(&topic)], &AdminOptions::new()).await.unwrap();
         let resource = described.into_iter().next().unwrap().unwrap();
@@ -65,9 +69,8 @@ async fn topics_are_made_with_the_settings_of_the_contract() {
             .into_iter()
             .map(|(name, entry)| (name, entry.value.as_deref().unwrap_or_default()))
             .collect();
-        assert_eq!(settings["cleanup.policy"], "compact,delete", "{topic}");
-        assert_eq!(settings["retention.ms"], "86400000");
-        assert_eq!(settings["min.compaction.lag.ms"], "86400000");
+        let of = |name: &str| settings[name];
+        assert_eq!((of("cleanup.policy"), of("retention.ms"), of("min.compaction.lag.ms")), expected, "{topic}");
     }
 }
 

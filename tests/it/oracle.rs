@@ -82,6 +82,7 @@ fn plain(value: Avro) -> Value {
     match value {
         Avro::Null => Value::Null,
         Avro::Boolean(flag) => json!(flag),
+        Avro::Int(number) => json!(number),
         Avro::Long(number) | Avro::TimestampMillis(number) => json!(number),
         Avro::String(text) => json!(text),
         Avro::Union(_, value) => plain(*value),

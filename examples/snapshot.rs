@@ -1,0 +1,287 @@
+//! A consumer that reads Kafka alone: it finds the newest sync on the sync topic, rebuilds the account from the data topics, and
+//! says whether what it holds is whole, for each scope and type, or why not.
+//!
+//! `cargo run --example snapshot -- --brokers localhost:9092` ends with 0 if the snapshot is whole, 1 if it is not, 2 if it could
+//! not be read. `--records` prints the rebuilt records as JSON lines. What it does, a data lake's job has to do:
+//!
+//! 1. Read the sync topic to its end. Of one producer's name the newest STARTED is the sync to look at.
+//! 2. Without an outcome for that instant it still runs or was killed: nothing is known yet. An older sync is no substitute, since
+//!    compaction may have taken its records.
+//! 3. Read each partition from `low` to `high`. Keep the records with that timestamp and this producer's `ce_source`; a record that
+//!    came twice has the same `ce_source` and `ce_id`.
+//! 4. A type of a scope is whole if its state is complete and as many records are there as were acknowledged. In such a type alone
+//!    absence means that the object is gone from AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use clap::Parser;
+use ecs_sdm_producer::sdm::rfc3339;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde::Deserialize;
+use serde_json::Value;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// The schemas that a reader has to know, by the record's name in `ce_type`.
+const SCHEMAS: [(&str, &str); 5] = [
+    ("EcsCluster", include_str!("../schemas/EcsCluster.avsc")),
+    ("EcsService", include_str!("../schemas/EcsService.avsc")),
+    ("EcsTask", include_str!("../schemas/EcsTask.avsc")),
+    ("EcsTaskDefinition", include_str!("../schemas/EcsTaskDefinition.avsc")),
+    ("SyncEvent", include_str!("../schemas/SyncEvent.avsc")),
+];
+
+/// Two bytes of mark and eight of fingerprint: Avro single-object encoding.
+const FRAME: usize = 10;
+
+const ANSWER: Duration = Duration::from_secs(20);
+
+/// Says whether the newest snapshot on Kafka is whole.
+#[derive(Debug, Parser)]
+pub(crate) struct Flags {
+    /// Bootstrap servers
+    #[arg(long, default_value = "localhost:9092")]
+    pub(crate) brokers: String,
+    /// What the topics' names begin with (`kafka.topic_prefix`)
+    #[arg(long, default_value = "sdm.ecs")]
+    pub(crate) prefix: String,
+    /// The producer's name
+    #[arg(long, default_value = "ecs-sdm-producer")]
+    pub(crate) name: String,
+    /// A property of librdkafka's, such as security.protocol=ssl; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) property: Vec<String>,
+    /// Prints the rebuilt records as JSON lines, and the verdict on standard error
+    #[arg(long)]
+    pub(crate) records: bool,
+}
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    let words: &mut dyn Write = if flags.records { &mut io::stderr() } else { &mut io::stdout() };
+    match snapshot(&flags).and_then(|snapshot| snapshot.tell(flags.records.then_some(&mut io::stdout()), words)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            // Nobody is left to tell if even this cannot be written.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `SyncEvent`, as far as it matters here.
+#[derive(Debug, Deserialize)]
+struct Event {
+    event: String,
+    name: String,
+    sync: i64,
+    types: Vec<Type>,
+    partitions: Vec<Range>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Type {
+    object: String,
+    state: String,
+    acknowledged: usize,
+    error: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Range {
+    topic: String,
+    partition: i32,
+    low: i64,
+    high: i64,
+}
+
+/// The records of one type in one scope, by `ce_id`.
+type Rebuilt = BTreeMap<(String, String), BTreeMap<String, Value>>;
+
+/// What is on Kafka of the newest sync.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    sync: i64,
+    outcome: Option<Event>,
+    /// By `ce_source`: the scope's types.
+    scopes: BTreeMap<String, Vec<Type>>,
+    rebuilt: Rebuilt,
+}
+
+/// Reads the newest snapshot.
+pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
+    let (schemas, topic) = (Schemas::parse()?, format!("{}.sync", flags.prefix));
+    let mut events: Vec<(String, Event)> = Vec::new();
+    read(flags, &topic, None, |message| {
+        let (key, event) = (text(message.key())?, schemas.decode("SyncEvent", message)?);
+        events.push((key, serde_json::from_value(event)?));
+        Ok(())
+    })?;
+    events.retain(|(_, event)| event.name == flags.name);
+    let started = events.iter().rev().find(|(_, event)| event.event == "STARTED");
+    let sync = started.ok_or_else(|| format!("{topic}: {} has never begun a sync", flags.name))?.1.sync;
+    events.retain(|(_, event)| event.sync == sync);
+    let (mut outcome, mut scopes) = (None, BTreeMap::new());
+    for (key, event) in events {
+        match event.event.as_str() {
+            "STARTED" => {}
+            "SCOPE" => _ = scopes.insert(key, event.types),
+            _ => outcome = Some(event),
+        }
+    }
+    let mut rebuilt = Rebuilt::new();
+    let ranges = outcome.as_ref().map_or(&[][..], |outcome| &outcome.partitions);
+    for topic in ranges.iter().map(|range| &range.topic).collect::<BTreeSet<_>>() {
+        read(flags, topic, Some(ranges), |message| {
+            let headers = headers(message)?;
+            let of = |name: &str| headers.get(name).cloned().ok_or_else(|| format!("{topic}: a record without {name}"));
+            let (source, id) = (of("ce_source")?, of("ce_id")?);
+            if message.timestamp().to_millis() != Some(sync) || !source.starts_with(&format!("/{}/", flags.name)) {
+                return Ok(());
+            }
+            let object = of("ce_type")?.rsplit('.').next().unwrap_or_default().to_owned();
+            let record = schemas.decode(&object, message)?;
+            rebuilt.entry((source, object)).or_default().insert(id, record);
+            Ok(())
+        })?;
+    }
+    Ok(Snapshot { sync, outcome, scopes, rebuilt })
+}
+
+impl Snapshot {
+    /// Prints the records where they are wanted, and the verdict: whether everything is whole.
+    pub(crate) fn tell(&self, records: Option<&mut impl Write>, words: &mut dyn Write) -> Result<bool> {
+        if let Some(out) = records {
+            for ((source, object), found) in &self.rebuilt {
+                for record in found.values() {
+                    writeln!(out, "{}", serde_json::json!({"source": source, "object": object, "record": record}))?;
+                }
+            }
+        }
+        let at = rfc3339(self.sync);
+        let Some(outcome) = &self.outcome else {
+            writeln!(words, "sync {at}: NOT WHOLE: it has no outcome: it still runs, or was killed")?;
+            return Ok(false);
+        };
+        let mut whole = outcome.event == "COMPLETED";
+        for (source, types) in &self.scopes {
+            for one in types {
+                let lack = self.lack(source, one);
+                whole &= lack.is_none();
+                let verdict = lack.map_or_else(|| "whole".to_owned(), |lack| format!("NOT WHOLE: {lack}"));
+                writeln!(words, "  {source:<60} {:<18} {:>8} {verdict}", one.object, self.found(source, &one.object))?;
+            }
+        }
+        if whole {
+            // Completed, an outcome has nothing but totals. A scope whose event was lost would show here.
+            let found =
+                |total: &Type| self.scopes.keys().map(|source| self.found(source, &total.object)).sum::<usize>();
+            whole = outcome.types.iter().all(|total| found(total) == total.acknowledged);
+        }
+        let verdict = if whole { "whole" } else { "NOT WHOLE" };
+        writeln!(words, "sync {at}: {} and {verdict}", outcome.event)?;
+        Ok(whole)
+    }
+
+    /// Why a type of a scope is not whole.
+    fn lack(&self, source: &str, one: &Type) -> Option<String> {
+        let found = self.found(source, &one.object);
+        if one.state != "complete" {
+            return Some(format!("{}: {}", one.state, one.error.as_deref().unwrap_or("no reason is known")));
+        }
+        (found != one.acknowledged).then(|| format!("{} records were acknowledged", one.acknowledged))
+    }
+
+    fn found(&self, source: &str, object: &str) -> usize {
+        self.rebuilt.get(&(source.to_owned(), object.to_owned())).map_or(0, BTreeMap::len)
+    }
+}
+
+/// Reads a topic: within `ranges`, or from its beginning to its end.
+fn read(
+    flags: &Flags,
+    topic: &str,
+    ranges: Option<&[Range]>,
+    mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut client = ClientConfig::new();
+    // A group is wanted by the client; nothing is ever committed to it.
+    client.set("bootstrap.servers", &flags.brokers).set("group.id", "snapshot").set("enable.auto.commit", "false");
+    // What compaction took from the end of a range never comes: only the end of the partition tells.
+    client.set("enable.partition.eof", "true");
+    for property in &flags.property {
+        let (name, value) = property.split_once('=').ok_or_else(|| format!("{property} is not NAME=VALUE"))?;
+        client.set(name, value);
+    }
+    let consumer: BaseConsumer = client.create()?;
+    let (mut open, mut assignment) = (BTreeMap::new(), TopicPartitionList::new());
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()) {
+        let (first, end) = consumer.fetch_watermarks(topic, partition, ANSWER)?;
+        let of = |range: &&Range| range.topic == topic && range.partition == partition;
+        let (low, high) = match ranges {
+            Some(ranges) => ranges.iter().find(of).map_or((0, 0), |range| (range.low.max(first), range.high)),
+            None => (first, end),
+        };
+        if low < high {
+            assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
+            open.insert(partition, high);
+        }
+    }
+    consumer.assign(&assignment)?;
+    while !open.is_empty() {
+        let message = match consumer.poll(ANSWER) {
+            Some(Ok(message)) => message,
+            Some(Err(KafkaError::PartitionEOF(partition))) => {
+                open.remove(&partition);
+                continue;
+            }
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(format!("{topic}: no record within {ANSWER:?}").into()),
+        };
+        let Some(&high) = open.get(&message.partition()) else { continue };
+        if message.offset() < high {
+            each(&message)?;
+        }
+        if message.offset() + 1 >= high {
+            open.remove(&message.partition());
+        }
+    }
+    Ok(())
+}
+
+fn headers(message: &BorrowedMessage<'_>) -> Result<BTreeMap<String, String>> {
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    headers.map(|header| Ok((header.key.to_owned(), text(header.value)?))).collect()
+}
+
+fn text(bytes: Option<&[u8]>) -> Result<String> {
+    Ok(String::from_utf8(bytes.unwrap_or_default().to_vec())?)
+}
+
+/// The checked-in schemas.
+struct Schemas(BTreeMap<&'static str, Schema>);
+
+impl Schemas {
+    fn parse() -> Result<Self> {
+        let parsed = SCHEMAS.into_iter().map(|(name, schema)| Ok((name, Schema::parse_str(schema)?)));
+        Ok(Self(parsed.collect::<Result<_>>()?))
+    }
+
+    /// A value in the schema of its record, as JSON.
+    fn decode(&self, record: &str, message: &BorrowedMessage<'_>) -> Result<Value> {
+        let schema = self.0.get(record).ok_or_else(|| format!("a record of an unknown type: {record}"))?;
+        let mut datum = message.payload().and_then(|value| value.get(FRAME..)).ok_or("a value without a frame")?;
+        Ok(GenericDatumReader::builder(schema).build()?.read_value(&mut datum)?.try_into()?)
+    }
+}

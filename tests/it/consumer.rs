@@ -1,0 +1,120 @@
+//! `examples/snapshot.rs`, which reads Kafka alone: what it says of a sync is what the sync says of itself.
+
+use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::report::Outcome;
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sim::{Fault, Shape, Simulator, World};
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::support::{REGION, config_on_kafka, sync, text};
+
+#[allow(dead_code, unreachable_pub)]
+#[path = "../../examples/snapshot.rs"]
+mod example;
+
+const SHAPE: Shape =
+    Shape { clusters: 3, services: 12, tasks: 60, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
+
+const ROLES: [&str; 2] = ["arn:aws:iam::222222222222:role/reader", "arn:aws:iam::333333333333:role/reader"];
+
+fn account(test: &str) -> (Simulator, Config) {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, test);
+    config.assume_role_arns = ROLES.map(str::to_owned).to_vec();
+    (simulator, config)
+}
+
+/// What the example says of a producer's newest sync: whether it is whole, and its words.
+async fn ask(config: &Config) -> (bool, String) {
+    let flags = example::Flags {
+        brokers: config.kafka.bootstrap_servers.join(","),
+        prefix: config.kafka.topic_prefix.clone(),
+        name: config.name.clone(),
+        property: Vec::new(),
+        records: false,
+    };
+    // Its client blocks.
+    let answer = tokio::task::spawn_blocking(move || {
+        let mut words = Vec::new();
+        let snapshot = example::snapshot(&flags).unwrap();
+        (snapshot.tell(None::<&mut Vec<u8>>, &mut words).unwrap(), text(&words))
+    });
+    answer.await.unwrap()
+}
+
+/// The lines of one account that say something else than "whole".
+fn not_whole<'a>(words: &'a str, account: &str) -> Vec<&'a str> {
+    words.lines().filter(|line| line.contains(account) && !line.ends_with(" whole")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_completed_sync_is_whole_and_one_missing_record_is_seen() {
+    let (_simulator, config) = account("whole");
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+    let (whole, words) = ask(&config).await;
+    assert!(whole, "{words}");
+    assert_eq!(words.lines().count(), 2 * 4 + 1, "{words}");
+    assert!(words.contains(&format!("/ecs-sdm-producer/222222222222/{REGION}/reader")), "{words}");
+    assert!(words.ends_with("COMPLETED and whole\n"), "{words}");
+
+    // The first record of a partition is thrown away.
+    let range =
+        report.partitions.iter().find(|range| range.topic == config.kafka.topic("EcsTask") && range.high > range.low);
+    let range = range.unwrap();
+    let mut first = TopicPartitionList::new();
+    first.add_partition_offset(&range.topic, range.partition, Offset::Offset(range.low + 1)).unwrap();
+    let servers = config.kafka.bootstrap_servers.join(",");
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+    admin.delete_records(&first, &AdminOptions::new()).await.unwrap();
+    let (whole, words) = ask(&config).await;
+    assert!(!whole, "{words}");
+    assert!(words.ends_with("COMPLETED and NOT WHOLE\n"), "{words}");
+    let missing: Vec<&str> = words.lines().filter(|line| line.contains("60 records were acknowledged")).collect();
+    assert_eq!(missing.len(), 1, "{words}");
+    assert!(missing[0].contains(" EcsTask ") && missing[0].contains(" 59 NOT WHOLE: "), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_partial_sync_the_complete_scopes_are_whole() {
+    let (simulator, config) = account("partial");
+    drop(simulator.fault(Fault::access_denied("DescribeTasks").account("333333333333")));
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
+    let (whole, words) = ask(&config).await;
+    assert!(!whole && words.ends_with("PARTIAL and NOT WHOLE\n"), "{words}");
+    assert_eq!(not_whole(&words, "222222222222"), Vec::<&str>::new(), "{words}");
+    let denied = not_whole(&words, "333333333333");
+    assert_eq!(denied.len(), 1, "{words}");
+    assert!(denied[0].contains("EcsTask ") && denied[0].contains("denied: DescribeTasks: AccessDenied"), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aborted_sync_is_not_whole_and_neither_is_one_that_was_killed() {
+    let (simulator, config) = account("aborted");
+    assert_eq!(sync(&config).await.outcome, Outcome::Completed);
+    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    let gate = simulator.fault(Fault::hold("ListTasks").account("333333333333"));
+    let report = engine.sync(Sink::Kafka, gate.wait_met(1)).await;
+    assert_eq!(report.outcome, Outcome::Aborted, "{}", report.text());
+    let (whole, words) = ask(&config).await;
+    assert!(!whole && words.ends_with("ABORTED and NOT WHOLE\n"), "{words}");
+    assert!(not_whole(&words, "333333333333").iter().any(|line| line.contains("EcsTask ")), "{words}");
+
+    // Dropped in the middle, as by a kill: it has begun and never ends.
+    let met = gate.met();
+    tokio::select! {
+        report = engine.sync(Sink::Kafka, std::future::pending()) => panic!("held, and yet: {}", report.text()),
+        () = gate.wait_met(met + 1) => {}
+    }
+    let (whole, words) = ask(&config).await;
+    assert!(!whole && words.ends_with("it has no outcome: it still runs, or was killed\n"), "{words}");
+
+    gate.release();
+    assert_eq!(engine.sync(Sink::Kafka, std::future::pending()).await.outcome, Outcome::Completed);
+    let (whole, words) = ask(&config).await;
+    assert!(whole, "{words}");
+}
