@@ -92,13 +92,14 @@ impl Engine {
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
         let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats), Arc::clone(&self.buckets)));
+        let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
         let ready = tokio::select! {
             biased;
             cut = &mut cut => Err(cut),
             () = &mut timeout => Err(Cut::Timeout),
-            ready = self.prepare(&sink, started) => ready.map_err(Cut::Failure),
+            ready = self.prepare(kafka, started) => ready.map_err(Cut::Failure),
         };
         let Ready { base, ranges, announcer } = match ready {
             Ok(ready) => ready,
@@ -107,7 +108,7 @@ impl Engine {
         let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), announcer));
         let reason = self.read(base, &plan, sink, cut.as_mut(), timeout).await;
         let mut report = self.report(started, &caller, plan.ledgers(), reason);
-        if let (Some(kafka), Some(announcer)) = (&self.kafka, plan.announcer()) {
+        if let (Some(kafka), Some(announcer)) = (kafka, plan.announcer()) {
             let last_words = LastWords { kafka, announcer, plan: &plan, patience: self.config.limits.last_words };
             last_words.say(&mut report, ranges, cut).await;
         }
@@ -131,9 +132,8 @@ impl Engine {
 
     /// What a sync needs before its first List: topics that are there, credentials to start from, and a reader of Kafka who knows
     /// that it has begun.
-    async fn prepare(&self, sink: &Sink, started: i64) -> Result<Ready, String> {
+    async fn prepare(&self, kafka: Option<&Arc<Kafka>>, started: i64) -> Result<Ready, String> {
         let keys = keys(&self.config).map_err(|error| error.to_string())?;
-        let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let ranges = match kafka {
             Some(kafka) => kafka.ready(&self.config).await.map_err(|error| error.to_string())?,
             None => Vec::new(),

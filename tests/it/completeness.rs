@@ -250,3 +250,74 @@ async fn a_list_answered_without_its_list_is_no_empty_list() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_answer_leaves_open_is_asked_again_once_and_then_counted() {
+    // By action: its object, and how many of its answers lack their first object when it is asked for again too.
+    let open: [(&str, usize, u64); 4] = [
+        ("DescribeClusters", 0, 1),
+        ("DescribeServices", 1, 6),
+        ("DescribeTasks", 2, 6),
+        ("DescribeTaskDefinition", 3, 30),
+    ];
+    for (action, at, lost) in open {
+        let failing = (action != "DescribeTaskDefinition").then(|| (Fault::fail(action, "INTERNAL"), "INTERNAL"));
+        let shortfall = (Fault::drop_objects(action, 1), "missing from the answer without a failure");
+        for (fault, reason) in failing.into_iter().chain([shortfall]) {
+            let (report, _) = sync_with("open", [fault.clone().times(1)]).await;
+            assert_states(&report, [Complete; 4]);
+            assert_eq!(report.calls.retried, 0, "{action}: asked again, not tried again");
+
+            let (report, _) = sync_with("open", [fault]).await;
+            let mut states = [Complete; 4];
+            states[at] = Partial;
+            assert_states(&report, states);
+            let one = one(&report, OBJECTS[at]);
+            assert_eq!((one.failed, one.asked, one.gone), (lost, one.acknowledged + lost, 0), "{action}: {one:?}");
+            assert!(
+                one.causes.iter().all(|cause| cause.error.starts_with(action) && cause.error.ends_with(reason)),
+                "{one:?}"
+            );
+            let of_cluster = matches!(action, "DescribeServices" | "DescribeTasks");
+            assert!(one.causes.iter().all(|cause| cause.parent.is_some() == of_cluster), "{one:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_without_an_arn_is_counted_and_never_sent() {
+    let nameless = r#"{"clusters": [{"clusterName": "who"}], "failures": []}"#.to_owned();
+    let (report, _) = sync_with("nameless", [Fault::new("DescribeClusters", Effect::Replace(nameless)).times(1)]).await;
+    assert_states(&report, [Partial, Complete, Complete, Complete]);
+    let clusters = one(&report, "EcsCluster");
+    let counts = (clusters.asked, clusters.described, clusters.acknowledged, clusters.failed);
+    assert_eq!(counts, (3, 3, 2, 1), "it stands for one of the three, which is not asked again");
+    assert_eq!(clusters.error.as_deref(), Some("DescribeClusters: an object without an ARN"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_token_that_repeats_is_an_error_and_not_the_end() {
+    for (action, states) in [
+        ("ListClusters", [Partial, Partial, Partial, Complete]),
+        ("ListServices", [Complete, Partial, Complete, Complete]),
+        ("ListTasks", [Complete, Complete, Partial, Complete]),
+        ("ListTaskDefinitions", [Complete, Complete, Complete, Partial]),
+    ] {
+        let (report, _) = sync_with("repeated", [Fault::repeat_token(action).times(1)]).await;
+        assert_states(&report, states);
+        let one = report.types.iter().find(|one| one.state == Partial).unwrap();
+        let error = one.error.as_deref().unwrap();
+        assert!(error.starts_with(&format!("{action}: RepeatedToken: ")), "{error}");
+        assert_eq!(one.asked, one.acknowledged, "what was listed is delivered, once: {one:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_gone_or_inactive_has_no_children_and_the_others_have_theirs() {
+    let inactive =
+        Fault::refuse("ListServices", 400, "InvalidParameterException", "The referenced cluster was inactive.");
+    let (report, _) = sync_with("inactive", [inactive.times(1), Fault::cluster_not_found("ListTasks").times(1)]).await;
+    assert_states(&report, [Complete; 4]);
+    assert_eq!((one(&report, "EcsService").asked, one(&report, "EcsTask").asked), (24, 220));
+    assert_eq!(one(&report, "EcsCluster").acknowledged, 3);
+}
