@@ -11,6 +11,9 @@ use crate::object::Parent;
 /// Causes that a report shows of one type at most.
 const CAUSES: usize = 20;
 
+/// Describe requests of an account that are denied, one after the other, before no more are sent.
+const HOPELESS: u64 = 10;
+
 /// The counters of one (account, role, region, object). Stages only add to it, so an abort or a panic loses no count.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -149,6 +152,14 @@ impl Tally {
     pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) -> bool {
         Self::add(&self.unanswered, arns);
         self.note(Trouble::new(action, parent, fault))
+    }
+
+    /// Whether AWS has denied so many requests of the account, and answered none, that it will deny all others.
+    pub fn is_hopeless(&self) -> bool {
+        let denials = Self::count(&self.unanswered);
+        denials >= HOPELESS
+            && !self.answered.load(Ordering::Relaxed)
+            && held(&self.troubles).iter().all(|one| one.denied)
     }
 
     /// ARNs that were asked for twice and not answered.

@@ -33,6 +33,12 @@ pub async fn describe<O: Object>(
         let arrived = waiting.entry(parent.clone()).or_default();
         arrived.extend(arns);
         while arrived.len() >= size || (last && !arrived.is_empty()) {
+            if parent.is_none() && lane.tally.is_hopeless() {
+                // A permission of the account, unlike one for a cluster, does not depend on what is asked for: thousands of task
+                // definitions would only use up its bucket. The list goes on to its end.
+                arrived.clear();
+                break;
+            }
             let batch = arrived.drain(..size.min(arrived.len())).collect();
             while calls.len() >= lane.parallel {
                 if let Some(ended) = calls.join_next().await {

@@ -61,6 +61,20 @@ async fn a_denied_action_denies_what_rests_on_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn denied_task_definitions_are_not_asked_for_one_by_one() {
+    let shape = Shape { task_definitions: 500, ..SHAPE };
+    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+    drop(simulator.fault(Fault::access_denied("DescribeTaskDefinition")));
+    let config = config_on_kafka(&simulator, "hopeless");
+    let report = sync(&config).await;
+    assert_states(&report, [Complete, Complete, Complete, Denied]);
+    let (counters, definitions) = (simulator.counters(), one(&report, "EcsTaskDefinition"));
+    assert_eq!((counters.calls["DescribeTaskDefinition"], definitions.failed), (definitions.asked, definitions.asked));
+    assert!((10..30).contains(&definitions.asked), "ten, and those under way: {definitions:?}");
+    assert_eq!(counters.calls["ListTaskDefinitions"], 5, "the list goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_denial_for_one_cluster_of_three_is_partial_and_names_it() {
     let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
     let config = config_on_kafka(&simulator, "one-cluster");
