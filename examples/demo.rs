@@ -18,7 +18,7 @@ use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::{ecs, telemetry};
-use ecs_sim::{Shape, Simulator, World};
+use ecs_sim::{Buckets, Refill, Shape, Simulator, World};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -94,7 +94,8 @@ fn demo(out: &mut impl Write) -> Result<()> {
     Ok(())
 }
 
-/// An account of a size that takes a moment, with answers as slow as AWS's.
+/// An account of a size that takes a moment, with answers as slow as AWS's and its token buckets: the task definitions, a request
+/// each, are read at the pace of `api_share`.
 fn world() -> World {
     World {
         shape: Shape {
@@ -106,6 +107,7 @@ fn world() -> World {
             task_definitions: 90,
         },
         latency: Duration::from_millis(10)..=Duration::from_millis(60),
+        buckets: Some(Buckets::published(Refill::Stepped)),
         ..World::default()
     }
 }
