@@ -1,5 +1,6 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
+pub mod account;
 pub mod buckets;
 pub mod credentials;
 pub mod environment;

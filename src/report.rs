@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use serde::{Serialize, Serializer};
 
 use crate::aws::Calls;
-use crate::aws::scope::Account;
+use crate::aws::account::Account;
 use crate::ecs::OBJECTS;
 use crate::kafka::topics::Range;
 use crate::sdm::rfc3339;

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use tokio::sync::Mutex as Line;
 
+use super::account::account_of;
 use super::pace::{Bucket, Limit};
-use super::scope::account_of;
 use crate::config::{Config, Rates};
 
 /// From so many accounts and regions on, those are forgotten from time to time that are as new.

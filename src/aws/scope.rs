@@ -1,7 +1,7 @@
 //! Who is read, and where: the base credentials, the roles, and one scope per role and region.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use aws_config::identity::IdentityCache;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -11,6 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::app_name::AppName;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
+use super::account::{Account, account_of};
 use super::buckets::{Buckets, Place};
 use super::credentials::{Chain, Credentials, NoChain};
 use super::gate::Gate;
@@ -102,36 +103,6 @@ pub struct Scope {
     pub credentials: Credentials,
     /// The token buckets of this account in this region.
     pub buckets: Arc<Place>,
-}
-
-/// The 12 digits of an account, once known.
-#[derive(Debug, Clone, Default)]
-pub struct Account(Arc<OnceLock<String>>);
-
-impl Account {
-    /// The account that `arn` belongs to: its fifth field.
-    pub fn of_arn(arn: &str) -> Self {
-        let account = Self::default();
-        account.learn(arn);
-        account
-    }
-
-    /// Takes the account from an ARN where it is not known yet.
-    pub fn learn(&self, arn: &str) {
-        if let Some(id) = account_of(arn) {
-            self.0.get_or_init(|| id.to_owned());
-        }
-    }
-
-    /// The account, if known.
-    pub fn get(&self) -> Option<&str> {
-        self.0.get().map(String::as_str)
-    }
-}
-
-/// The fifth field of an ARN.
-pub(super) fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|id| !id.is_empty())
 }
 
 impl Base {

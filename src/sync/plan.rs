@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::aws::Caller;
-use crate::aws::scope::{Account, Identity, Refused};
+use crate::aws::account::Account;
+use crate::aws::scope::{Identity, Refused};
 use crate::config::Config;
 use crate::event::SyncEvent;
 use crate::object::Object;
