@@ -7,7 +7,7 @@
 //! 1. Read the sync topic to its end. Of one producer's name the newest STARTED is the sync to look at.
 //! 2. Without an outcome for that instant it still runs or was killed: nothing is known yet. An older sync is no substitute, since
 //!    compaction may have taken its records.
-//! 3. Read each partition from `low` to `high`. Keep the records with that timestamp and this producer's `ce_source`; a record that
+//! 3. Read each partition from `low` to `high`. Keep the records with that `ce_time` and this producer's `ce_source`; a record that
 //!    came twice has the same `ce_source` and `ce_id`.
 //! 4. A type of a scope is whole if its state is complete and as many records are there as were acknowledged. In such a type alone
 //!    absence means that the object is gone from AWS.
@@ -21,9 +21,10 @@ use std::time::Duration;
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use clap::Parser;
+use ecs_sdm_producer::kafka::framing;
 use ecs_sdm_producer::sdm::rfc3339;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde::Deserialize;
@@ -39,9 +40,6 @@ const SCHEMAS: [(&str, &str); 5] = [
     ("EcsTaskDefinition", include_str!("../schemas/EcsTaskDefinition.avsc")),
     ("SyncEvent", include_str!("../schemas/SyncEvent.avsc")),
 ];
-
-/// Two bytes of mark and eight of fingerprint: Avro single-object encoding.
-const FRAME: usize = 10;
 
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -86,6 +84,8 @@ struct Event {
     name: String,
     sync: i64,
     types: Vec<Type>,
+    /// How many SCOPE events an outcome has before it.
+    scopes: usize,
     partitions: Vec<Range>,
 }
 
@@ -123,8 +123,10 @@ pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
     let (schemas, topic) = (Schemas::parse()?, format!("{}.sync", flags.prefix));
     let mut events: Vec<(String, Event)> = Vec::new();
     read(flags, &topic, None, |message| {
-        let (key, event) = (text(message.key())?, schemas.decode("SyncEvent", message)?);
-        events.push((key, serde_json::from_value(event)?));
+        if of_producer(message, &flags.name) {
+            let (key, event) = (text(message.key())?, schemas.decode("SyncEvent", message)?);
+            events.push((key, serde_json::from_value(event)?));
+        }
         Ok(())
     })?;
     events.retain(|(_, event)| event.name == flags.name);
@@ -143,12 +145,12 @@ pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
     let ranges = outcome.as_ref().map_or(&[][..], |outcome| &outcome.partitions);
     for topic in ranges.iter().map(|range| &range.topic).collect::<BTreeSet<_>>() {
         read(flags, topic, Some(ranges), |message| {
-            let headers = headers(message)?;
-            let of = |name: &str| headers.get(name).cloned().ok_or_else(|| format!("{topic}: a record without {name}"));
-            let (source, id) = (of("ce_source")?, of("ce_id")?);
-            if message.timestamp().to_millis() != Some(sync) || !source.starts_with(&format!("/{}/", flags.name)) {
+            // Other producers' records may lie between, and what this one sent before.
+            if !of_producer(message, &flags.name) || header(message, "ce_time") != Some(&rfc3339(sync)) {
                 return Ok(());
             }
+            let of = |name: &str| header(message, name).ok_or_else(|| format!("{topic}: a record without {name}"));
+            let (source, id) = (of("ce_source")?.to_owned(), of("ce_id")?.to_owned());
             let object = of("ce_type")?.rsplit('.').next().unwrap_or_default().to_owned();
             let record = schemas.decode(&object, message)?;
             rebuilt.entry((source, object)).or_default().insert(id, record);
@@ -182,11 +184,9 @@ impl Snapshot {
                 writeln!(words, "  {source:<60} {:<18} {:>8} {verdict}", one.object, self.found(source, &one.object))?;
             }
         }
-        if whole {
-            // Completed, an outcome has nothing but totals. A scope whose event was lost would show here.
-            let found =
-                |total: &Type| self.scopes.keys().map(|source| self.found(source, &total.object)).sum::<usize>();
-            whole = outcome.types.iter().all(|total| found(total) == total.acknowledged);
+        if self.scopes.len() != outcome.scopes {
+            whole = false;
+            writeln!(words, "  {} of {} scopes have their event here", self.scopes.len(), outcome.scopes)?;
         }
         let verdict = if whole { "whole" } else { "NOT WHOLE" };
         writeln!(words, "sync {at}: {} and {verdict}", outcome.event)?;
@@ -226,6 +226,9 @@ fn read(
     let consumer: BaseConsumer = client.create()?;
     let (mut open, mut assignment) = (BTreeMap::new(), TopicPartitionList::new());
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+    if let Some(code) = metadata.topics().iter().find_map(|topic| topic.error()) {
+        return Err(format!("{topic}: {}", RDKafkaErrorCode::from(code)).into());
+    }
     for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()).map(|partition| partition.id()) {
         let (first, end) = consumer.fetch_watermarks(topic, partition, ANSWER)?;
         let of = |range: &&Range| range.topic == topic && range.partition == partition;
@@ -260,28 +263,40 @@ fn read(
     Ok(())
 }
 
-fn headers(message: &BorrowedMessage<'_>) -> Result<BTreeMap<String, String>> {
-    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-    headers.map(|header| Ok((header.key.to_owned(), text(header.value)?))).collect()
+/// Whether a producer of that name has sent it: `ce_source` is /name, or begins with /name/.
+fn of_producer(message: &BorrowedMessage<'_>, name: &str) -> bool {
+    let source = header(message, "ce_source").and_then(|source| source.strip_prefix('/')?.strip_prefix(name));
+    source.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn header<'a>(message: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a str> {
+    let mut headers = message.headers()?.iter();
+    std::str::from_utf8(headers.find(|header| header.key == name)?.value?).ok()
 }
 
 fn text(bytes: Option<&[u8]>) -> Result<String> {
     Ok(String::from_utf8(bytes.unwrap_or_default().to_vec())?)
 }
 
-/// The checked-in schemas.
-struct Schemas(BTreeMap<&'static str, Schema>);
+/// The checked-in schemas, each with the bytes before a value that was written with it: Avro single-object encoding.
+struct Schemas(BTreeMap<&'static str, (Vec<u8>, Schema)>);
 
 impl Schemas {
     fn parse() -> Result<Self> {
-        let parsed = SCHEMAS.into_iter().map(|(name, schema)| Ok((name, Schema::parse_str(schema)?)));
+        let parsed = SCHEMAS.into_iter().map(|(name, schema)| {
+            Ok((name, (framing::single_object(&serde_json::from_str(schema)?)?, Schema::parse_str(schema)?)))
+        });
         Ok(Self(parsed.collect::<Result<_>>()?))
     }
 
-    /// A value in the schema of its record, as JSON.
+    /// A value as JSON. A later release may write with another schema, as its first bytes tell; to read that, its schema is needed.
     fn decode(&self, record: &str, message: &BorrowedMessage<'_>) -> Result<Value> {
-        let schema = self.0.get(record).ok_or_else(|| format!("a record of an unknown type: {record}"))?;
-        let mut datum = message.payload().and_then(|value| value.get(FRAME..)).ok_or("a value without a frame")?;
+        let (frame, schema) = self.0.get(record).ok_or_else(|| format!("a record of an unknown type: {record}"))?;
+        let value = message.payload().unwrap_or_default();
+        let mut datum = value.strip_prefix(frame.as_slice()).ok_or_else(|| {
+            let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+            format!("{topic}-{partition}@{offset} was not written with this release's schema of {record}")
+        })?;
         Ok(GenericDatumReader::builder(schema).build()?.read_value(&mut datum)?.try_into()?)
     }
 }

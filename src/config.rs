@@ -208,7 +208,7 @@ pub struct Limits {
     pub in_flight_bytes: usize,
     /// How long what was read may take to be delivered after a stop.
     pub drain_timeout: Duration,
-    /// How long the last offsets may take, and after a stop the outcome's way onto the sync topic.
+    /// How long the outcome's way onto the sync topic may take after a stop.
     pub last_words: Duration,
 }
 
@@ -221,7 +221,7 @@ impl Default for Limits {
             in_flight_records: 20_000,
             in_flight_bytes: 24 << 20,
             drain_timeout: Duration::from_secs(15),
-            last_words: Duration::from_secs(5),
+            last_words: Duration::from_secs(3),
         }
     }
 }

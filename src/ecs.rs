@@ -7,6 +7,7 @@ pub mod task_definition;
 
 use aws_sdk_ecs::types::{Cluster, Failure as ApiFailure, Service, Tag, Task, TaskDefinition};
 
+use crate::aws::retry::one_line;
 use crate::object::{Failure, Object};
 
 /// The names of all objects, in the contract's order.
@@ -29,7 +30,7 @@ fn tags(tags: &[Tag]) -> Vec<(&str, &str)> {
 
 fn failures(failures: Option<Vec<ApiFailure>>) -> Vec<Failure> {
     let failures = failures.into_iter().flatten();
-    failures.map(|failure| Failure { arn: failure.arn, reason: failure.reason }).collect()
+    failures.map(|failure| Failure { arn: failure.arn, reason: failure.reason.as_deref().map(one_line) }).collect()
 }
 
 /// The Avro schemas by object, in the contract's order.

@@ -32,6 +32,7 @@ pub struct SyncEvent<'a> {
     ended: Option<i64>,
     types: Vec<SyncType<'a>>,
     incomplete: i64,
+    scopes: i64,
     calls: Option<SyncCalls>,
     partitions: Vec<SyncPartition<'a>>,
 }
@@ -100,6 +101,7 @@ impl<'a> SyncEvent<'a> {
             ended: Some(report.ended),
             types: totals(&report.types).into_iter().chain(named).collect(),
             incomplete: long(incomplete().count()),
+            scopes: long(scopes(&report.types)),
             calls: Some(SyncCalls { attempts: long(attempts), throttled: long(throttled), retried: long(retried) }),
             partitions: report.partitions.iter().map(SyncPartition::new).collect(),
             ..Self::new(report.outcome.to_string(), &report.name, report.sync)
@@ -120,6 +122,7 @@ impl<'a> SyncEvent<'a> {
             ended: None,
             types: Vec::new(),
             incomplete: 0,
+            scopes: 0,
             calls: None,
             partitions: Vec::new(),
         }
@@ -182,6 +185,11 @@ impl<'a> SyncPartition<'a> {
 
 fn is_incomplete(one: &Type) -> bool {
     one.state != State::Complete
+}
+
+/// Types stand in the order of their scopes.
+fn scopes(types: &[Type]) -> usize {
+    types.chunk_by(|a, b| (&a.account, &a.region, &a.role) == (&b.account, &b.region, &b.role)).count()
 }
 
 fn totals(types: &[Type]) -> Vec<SyncType<'_>> {
@@ -265,6 +273,7 @@ pub fn schema() -> Value {
             optional("ended", instant(), "When the scope or the sync ended; null in STARTED."),
             list("types", kind, "SCOPE: the scope's types. Outcome: a total for each object, then at most 100 incomplete types."),
             json!({"name": "incomplete", "type": "long", "default": 0, "doc": "How many types are not complete, named in types or not."}),
+            json!({"name": "scopes", "type": "long", "default": 0, "doc": "Outcome: how many SCOPE events went before."}),
             optional("calls", calls, "Of the whole sync; null before its outcome."),
             list("partitions", partition, "Every partition of the data topics; empty in SCOPE, and where offsets could not be read."),
         ],

@@ -1,8 +1,9 @@
 //! What flows from the mappers to the sink: encoded batches, and the line that all records of a scope and object share.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -25,8 +26,43 @@ pub struct Line {
     pub headers: Vec<(&'static str, String)>,
     /// The bytes before each datum: the frame of the wire format.
     pub frame: Vec<u8>,
+    /// How far its topic reaches.
+    pub reached: Arc<Reached>,
     /// Dropped with the last of its records: batches and deliveries share the line.
     pub unsettled: Unsettled,
+}
+
+/// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
+#[derive(Debug, Default)]
+pub struct Reached(Mutex<BTreeMap<i32, Span>>);
+
+/// The offsets of acknowledged records in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The first.
+    pub first: i64,
+    /// The last.
+    pub last: i64,
+    /// A record was acknowledged without its offset, as when the broker says that it has it already.
+    pub vague: bool,
+}
+
+impl Reached {
+    /// A record was acknowledged there; a negative offset is none.
+    pub fn note(&self, partition: i32, offset: i64) {
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let span = spans.entry(partition).or_insert(Span { first: i64::MAX, last: -1, vague: false });
+        if offset < 0 {
+            span.vague = true;
+        } else {
+            (span.first, span.last) = (span.first.min(offset), span.last.max(offset));
+        }
+    }
+
+    /// What is known, by partition.
+    pub fn spans(&self) -> BTreeMap<i32, Span> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Held for as long as a record may still become acknowledged.
@@ -159,5 +195,22 @@ impl Encoded {
             id: &self.names[start.id..end.id],
             value: &self.values[Range { start: start.value, end: end.value }],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
+        let reached = Reached::default();
+        for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
+            reached.note(partition, offset);
+        }
+        let spans = reached.spans();
+        assert_eq!(spans[&0], Span { first: 5, last: 9, vague: false });
+        assert_eq!(spans[&1], Span { first: 4, last: 4, vague: true });
+        assert_eq!(spans[&2], Span { first: 0, last: 0, vague: false });
     }
 }

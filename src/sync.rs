@@ -106,7 +106,18 @@ impl Engine {
             Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
         };
         let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), announcer));
-        let reason = self.read(base, &plan, sink, cut.as_mut(), timeout).await;
+        let begun = tokio::select! {
+            biased;
+            cut = &mut cut => Err(cut),
+            () = &mut timeout => Err(Cut::Timeout),
+            begun = self.begin(&plan, &ranges) => begun.map_err(Cut::Failure),
+        };
+        let reason = match begun {
+            Ok(()) => self.read(base, &plan, sink, cut.as_mut(), timeout).await,
+            // It has not begun for anyone.
+            Err(cut @ Cut::Failure(_)) => return self.report(started, &caller, Vec::new(), Some(cut)),
+            Err(cut) => Some(cut),
+        };
         let mut report = self.report(started, &caller, plan.ledgers(), reason);
         if let (Some(kafka), Some(announcer)) = (kafka, plan.announcer()) {
             let last_words = LastWords { kafka, announcer, plan: &plan, patience: self.config.limits.last_words };
@@ -130,26 +141,25 @@ impl Engine {
         }
     }
 
-    /// What a sync needs before its first List: topics that are there, credentials to start from, and a reader of Kafka who knows
-    /// that it has begun.
+    /// What a sync needs before it can begin: topics that are there, and credentials to start from.
     async fn prepare(&self, kafka: Option<&Arc<Kafka>>, started: i64) -> Result<Ready, String> {
         let keys = keys(&self.config).map_err(|error| error.to_string())?;
-        let ranges = match kafka {
-            Some(kafka) => kafka.ready(&self.config).await.map_err(|error| error.to_string())?,
-            None => Vec::new(),
+        let (ranges, announcer) = match kafka {
+            Some(kafka) => {
+                let ranges = kafka.ready(&self.config).await.map_err(|error| error.to_string())?;
+                (ranges, Some(Announcer::new(Arc::clone(kafka), &self.config, started)?))
+            }
+            None => (Vec::new(), None),
         };
         let base = Box::pin(Base::load(&self.config, self.region.clone(), keys)).await;
-        let base = base.map_err(|error| format!("{}: {error}", error.key))?;
-        let announcer = match kafka {
-            Some(kafka) => {
-                let announcer = Announcer::new(Arc::clone(kafka), &self.config, started)?;
-                let event = SyncEvent::started(&self.config.name, started, &ranges);
-                announcer.announce(&event).await.map_err(|error| format!("the sync cannot be announced: {error}"))?;
-                Some(announcer)
-            }
-            None => None,
-        };
-        Ok(Ready { base, ranges, announcer })
+        Ok(Ready { base: base.map_err(|error| format!("{}: {error}", error.key))?, ranges, announcer })
+    }
+
+    /// Whoever reads Kafka knows that the sync has begun before the first List is asked.
+    async fn begin(&self, plan: &Plan, ranges: &[Range]) -> Result<(), String> {
+        let Some(announcer) = plan.announcer() else { return Ok(()) };
+        let event = SyncEvent::started(&self.config.name, plan.captured(), ranges);
+        announcer.announce(&event).await.map_err(|error| format!("the sync cannot be announced: {error}"))
     }
 
     /// Reads scope after scope, until all are read or something cuts it short.

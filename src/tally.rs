@@ -11,7 +11,7 @@ use crate::object::Parent;
 /// Causes that a report shows of one type at most.
 const CAUSES: usize = 20;
 
-/// Describe requests of an account that are denied, one after the other, before no more are sent.
+/// Denied Describe requests after which no more are sent, where each asks for one object.
 const HOPELESS: u64 = 10;
 
 /// The counters of one (account, role, region, object). Stages only add to it, so an abort or a panic loses no count.
@@ -154,7 +154,7 @@ impl Tally {
         self.note(Trouble::new(action, parent, fault))
     }
 
-    /// Whether AWS has denied so many requests of the account, and answered none, that it will deny all others.
+    /// Whether AWS has denied so many requests for one object each, and answered none, that it will deny all others.
     pub fn is_hopeless(&self) -> bool {
         let denials = Self::count(&self.unanswered);
         denials >= HOPELESS

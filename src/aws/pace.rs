@@ -195,7 +195,7 @@ mod tests {
 
     proptest! {
         /// Whatever is asked and when: any window of w seconds holds at most burst + rate × w requests, and so no more than
-        /// the share of what AWS allows; and AWS's bucket, filled smoothly or once a second, is never overdrawn.
+        /// the share of what AWS allows; and a bucket of AWS's that is filled once a second, which is the stricter kind, is never overdrawn.
         #[test]
         fn no_window_holds_more_than_the_share(
             share in 0.05_f64..=1.0,

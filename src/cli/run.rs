@@ -16,8 +16,9 @@ use super::{Format, Run, complain, print_then, settings};
 /// What may still be under way when all is said: a blocking call to a broker that does not answer.
 const FAREWELL: Duration = Duration::from_millis(200);
 
-/// How long the report of a sync that was stopped may take to be written.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How long the report of a sync that was stopped may take to be written. With the outcome's way onto the sync topic (3 s) these are
+/// the five seconds of a stop that come after what was read is delivered (15 s).
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs one sync.
 pub(crate) fn run(run: &Run) -> ExitCode {
@@ -64,10 +65,15 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
         let aborted = report.cut == Some(Cut::Signal);
         // A pipe that nobody reads may block: not a thread that has to hear signals, and not for ever once one has come.
         let told = tokio::task::spawn_blocking(move || tell(format, &report));
-        let patience = if aborted { LAST_WORDS } else { Duration::MAX };
-        match tokio::time::timeout(patience, told).await {
-            Ok(Ok(code)) => code,
-            _ => ExitCode::FAILURE,
+        let late = async {
+            if !aborted {
+                first.next().await;
+            }
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        tokio::select! {
+            code = told => code.unwrap_or(ExitCode::FAILURE),
+            () = late => ExitCode::FAILURE,
         }
     };
     tokio::select! {

@@ -171,8 +171,9 @@ impl ProducerContext for Deliveries {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Arc<Ticket>) {
         match result {
-            Ok(_) => {
+            Ok(message) => {
                 self.acknowledge();
+                ticket.line.reached.note(message.partition(), message.offset());
                 Tally::add(&ticket.line.tally.acknowledged, 1);
             }
             Err((error, message)) => {

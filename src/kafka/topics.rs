@@ -29,7 +29,7 @@ pub struct Range {
     pub partition: i32,
     /// The end offset when the sync began.
     pub low: i64,
-    /// The end offset after its last acknowledgement.
+    /// One more than the last acknowledged offset; `low` where nothing was sent.
     pub high: i64,
 }
 
@@ -93,18 +93,13 @@ impl Kafka {
         Ok(ranges)
     }
 
-    /// Reads anew where each partition ends, after the last acknowledgement.
+    /// Where a partition ends now.
     ///
     /// # Errors
     /// An offset that could not be read.
-    pub async fn close(self: &Arc<Self>, mut ranges: Vec<Range>) -> Result<Vec<Range>, Error> {
-        self.blocking(move |kafka| {
-            for range in &mut ranges {
-                range.high = kafka.end_offset(&range.topic, range.partition)?;
-            }
-            Ok(ranges)
-        })
-        .await
+    pub async fn end(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
+        let topic = topic.to_owned();
+        self.blocking(move |kafka| kafka.end_offset(&topic, partition)).await
     }
 
     /// A topic's partitions, or why it cannot be used.

@@ -1,6 +1,7 @@
 //! Events onto the sync topic: they are produced as records are, and take their places among them.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use apache_avro::Schema;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -13,8 +14,11 @@ use crate::record::{self, Encoded, Line, Unsettled, settling};
 use crate::sdm::rfc3339;
 use crate::tally::Tally;
 
+/// Parsed once: there may be thousands of scopes, and each has an event.
+static SCHEMA: LazyLock<Result<Schema, String>> =
+    LazyLock::new(|| Schema::parse(&event::schema()).map_err(|error| error.to_string()));
+
 /// Announces what happens to one sync.
-#[derive(Debug)]
 pub struct Announcer {
     kafka: Arc<Kafka>,
     name: String,
@@ -22,7 +26,15 @@ pub struct Announcer {
     headers: bool,
     captured: i64,
     frame: Vec<u8>,
-    schema: Schema,
+    writer: GenericDatumWriter<'static>,
+    /// The events of scopes, which nobody waits for one by one.
+    scopes: Arc<Tally>,
+}
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Announcer").field("topic", &self.topic).finish_non_exhaustive()
+    }
 }
 
 impl Announcer {
@@ -31,16 +43,17 @@ impl Announcer {
     /// # Errors
     /// apache-avro's word for a schema that is none.
     pub fn new(kafka: Arc<Kafka>, config: &Config, captured: i64) -> Result<Self, String> {
-        let schema = event::schema();
         let said = |error: apache_avro::Error| error.to_string();
+        let schema = SCHEMA.as_ref().map_err(Clone::clone)?;
         Ok(Self {
             kafka,
             name: config.name.clone(),
             topic: Arc::from(config.kafka.sync_topic()),
             headers: config.kafka.headers == Headers::CloudEvents,
             captured,
-            frame: framing::single_object(&schema).map_err(said)?,
-            schema: Schema::parse(&schema).map_err(said)?,
+            frame: framing::single_object(&event::schema()).map_err(said)?,
+            writer: GenericDatumWriter::builder(schema).human_readable(false).build().map_err(said)?,
+            scopes: Arc::default(),
         })
     }
 
@@ -51,8 +64,7 @@ impl Announcer {
     pub async fn announce(&self, event: &SyncEvent<'_>) -> Result<(), String> {
         let tally = Arc::new(Tally::default());
         let (unsettled, settled) = settling();
-        let source = format!("/{}", self.name);
-        self.send(&self.name, source, event, Arc::clone(&tally), unsettled).await?;
+        self.send(&self.name, format!("/{}", self.name), event, Arc::clone(&tally), unsettled).await?;
         settled.wait().await;
         if Tally::count(&tally.acknowledged) == 1 {
             return Ok(());
@@ -60,13 +72,20 @@ impl Announcer {
         Err(tally.judge().error.unwrap_or_else(|| format!("not acknowledged by {}", self.topic)))
     }
 
-    /// Sends an event of one scope, which `source` names. Should it be lost, its reader misses it, and takes the scope as not read.
+    /// Sends an event of one scope, which `source` names.
     ///
     /// # Errors
     /// Why it could not be sent.
     pub async fn pass_on(&self, source: &str, event: &SyncEvent<'_>) -> Result<(), String> {
         let (unsettled, _) = settling();
-        self.send(source, source.to_owned(), event, Arc::default(), unsettled).await
+        self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), unsettled).await
+    }
+
+    /// Why events of scopes were lost, if any was. Their reader misses them: the outcome says how many there are.
+    pub fn lost(&self) -> Option<String> {
+        let lost = Tally::count(&self.scopes.emitted).saturating_sub(Tally::count(&self.scopes.acknowledged));
+        let reason = || self.scopes.judge().error.unwrap_or_default();
+        (lost > 0).then(|| format!("{lost} events of scopes are not on {}: {}", self.topic, reason()))
     }
 
     /// Waits until there is nobody to tell any more.
@@ -89,16 +108,14 @@ impl Announcer {
             at: format!("@{}", rfc3339(self.captured)),
             headers: if self.headers { record::headers(source, event::NAME, self.captured) } else { Vec::new() },
             frame: Vec::new(),
+            reached: Arc::default(),
             unsettled,
         });
         let mut encoded = Encoded::new(line, None, 1, [1_024, 128]);
         encoded.values.extend_from_slice(&self.frame);
-        GenericDatumWriter::builder(&self.schema)
-            .human_readable(false)
-            .build()
-            .and_then(|writer| writer.write_ser(&mut encoded.values, event))
-            // apache-avro's field error repeats the whole schema; its beginning names the field.
-            .map_err(|error| error.to_string().chars().take(200).collect::<String>())?;
+        // apache-avro's field error repeats the whole schema; its beginning names the field.
+        let short = |error: apache_avro::Error| error.to_string().chars().take(200).collect::<String>();
+        self.writer.write_ser(&mut encoded.values, event).map_err(short)?;
         encoded.push(key, &format!("{key},{}", event.event()));
         hand_over(&self.kafka, encoded).await.map_err(|gone| gone.to_string())
     }

@@ -33,9 +33,9 @@ pub async fn describe<O: Object>(
         let arrived = waiting.entry(parent.clone()).or_default();
         arrived.extend(arns);
         while arrived.len() >= size || (last && !arrived.is_empty()) {
-            if parent.is_none() && lane.tally.is_hopeless() {
-                // A permission of the account, unlike one for a cluster, does not depend on what is asked for: thousands of task
-                // definitions would only use up its bucket. The list goes on to its end.
+            if O::BATCH == 1 && lane.tally.is_hopeless() {
+                // DescribeTaskDefinition is allowed for all of them or for none (IAM knows no resource for it): thousands of
+                // refused requests would only use up the bucket. The list goes on to its end.
                 arrived.clear();
                 break;
             }

@@ -15,15 +15,18 @@ use crate::aws::Seat;
 use crate::config::{Config, Headers};
 use crate::kafka::framing;
 use crate::object::Object;
-use crate::record::{Encoded, Line, Origin, headers};
+use crate::record::{Encoded, Line, Origin, Reached, headers};
 use crate::sdm::{Stamp, View, rfc3339, schema};
 
 /// How the records of one object are written: the same for all scopes of a sync.
 #[derive(Debug)]
 pub struct Form {
     name: String,
-    topic: Arc<str>,
+    /// Where they go.
+    pub topic: Arc<str>,
     headers: bool,
+    /// Shared by the records of all scopes.
+    pub reached: Arc<Reached>,
     wire: Wire,
     schema: Schema,
 }
@@ -52,6 +55,7 @@ impl Form {
             name: config.name.clone(),
             topic: Arc::from(config.kafka.topic(O::NAME)),
             headers: config.kafka.headers == Headers::CloudEvents,
+            reached: Arc::default(),
             wire,
             schema: Schema::parse(&schema)?,
         })
@@ -169,6 +173,7 @@ impl Form {
                 Wire::Avro { frame } => frame.clone(),
                 Wire::JsonLines => Vec::new(),
             },
+            reached: Arc::clone(&self.reached),
             unsettled: lane.unsettled.clone(),
         }
     }

@@ -1,7 +1,7 @@
 //! Which scopes are read when: a few at a time, roles assumed on admission, so that neither tasks nor memory grow with their
 //! number.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
@@ -22,6 +22,8 @@ pub(super) struct Scopes {
     identities: VecDeque<Identity>,
     /// Regions of identities that are known: they go first, while the session is young.
     regions: VecDeque<(Arc<Known>, String)>,
+    /// How many regions of each identity are under way, by role.
+    under_way: HashMap<Option<String>, usize>,
     running: JoinSet<Step>,
     /// How many may be under way: enough to keep the parallel requests busy.
     most: usize,
@@ -33,7 +35,9 @@ pub(super) struct Scopes {
 enum Step {
     /// An identity is known: its regions can be read. A role that STS keeps waiting holds one place, not one a region.
     Known(Arc<Known>),
-    /// A scope was read, or an identity can read nothing.
+    /// A scope of this role was read.
+    Read(Option<String>),
+    /// An identity can read nothing.
     Ended,
 }
 
@@ -47,13 +51,22 @@ impl Scopes {
         let identities = base.identities(plan.config()).into();
         let most = 16.max(4 * plan.config().parallel_requests);
         let (base, plan, stopped) = (Arc::new(base), Arc::clone(plan), watch::Sender::new(false));
-        Self { base, plan, identities, regions: VecDeque::new(), running: JoinSet::new(), most, stopped }
+        Self {
+            base,
+            plan,
+            identities,
+            regions: VecDeque::new(),
+            under_way: HashMap::new(),
+            running: JoinSet::new(),
+            most,
+            stopped,
+        }
     }
 
     /// Admits what there is room for, and waits until one of those under way has ended. False when all have.
     pub(super) async fn advance(&mut self, records: &Sender<Encoded>) -> Result<bool, Panicked> {
         while self.running.len() < self.most {
-            if let Some((known, region)) = self.regions.pop_front() {
+            if let Some((known, region)) = self.next_region() {
                 self.read(&known, &region, records);
             } else if let Some(identity) = self.identities.pop_front() {
                 self.resolve(identity);
@@ -63,6 +76,10 @@ impl Scopes {
         }
         match self.running.join_next().await {
             None => Ok(false),
+            Some(Ok(Step::Read(role))) => {
+                self.under_way.entry(role).and_modify(|count| *count -= 1);
+                Ok(true)
+            }
             Some(Ok(Step::Ended)) => Ok(true),
             Some(Ok(Step::Known(known))) => {
                 self.regions.extend(known.regions().iter().map(|region| (Arc::clone(&known), region.clone())));
@@ -70,6 +87,20 @@ impl Scopes {
             }
             Some(Err(_)) => Err(Panicked),
         }
+    }
+
+    /// The next region in line. While others wait an identity has half of the places at most: a huge account may have many regions,
+    /// and each of them may take as long as all small accounts together.
+    fn next_region(&mut self) -> Option<(Arc<Known>, String)> {
+        let share = self.most / 2;
+        let under_way = |known: &Known| self.under_way.get(&known.identity().role).copied().unwrap_or_default();
+        let next = match self.regions.iter().position(|(known, _)| under_way(known) < share) {
+            Some(place) => self.regions.remove(place),
+            None if self.identities.is_empty() => self.regions.pop_front(),
+            None => None,
+        }?;
+        *self.under_way.entry(next.0.identity().role.clone()).or_default() += 1;
+        Some(next)
     }
 
     fn resolve(&mut self, identity: Identity) {
@@ -84,7 +115,10 @@ impl Scopes {
                 Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
                 Some(Err(refused)) => {
                     for ledger in plan.deny(&identity, &refused) {
-                        plan.announce(&ledger).await;
+                        let known = ledger.account.get().is_some();
+                        if known && !plan.announce(&ledger).await {
+                            break;
+                        }
                     }
                 }
                 None => plan.leave_unread(&identity, &identity.account(), &identity.regions),
@@ -100,7 +134,7 @@ impl Scopes {
         self.running.spawn(async move {
             rows.run(stopped).await;
             plan.conclude(&ledger, settled).await;
-            Step::Ended
+            Step::Read(ledger.role.clone())
         });
     }
 
@@ -121,7 +155,7 @@ impl Scopes {
         while let Some(step) = self.running.join_next().await {
             match step {
                 Ok(Step::Known(known)) => self.plan.leave_unread(known.identity(), known.account(), known.regions()),
-                Ok(Step::Ended) => {}
+                Ok(Step::Read(_) | Step::Ended) => {}
                 Err(_) => ended = Err(Panicked),
             }
         }

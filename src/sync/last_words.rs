@@ -19,66 +19,102 @@ pub(super) struct LastWords<'a> {
     pub(super) kafka: &'a Arc<Kafka>,
     pub(super) announcer: &'a Announcer,
     pub(super) plan: &'a Plan,
-    /// How long the last offsets may take, and after a stop the outcome with them.
+    /// How long they may take once something has cut the sync short; before that a broker that stands still is waited for.
     pub(super) patience: Duration,
 }
 
 impl LastWords<'_> {
-    /// Says them. An outcome that readers of Kafka do not learn makes the sync FAILED. `cut` is what ends a sync early, and must not
-    /// have ended this one unless the report says so.
+    /// Says them. An outcome that readers of Kafka do not learn makes the sync FAILED, or ABORTED if it was a signal that cut the wait
+    /// for it short. `cut` is what ends a sync early; it may have ended only if the report says so.
     pub(super) async fn say(&self, report: &mut Report, ranges: Vec<Range>, cut: Pin<&mut impl Future<Output = Cut>>) {
         if self.kafka.gone().borrow().is_some() {
             return;
         }
-        let deadline = Instant::now() + self.patience;
-        report.partitions = self.last_offsets(ranges, deadline).await;
-        let Err(lost) = self.announce(report, deadline, cut).await else { return };
-        let failure = format!("the outcome {} is not on the sync topic: {lost}", report.outcome);
-        if report.cut == Some(Cut::Signal) {
-            tracing::error!("{failure}");
-        } else {
-            (report.outcome, report.cut) = (Outcome::Failed, Some(Cut::Failure(failure)));
-        }
+        let mut wait = Wait::new(report.cut.clone(), cut, self.patience);
+        report.partitions = wait.for_end(self.ranges(ranges)).await.flatten().unwrap_or_default();
+        let event = SyncEvent::outcome(report);
+        let said = wait.for_end(self.announce(&event)).await;
+        let Err(lost) = said.unwrap_or_else(|| Err("the broker did not acknowledge it in time".to_owned())) else {
+            return;
+        };
+        let failure = format!("the outcome {} may not be on the sync topic: {lost}", report.outcome);
+        tracing::error!("{failure}");
+        let (outcome, cut) = match wait.reason {
+            Some(Cut::Signal) => (Outcome::Aborted, Cut::Signal),
+            Some(reason @ Cut::Failure(_)) => (Outcome::Failed, reason),
+            _ => (Outcome::Failed, Cut::Failure(failure)),
+        };
+        (report.outcome, report.cut) = (outcome, Some(cut));
     }
 
-    /// Announces the scopes that never came to an end of their own, and then the outcome. Unless something has cut the sync short,
-    /// a broker that stands still is waited for.
-    async fn announce(
-        &self,
-        report: &Report,
-        mut deadline: Instant,
-        cut: Pin<&mut impl Future<Output = Cut>>,
-    ) -> Result<(), String> {
-        let event = SyncEvent::outcome(report);
-        let mut announced = pin!(async {
-            for ledger in self.plan.ledgers() {
-                self.plan.announce(&ledger).await;
+    /// Announces the scopes that never came to an end of their own, and then the outcome.
+    async fn announce(&self, outcome: &SyncEvent<'_>) -> Result<(), String> {
+        for ledger in self.plan.ledgers() {
+            if !self.plan.announce(&ledger).await {
+                break;
             }
-            self.announcer.announce(&event).await
-        });
-        if matches!(report.cut, None | Some(Cut::Timeout)) {
+        }
+        self.announcer.announce(outcome).await?;
+        if let Some(lost) = self.announcer.lost() {
+            tracing::error!("{lost}");
+        }
+        Ok(())
+    }
+
+    /// Where the records lie, by what was acknowledged; none where that cannot be known, rather than wrong ones.
+    async fn ranges(&self, mut ranges: Vec<Range>) -> Option<Vec<Range>> {
+        for (topic, reached) in self.plan.reached() {
+            for (partition, span) in reached.spans() {
+                let high = match span.vague {
+                    false => span.last + 1,
+                    true => self.end(&topic, partition).await?,
+                };
+                match ranges.iter_mut().find(|range| *range.topic == *topic && range.partition == partition) {
+                    Some(range) => range.high = high,
+                    // A partition that the topic was given meanwhile.
+                    None => ranges.push(Range { topic: topic.to_string(), partition, low: span.first, high }),
+                }
+            }
+        }
+        Some(ranges)
+    }
+
+    async fn end(&self, topic: &str, partition: i32) -> Option<i64> {
+        match self.kafka.end(topic, partition).await {
+            Ok(end) => Some(end),
+            Err(error) => {
+                tracing::warn!(%error, "the report has no partitions");
+                None
+            }
+        }
+    }
+}
+
+/// A wait without end until something cuts it short, and then with one.
+struct Wait<'a, F> {
+    cut: Pin<&'a mut F>,
+    reason: Option<Cut>,
+    deadline: Option<Instant>,
+    patience: Duration,
+}
+
+impl<'a, F: Future<Output = Cut>> Wait<'a, F> {
+    fn new(reason: Option<Cut>, cut: Pin<&'a mut F>, patience: Duration) -> Self {
+        // A sync that ran out of time has all the time to say so.
+        let deadline = reason.as_ref().filter(|reason| **reason != Cut::Timeout).map(|_| Instant::now() + patience);
+        Self { cut, reason, deadline, patience }
+    }
+
+    async fn for_end<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        if self.deadline.is_none() {
             tokio::select! {
                 biased;
-                announced = &mut announced => return announced,
-                _ = cut => deadline = Instant::now() + self.patience,
+                ended = &mut future => return Some(ended),
+                reason = &mut self.cut => self.reason = Some(reason),
             }
         }
-        let late = |_| Err("the broker did not acknowledge it in time".to_owned());
-        tokio::time::timeout_at(deadline, announced).await.unwrap_or_else(late)
-    }
-
-    /// The ranges of the report; none where they cannot be known, rather than wrong ones.
-    async fn last_offsets(&self, ranges: Vec<Range>, deadline: Instant) -> Vec<Range> {
-        match tokio::time::timeout_at(deadline, self.kafka.close(ranges)).await {
-            Ok(Ok(ranges)) => ranges,
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "the report has no partitions");
-                Vec::new()
-            }
-            Err(_) => {
-                tracing::warn!("the broker did not tell its offsets in time; the report has no partitions");
-                Vec::new()
-            }
-        }
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + self.patience);
+        tokio::time::timeout_at(deadline, future).await.ok()
     }
 }

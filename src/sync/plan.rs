@@ -10,7 +10,7 @@ use crate::aws::scope::{Identity, Refused};
 use crate::config::Config;
 use crate::event::SyncEvent;
 use crate::object::Object;
-use crate::record::{Origin, Settled};
+use crate::record::{Origin, Reached, Settled};
 use crate::report::Ledger;
 use crate::stage::announce::Announcer;
 use crate::stage::map::Form;
@@ -81,30 +81,39 @@ impl Plan {
         self.announcer.as_ref()
     }
 
+    /// Where the acknowledged records of each topic lie.
+    pub(super) fn reached(&self) -> Vec<(Arc<str>, Arc<Reached>)> {
+        let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        forms.values().map(|form| (Arc::clone(&form.topic), Arc::clone(&form.reached))).collect()
+    }
+
     /// Waits until the last record of a scope is acknowledged or given up, and says so on the sync topic.
     pub(super) async fn conclude(&self, ledger: &Ledger, settled: Settled) {
         let Some(announcer) = &self.announcer else { return };
         tokio::select! {
             biased;
-            () = settled.wait() => self.announce(ledger).await,
+            // Until its account is known a scope goes by another name: the end of the sync tells it then.
+            () = settled.wait() => if ledger.account.get().is_some() {
+                self.announce(ledger).await;
+            },
             // Nobody would hear of it, and what is in flight is about to be thrown away.
             () = announcer.gone() => {}
         }
     }
 
-    /// Says on the sync topic what became of a scope, once.
-    pub(super) async fn announce(&self, ledger: &Ledger) {
-        let Some(announcer) = &self.announcer else { return };
-        if ledger.announced.swap(true, Ordering::Relaxed) {
-            return;
-        }
+    /// Says on the sync topic what became of a scope, once. False where nobody hears it any more.
+    pub(super) async fn announce(&self, ledger: &Ledger) -> bool {
+        let Some(announcer) = self.announcer.as_ref().filter(|_| !ledger.announced.load(Ordering::Relaxed)) else {
+            return true;
+        };
         let (account, region, role) = (ledger.account.get(), ledger.region.as_str(), ledger.role.as_deref());
         let source = Origin { name: &self.config.name, account, region, role }.source();
         let types = ledger.judge();
         let event = SyncEvent::scope(&self.config.name, self.captured, super::now(), &types);
-        if let Err(error) = announcer.pass_on(&source, &event).await {
-            tracing::error!(source, error, "a scope's end is not on the sync topic");
-        }
+        let heard = announcer.pass_on(&source, &event).await.is_ok();
+        // A scope that is aborted before this is announced at the end of the sync.
+        ledger.announced.store(heard, Ordering::Relaxed);
+        heard
     }
 
     fn enter_all(

@@ -1,17 +1,21 @@
 //! What stands on the sync topic, read with the checked-in schema.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use ecs_sdm_producer::report::{Outcome, Report};
+use ecs_sdm_producer::report::{Cut, Outcome, Report};
 use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 
-use crate::support::{Landed, config_on_kafka, read, sync};
-use crate::{oracle, support};
+use crate::oracle;
+use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, config, config_on_kafka, on_broker, read, sync};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 4, tasks: 30, stopped_tasks: 0, task_definitions: 5, inactive_clusters: 0 };
@@ -96,7 +100,7 @@ async fn a_sync_says_that_it_began_what_each_scope_came_to_and_how_it_ended() {
         let end = &said[3].event;
         assert_eq!((&end["calls"], &end["partitions"]), (&json["calls"], &json["partitions"]));
         assert_eq!(end["ended"], report.ended);
-        for (object, total) in support::OBJECTS.iter().zip(end["types"].as_array().unwrap()) {
+        for (object, total) in OBJECTS.iter().zip(end["types"].as_array().unwrap()) {
             let sum = |count: &str| -> i64 {
                 let of = json["types"].as_array().unwrap().iter().filter(|one| one["object"] == *object);
                 of.map(|one| one[count].as_i64().unwrap()).sum()
@@ -109,6 +113,7 @@ async fn a_sync_says_that_it_began_what_each_scope_came_to_and_how_it_ended() {
             assert_eq!(counts.map(|count| total[count].as_i64().unwrap()), counts.map(sum), "{object}");
         }
     }
+    assert!(said.iter().all(|said| said.event["scopes"] == if said.event["calls"].is_null() { 0 } else { 2 }));
     let [completed, partial] = [&first, &second].map(|report| &of(report)[3].event);
     assert_eq!((&completed["incomplete"], completed["types"].as_array().unwrap().len()), (&json!(0), 4));
     assert_eq!((&partial["incomplete"], partial["types"].as_array().unwrap().len()), (&json!(1), 5));
@@ -169,4 +174,40 @@ async fn nothing_is_listed_before_the_start_is_on_the_topic() {
     };
     let (report, ()) = tokio::join!(sync(&config), read);
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
+    let simulator = simulator();
+    // Nothing is ever acknowledged, and librdkafka goes on trying.
+    let cluster = MockCluster::new(1).unwrap();
+    cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS; 1_000]);
+    let mut config = on_broker(config(&simulator), &cluster.bootstrap_servers(), "unheard");
+    for topic in OBJECTS.map(|object| config.kafka.topic(object)).iter().chain([&config.kafka.sync_topic()]) {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    config.limits.last_words = Duration::from_millis(300);
+    let engine = Engine::new(config, REGION.to_owned()).unwrap();
+    let stop = tokio::time::sleep(Duration::from_secs(2)); // why: nothing tells that a record waits for its acknowledgement
+    let report = engine.sync(Sink::Kafka, stop).await;
+    assert_eq!((report.outcome, report.cut.as_ref()), (Outcome::Aborted, Some(&Cut::Signal)), "{}", report.text());
+    assert_eq!((report.types.len(), simulator.counters().requests), (0, 0), "{}", report.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_whose_account_is_learned_late_has_its_name_all_the_same() {
+    let empty = Shape::empty();
+    let shapes = [((ACCOUNT.to_owned(), "us-east-1".to_owned()), empty)].into_iter().collect();
+    let simulator = Simulator::start(World { shape: SHAPE, shapes, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "late");
+    config.regions = vec!["us-east-1".to_owned(), REGION.to_owned()];
+    drop(simulator.fault(Fault::access_denied("GetCallerIdentity")));
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+    let said = events(&config.kafka.bootstrap_servers[0], &config.kafka.sync_topic());
+    let mut keys: Vec<&str> =
+        said.iter().filter(|said| said.event["event"] == "SCOPE").map(|said| said.key.as_str()).collect();
+    keys.sort_unstable();
+    let source = |region: &str| format!("/ecs-sdm-producer/{ACCOUNT}/{region}");
+    assert_eq!(keys, [source(REGION), source("us-east-1")]);
 }
