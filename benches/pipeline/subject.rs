@@ -86,7 +86,6 @@ impl Topics {
     fn make(&self) -> Result<()> {
         let config = self.config();
         let kafka = Arc::new(Kafka::connect(&config)?);
-        let names: Vec<String> = self.objects.iter().map(|object| config.kafka.topic(object)).collect();
         runtime()?.block_on(kafka.ready(&config))?;
         Ok(())
     }

@@ -1,0 +1,142 @@
+//! What a sync reaches where AWS throttles: its time beside the floor that the token buckets set. See `benches/README.md`.
+//!
+//! The ECS simulator and its record of arrivals are in this process; every client is a process of its own, and so is the broker.
+//!
+//! | In reading order | |
+//! |---|---|
+//! | `alone`, `account`, `accounts` | the tables: the task definition bucket alone, whole accounts, many accounts |
+//! | `case` | one client against one simulator, and what came of it |
+//! | `traffic` | what arrivals tell: spans, windows, the least calls |
+//! | `ours`, `boto3` | the clients |
+//! | `landed` | what a consumer finds on the topics |
+
+mod account;
+mod accounts;
+mod alone;
+mod boto3;
+#[path = "../../tests/it/broker.rs"]
+#[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
+mod broker;
+mod case;
+mod landed;
+#[path = "../pipeline/machine.rs"]
+mod machine;
+#[path = "../pipeline/meter.rs"]
+#[allow(dead_code, reason = "it is the other bench's own, which also looks at memory")]
+mod meter;
+mod ours;
+#[path = "../pipeline/table.rs"]
+#[allow(dead_code, reason = "it is the other bench's own, which also takes medians")]
+mod table;
+mod traffic;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tikv_jemallocator::Jemalloc;
+
+use crate::broker::Broker;
+use crate::table::Bar;
+
+/// The program's own.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Where all simulated objects are.
+const REGION: &str = "eu-west-1";
+
+/// Measures syncs against AWS's token buckets.
+#[derive(Debug, Parser)]
+#[command(name = "cargo bench --bench throttled --")]
+struct Flags {
+    #[command(subcommand)]
+    role: Option<Role>,
+    #[command(flatten)]
+    wanted: Wanted,
+    /// Cargo passes it to every bench
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// What is to be measured.
+#[derive(Debug, Args)]
+struct Wanted {
+    /// Only these
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Scenario>,
+    /// A missed bar is a failure
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Scenario {
+    /// 1,200 revisions under the task definition bucket
+    Bucket,
+    /// The same by boto3
+    Boto3,
+    /// A share of 0.75, looked at in every window
+    Share,
+    /// Beside somebody else who draws from the bucket
+    Foreign,
+    /// An account in which three buckets bind at once
+    Mixed,
+    /// 10,000 small clusters
+    Clusters,
+    /// 50 accounts, one of them a hundred times as large
+    Huge,
+}
+
+impl Wanted {
+    fn wants(&self, scenario: Scenario) -> bool {
+        self.only.is_empty() || self.only.contains(&scenario)
+    }
+}
+
+/// What a process that this program starts is there for.
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// One sync of the product, which says in JSON how it went
+    #[command(hide = true)]
+    Sync {
+        /// [`ours::Settings`] as JSON
+        settings: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let Flags { role, wanted, bench: _ } = Flags::parse();
+    let ended = match role {
+        Some(Role::Sync { settings }) => ours::run(&settings).map(|()| true),
+        None => bench(&wanted, &mut io::stdout()),
+    };
+    match ended {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            // Nobody is left to tell if even this cannot be written.
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Makes the tables. False where `--strict` makes a missed bar a failure.
+fn bench(wanted: &Wanted, out: &mut impl Write) -> Result<bool> {
+    let started = Instant::now();
+    let load = machine::load()?;
+    let broker = Broker::start()?;
+    machine::describe(&load, out)?;
+    let brokers = broker.bootstrap_servers();
+    let mut bars: Vec<Bar> = Vec::new();
+    bars.extend(alone::bench(wanted, brokers, out)?);
+    bars.extend(account::bench(wanted, brokers, out)?);
+    bars.extend(accounts::bench(wanted, brokers, out)?);
+    writeln!(out, "\nAll of it took {:.0} s.", started.elapsed().as_secs_f64())?;
+    Ok(!wanted.strict || bars.iter().all(Bar::is_held))
+}

@@ -1,0 +1,183 @@
+//! Dry runs in process, for tests of many syncs: what was printed, what it must be, and what holds of every sync whatever happened
+//! to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::tally::State;
+use ecs_sim::World;
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::support::{ACCOUNT, OBJECTS, REGION, truth};
+use crate::{oracle, support};
+
+/// The records of each object under their names: `ce_source`, and `ce_id` without its instant. They lack LAST_CAPTURED too, so that
+/// those of two syncs can be compared.
+pub(crate) type Records = BTreeMap<&'static str, BTreeMap<(String, String), Value>>;
+
+/// A sync that published nothing.
+pub(crate) struct Dry {
+    pub(crate) report: Report,
+    pub(crate) records: Records,
+}
+
+/// What a dry run writes to, and a test may watch.
+#[derive(Clone, Default)]
+pub(crate) struct Paper(Arc<watch::Sender<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.send_modify(|written| written.extend_from_slice(text));
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    /// Waits until so many records stand there, those of one object left out.
+    pub(crate) async fn wait_for_records(&self, count: usize, without: &str) {
+        let left_out = format!(r#""ce_type":"sdm.ecs.{without}""#);
+        let counted = |text: &Vec<u8>| support::text(text).lines().filter(|line| !line.contains(&left_out)).count();
+        // The sender lives as long as this paper, so waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|text| counted(text) >= count).await;
+    }
+}
+
+impl Dry {
+    /// One sync to its end.
+    pub(crate) async fn run(config: &Config) -> Dry {
+        Dry::run_with(&Engine::dry(config.clone(), REGION.to_owned())).await
+    }
+
+    /// One sync of an engine that has more to do.
+    pub(crate) async fn run_with(engine: &Engine) -> Dry {
+        let paper = Paper::default();
+        let report = engine.sync(Sink::Print(Box::new(paper.clone())), std::future::pending()).await;
+        let records = read(&support::text(&paper.0.borrow()), &rfc3339(report.sync));
+        Dry { report, records }
+    }
+
+    /// What `truth` has of an object and this sync has not.
+    pub(crate) fn missing<'a>(&self, truth: &'a Records, object: &str) -> Vec<&'a Value> {
+        let found = &self.records[object];
+        truth[object].iter().filter(|(name, _)| !found.contains_key(*name)).map(|(_, record)| record).collect()
+    }
+
+    /// What holds whatever happened: no record is invented or altered, every object asked for is accounted for, what is not
+    /// complete says why, and the outcome is what the states amount to.
+    pub(crate) fn assert_honest(&self, truth: &Records) {
+        let Dry { report, records } = self;
+        for one in &report.types {
+            for (name, record) in &records[one.object] {
+                assert_eq!(Some(record), truth[one.object].get(name), "{name:?}");
+            }
+            let Type { asked, described, gone, emitted, acknowledged, failed, .. } = *one;
+            let printed = records[one.object].len() as u64;
+            assert_eq!((described, emitted, acknowledged), (printed, printed, printed), "{one:?}");
+            assert_eq!(asked, described + gone + failed, "{one:?}");
+            let complete = one.state == State::Complete;
+            assert!(!complete || failed == 0, "{one:?}");
+            assert_eq!(complete, one.error.is_none(), "{one:?}");
+            assert_eq!(complete, one.causes.is_empty(), "{one:?}");
+            assert_eq!(one.error.as_ref(), one.causes.first().map(|cause| &cause.error), "{one:?}");
+            assert!(one.state != State::Denied || asked == failed, "something of it was read: {one:?}");
+        }
+        let complete = report.types.iter().filter(|one| one.state == State::Complete).count();
+        let nothing = complete == 0 && report.types.iter().all(|one| one.acknowledged == 0);
+        let outcome = match complete {
+            _ if nothing => Outcome::Failed,
+            all if all == report.types.len() => Outcome::Completed,
+            _ => Outcome::Partial,
+        };
+        assert_eq!(report.outcome, outcome, "{}", report.text());
+    }
+}
+
+/// Reads what was printed. A name that comes twice is a duplicate.
+fn read(printed: &str, time: &str) -> Records {
+    let mut records: Records = OBJECTS.iter().map(|object| (*object, BTreeMap::new())).collect();
+    for line in printed.lines() {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["key"], line["value"]["UID"]);
+        assert_eq!(line["timestamp"], time);
+        assert_eq!(line["value"].as_object_mut().unwrap().remove("LAST_CAPTURED").unwrap(), time);
+        let header = |name: &str| line["headers"][name].as_str().unwrap().to_owned();
+        let id = header("ce_id").strip_suffix(&format!("@{time}")).unwrap().to_owned();
+        let (name, kind) = ((header("ce_source"), id), header("ce_type"));
+        let object = kind.strip_prefix("sdm.ecs.").unwrap();
+        let twice = records.get_mut(object).unwrap().insert(name, line["value"].take());
+        assert_eq!(twice, None, "a record came twice");
+    }
+    records
+}
+
+/// The records that a whole sync of the base account has.
+pub(crate) fn truth_of(world: &World, config: &Config) -> Records {
+    let source = format!("/{}/{ACCOUNT}/{REGION}", config.name);
+    let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
+    let named = |object| {
+        move |api| {
+            let mut record = oracle::expected(object, &api, REGION, 0);
+            record.as_object_mut().unwrap().remove("LAST_CAPTURED");
+            for attribute in oracle::attributes(object).filter(|attribute| attribute.avro == "timestamp-millis?") {
+                if let Some(time) = record[attribute.name].as_i64() {
+                    record[attribute.name] = rfc3339(time).into();
+                }
+            }
+            let uid = oracle::key(&record);
+            let short = object == "EcsService" && uid.matches('/').count() == 1;
+            let id = if short { format!("{uid},{}", record["CLUSTER_ARN"].as_str().unwrap()) } else { uid.to_owned() };
+            (id, record)
+        }
+    };
+    let all = |object| truth(world, object, ACCOUNT, REGION, stopped).into_iter().map(named(object));
+    let sourced = |object| all(object).map(|(id, record)| ((source.clone(), id), record)).collect();
+    OBJECTS.iter().map(|object| (*object, sourced(object))).collect()
+}
+
+/// Works on all cases, so many side by side, and gives what came of them. Each has a thread: `Engine::sync` may not change its own,
+/// and reading and judging what came of it would hold up others.
+///
+/// # Panics
+/// In the end, with the names of all cases that failed; each has said before what it missed.
+pub(crate) async fn side_by_side<C, T, F>(
+    cases: Vec<C>,
+    most: usize,
+    work: impl Fn(C) -> F + Clone + Send + 'static,
+) -> Vec<T>
+where
+    C: Display + Send + 'static,
+    F: Future<Output = T>,
+    T: Send + 'static,
+{
+    let (mut running, mut names) = (JoinSet::new(), HashMap::new());
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut cases = cases.into_iter();
+    loop {
+        while running.len() < most
+            && let Some(case) = cases.next()
+        {
+            let (name, work, runtime) = (case.to_string(), work.clone(), Handle::current());
+            names.insert(running.spawn_blocking(move || runtime.block_on(work(case))).id(), name);
+        }
+        match running.join_next_with_id().await {
+            Some(Ok((_, outcome))) => done.push(outcome),
+            Some(Err(error)) => failed.extend(names.remove(&error.id())),
+            None => break,
+        }
+    }
+    assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), failed.len() + done.len());
+    done
+}
