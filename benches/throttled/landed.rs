@@ -10,10 +10,7 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::Result;
-use crate::ours::Settings;
-
-/// Partitions of each topic.
-pub(crate) const PARTITIONS: i32 = 6;
+use crate::ours::{PARTITIONS, Settings};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -11,9 +11,11 @@ use ecs_sdm_producer::telemetry;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::landed::PARTITIONS;
 use crate::meter::Meter;
 use crate::{REGION, Result};
+
+/// Partitions of each topic.
+pub(crate) const PARTITIONS: i32 = 6;
 
 /// Settings of a sync. What is not named here is as users have it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
