@@ -62,6 +62,11 @@ impl Fault {
                 (verdict(code, status, message), shown, message.to_owned())
             }
             SdkError::TimeoutError(_) => (Verdict::Transient, "Timeout".to_owned(), "no answer in time".to_owned()),
+            SdkError::ResponseError(answer) if !(200..300).contains(&answer.raw().status_code()) => {
+                // A load balancer's, for instance: it has no error code.
+                let status = answer.raw().status_code();
+                (by_status(status), format!("HTTP {status}"), "an answer without an error code".to_owned())
+            }
             SdkError::ResponseError(_) => malformed(),
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(connector) => without_answer(connector),

@@ -83,7 +83,7 @@ fn rows() -> Vec<Row> {
     vec![
         row("throttle",            refuse(400, "ThrottlingException", "Rate exceeded"),                 ALL,       "ThrottlingException",         Healed,    Lost),
         row("500",                 refuse(500, "ServerException", "try again"),                         ALL,       "ServerException",             Healed,    Lost),
-        row("load balancer's 503", Effect::Unavailable,                                                 ALL,       "Response",                    Healed,    Lost),
+        row("load balancer's 503", Effect::Unavailable,                                                 ALL,       "HTTP 503",                    Healed,    Lost),
         row("close",               Effect::Close,                                                       ALL,       "Connection",                  Healed,    Lost),
         row("reset",               Effect::Reset,                                                       ALL,       "Connection",                  Healed,    Lost),
         row("hang",                Effect::Hang,                                                        ALL,       "Timeout",                     Healed,    Lost),
