@@ -81,7 +81,6 @@ fn main() -> ExitCode {
 #[derive(Debug, Deserialize)]
 struct Event {
     event: String,
-    name: String,
     sync: i64,
     types: Vec<Type>,
     /// How many SCOPE events an outcome has before it.
@@ -129,7 +128,6 @@ pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
         }
         Ok(())
     })?;
-    events.retain(|(_, event)| event.name == flags.name);
     let started = events.iter().rev().find(|(_, event)| event.event == "STARTED");
     let sync = started.ok_or_else(|| format!("{topic}: {} has never begun a sync", flags.name))?.1.sync;
     events.retain(|(_, event)| event.sync == sync);

@@ -95,23 +95,13 @@ impl Engine {
         let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
-        let ready = tokio::select! {
-            biased;
-            cut = &mut cut => Err(cut),
-            () = &mut timeout => Err(Cut::Timeout),
-            ready = self.prepare(kafka, started) => ready.map_err(Cut::Failure),
-        };
+        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.prepare(kafka, started)).await;
         let Ready { base, ranges, announcer } = match ready {
             Ok(ready) => ready,
             Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
         };
         let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), announcer));
-        let begun = tokio::select! {
-            biased;
-            cut = &mut cut => Err(cut),
-            () = &mut timeout => Err(Cut::Timeout),
-            begun = self.begin(&plan, &ranges) => begun.map_err(Cut::Failure),
-        };
+        let begun = unless_cut(cut.as_mut(), timeout.as_mut(), self.begin(&plan, &ranges)).await;
         let reason = match begun {
             Ok(()) => self.read(base, &plan, sink, cut.as_mut(), timeout).await,
             // It has not begun for anyone.
@@ -286,6 +276,20 @@ impl Engine {
             backoff_cap: self.config.limits.backoff_cap,
         };
         Gate::new(Arc::clone(&self.parallel), patience)
+    }
+}
+
+/// What comes of a step, unless something cuts the sync short before.
+async fn unless_cut<T>(
+    cut: Pin<&mut impl Future<Output = Cut>>,
+    timeout: Pin<&mut impl Future<Output = ()>>,
+    step: impl Future<Output = Result<T, String>>,
+) -> Result<T, Cut> {
+    tokio::select! {
+        biased;
+        cut = cut => Err(cut),
+        () = timeout => Err(Cut::Timeout),
+        done = step => done.map_err(Cut::Failure),
     }
 }
 

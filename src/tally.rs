@@ -190,8 +190,9 @@ impl Tally {
 
     /// ARNs that stay unanswered, and objects described and never acknowledged, whatever became of them.
     pub fn failed(&self) -> u64 {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        count(&self.unanswered) + count(&self.described).saturating_sub(count(&self.acknowledged))
+        let [unanswered, described, acknowledged] =
+            [&self.unanswered, &self.described, &self.acknowledged].map(Self::count);
+        unanswered + described.saturating_sub(acknowledged)
     }
 
     /// The state that the counts, the lists and the troubles amount to.
@@ -201,13 +202,12 @@ impl Tally {
         troubles.extend(own.iter().cloned());
         drop(own);
 
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let answered = self.answered.load(Ordering::Relaxed);
         if !answered && !troubles.is_empty() && troubles.iter().all(|trouble| trouble.denied) {
             return Judgement::new(State::Denied, &troubles);
         }
-        let (asked, described, gone) = (count(&self.asked), count(&self.described), count(&self.gone));
-        let acknowledged = count(&self.acknowledged);
+        let [asked, described, gone, acknowledged] =
+            [&self.asked, &self.described, &self.gone, &self.acknowledged].map(Self::count);
         let listed = self.listing.has_ended() && self.feeder.as_ref().is_none_or(|feeder| feeder.has_ended());
         if troubles.is_empty() {
             let shortfall = if !listed {

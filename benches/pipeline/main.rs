@@ -10,12 +10,13 @@
 //! | `child`, `gate` | starts subjects and the simulator; starts two subjects at the same moment |
 //! | `tape` | the records of a sync in a file, for librdkafka alone |
 //! | `meter`, `machine` | CPU, wall and memory of a process; what it all ran on |
-//! | `table` | medians, columns, bars |
+//! | `table`, `frame` | medians, columns, bars; what stands around the tables |
 
 #[path = "../../tests/it/broker.rs"]
 #[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
 mod broker;
 mod child;
+mod frame;
 mod gate;
 mod machine;
 mod meter;
@@ -28,12 +29,10 @@ mod tape;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tikv_jemallocator::Jemalloc;
 
-use crate::broker::Broker;
 use crate::table::Bar;
 
 /// The program's own, for ours and the floors alike.
@@ -108,32 +107,19 @@ fn main() -> ExitCode {
     let ended = match role {
         Some(Role::Simulator(world)) => child::simulate(&world).map(|()| true),
         Some(Role::Subject { subject }) => held.and_then(|held| subject::run(subject, held)).map(|()| true),
-        None => bench(&wanted, &mut io::stdout()),
+        None => frame::bench(wanted.strict, &mut io::stdout(), |brokers, out| tables(&wanted, brokers, out)),
     };
-    match ended {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // Nobody is left to tell if even this cannot be written.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    frame::exit(ended)
 }
 
-/// Makes the tables. False where `--strict` makes a missed bar a failure.
-fn bench(wanted: &Wanted, out: &mut impl Write) -> Result<bool> {
-    let started = Instant::now();
-    let load = machine::load()?;
-    let broker = Broker::start()?;
-    machine::describe(&load, out)?;
-    let mut bars: Vec<Bar> = Vec::new();
+/// Makes the tables that are wanted.
+fn tables(wanted: &Wanted, brokers: &str, out: &mut impl Write) -> Result<Vec<Bar>> {
+    let mut bars = Vec::new();
     if wanted.table != Some(Which::Scopes) {
-        bars.extend(records::bench(wanted, broker.bootstrap_servers(), out)?);
+        bars.extend(records::bench(wanted, brokers, out)?);
     }
     if wanted.table != Some(Which::Records) {
-        bars.extend(scopes::bench(wanted, broker.bootstrap_servers(), out)?);
+        bars.extend(scopes::bench(wanted, brokers, out)?);
     }
-    writeln!(out, "\nAll of it took {:.0} s.", started.elapsed().as_secs_f64())?;
-    Ok(!wanted.strict || bars.iter().all(Bar::is_held))
+    Ok(bars)
 }

@@ -18,6 +18,8 @@ mod boto3;
 #[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
 mod broker;
 mod case;
+#[path = "../pipeline/frame.rs"]
+mod frame;
 mod landed;
 #[path = "../pipeline/machine.rs"]
 mod machine;
@@ -33,12 +35,10 @@ mod traffic;
 use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tikv_jemallocator::Jemalloc;
 
-use crate::broker::Broker;
 use crate::table::Bar;
 
 /// The program's own.
@@ -113,30 +113,15 @@ fn main() -> ExitCode {
     let Flags { role, wanted, bench: _ } = Flags::parse();
     let ended = match role {
         Some(Role::Sync { settings }) => ours::run(&settings).map(|()| true),
-        None => bench(&wanted, &mut io::stdout()),
+        None => frame::bench(wanted.strict, &mut io::stdout(), |brokers, out| tables(&wanted, brokers, out)),
     };
-    match ended {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(error) => {
-            // Nobody is left to tell if even this cannot be written.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    frame::exit(ended)
 }
 
-/// Makes the tables. False where `--strict` makes a missed bar a failure.
-fn bench(wanted: &Wanted, out: &mut impl Write) -> Result<bool> {
-    let started = Instant::now();
-    let load = machine::load()?;
-    let broker = Broker::start()?;
-    machine::describe(&load, out)?;
-    let brokers = broker.bootstrap_servers();
-    let mut bars: Vec<Bar> = Vec::new();
-    bars.extend(alone::bench(wanted, brokers, out)?);
+/// Makes the tables that are wanted.
+fn tables(wanted: &Wanted, brokers: &str, out: &mut impl Write) -> Result<Vec<Bar>> {
+    let mut bars = alone::bench(wanted, brokers, out)?;
     bars.extend(account::bench(wanted, brokers, out)?);
     bars.extend(accounts::bench(wanted, brokers, out)?);
-    writeln!(out, "\nAll of it took {:.0} s.", started.elapsed().as_secs_f64())?;
-    Ok(!wanted.strict || bars.iter().all(Bar::is_held))
+    Ok(bars)
 }

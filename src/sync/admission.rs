@@ -115,8 +115,7 @@ impl Scopes {
                 Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
                 Some(Err(refused)) => {
                     for ledger in plan.deny(&identity, &refused) {
-                        let known = ledger.account.get().is_some();
-                        if known && !plan.announce(&ledger).await {
+                        if !plan.announce_early(&ledger).await {
                             break;
                         }
                     }

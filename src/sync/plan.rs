@@ -92,13 +92,17 @@ impl Plan {
         let Some(announcer) = &self.announcer else { return };
         tokio::select! {
             biased;
-            // Until its account is known a scope goes by another name: the end of the sync tells it then.
-            () = settled.wait() => if ledger.account.get().is_some() {
-                self.announce(ledger).await;
-            },
+            () = settled.wait() => {
+                self.announce_early(ledger).await;
+            }
             // Nobody would hear of it, and what is in flight is about to be thrown away.
             () = announcer.gone() => {}
         }
+    }
+
+    /// Announces a scope before the sync's end. Until its account is known it goes by another name: the end tells it then.
+    pub(super) async fn announce_early(&self, ledger: &Ledger) -> bool {
+        ledger.account.get().is_none() || self.announce(ledger).await
     }
 
     /// Says on the sync topic what became of a scope, once. False where nobody hears it any more.

@@ -169,10 +169,8 @@ pub(crate) fn assert_landed_as_reported(
             }
             for api in truth(world, object, account, region, stopped) {
                 let record = oracle::expected(object, &api, region, report.sync);
-                let uid = record["UID"].as_str().unwrap().to_owned();
-                let cluster = record["CLUSTER_ARN"].as_str().unwrap_or_default();
-                let short = object == "EcsService" && uid.matches('/').count() == 1;
-                let id = if short { format!("{uid},{cluster}@{time}") } else { format!("{uid}@{time}") };
+                let uid = oracle::key(&record).to_owned();
+                let id = format!("{}@{time}", event_id(object, &record));
                 assert!(expected.insert((source.clone(), id), (uid, record)).is_none(), "the truth is unique");
             }
         }
@@ -211,6 +209,13 @@ pub(crate) fn assert_landed_as_reported(
         }
     }
     assert_eq!(report.types.len(), scopes.len() * OBJECTS.len());
+}
+
+/// `ce_id` without its instant: the UID, and the cluster of a service whose ARN does not name it.
+pub(crate) fn event_id(object: &str, record: &Value) -> String {
+    let uid = oracle::key(record);
+    let short = object == "EcsService" && uid.matches('/').count() == 1;
+    if short { format!("{uid},{}", record["CLUSTER_ARN"].as_str().unwrap()) } else { uid.to_owned() }
 }
 
 /// `ce_source`.

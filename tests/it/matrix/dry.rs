@@ -136,10 +136,7 @@ pub(crate) fn truth_of(world: &World, config: &Config) -> Records {
                     record[attribute.name] = rfc3339(time).into();
                 }
             }
-            let uid = oracle::key(&record);
-            let short = object == "EcsService" && uid.matches('/').count() == 1;
-            let id = if short { format!("{uid},{}", record["CLUSTER_ARN"].as_str().unwrap()) } else { uid.to_owned() };
-            (id, record)
+            (support::event_id(object, &record), record)
         }
     };
     let all = |object| truth(world, object, ACCOUNT, REGION, stopped).into_iter().map(named(object));
@@ -147,8 +144,8 @@ pub(crate) fn truth_of(world: &World, config: &Config) -> Records {
     OBJECTS.iter().map(|object| (*object, sourced(object))).collect()
 }
 
-/// Works on all cases, so many side by side, and gives what came of them. Each has a thread: `Engine::sync` may not change its own,
-/// and reading and judging what came of it would hold up others.
+/// Works on all cases, so many side by side, and gives what came of them. Each has a thread: reading and judging
+/// what came of it would hold up others.
 ///
 /// # Panics
 /// In the end, with the names of all cases that failed; each has said before what it missed.
