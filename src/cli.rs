@@ -47,7 +47,7 @@ pub(crate) enum Command {
     /// Checks the settings and shows each with where it comes from; contacts nothing
     #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
     Check(Settings),
-    /// Shows the Avro schemas of the records
+    /// Prints the Avro schemas, registers them, or tests whether they may be registered
     Schemas {
         #[command(subcommand)]
         command: Schemas,
@@ -98,7 +98,27 @@ pub(crate) enum Schemas {
         /// EcsCluster, EcsService, EcsTask, EcsTaskDefinition, or SyncEvent of the sync topic
         object: Option<String>,
     },
+    /// Registers the schemas of the wanted objects and of the sync topic under their subjects, and prints their ids
+    #[command(after_help = REGISTER)]
+    Register(Settings),
+    /// Asks the registry whether the schemas may be registered under their subjects; registers nothing
+    #[command(after_help = TEST)]
+    Test(Settings),
 }
+
+const REGISTER: &str = "\
+Example:
+  ecs-sdm-producer schemas register --set schema_registry.url=http://localhost:8081
+
+Exit codes: 0 all registered, 1 one refused, 2 no registry, 64 wrong settings or flags.";
+
+const TEST: &str = "\
+The registry judges by the compatibility level that it has for each subject. A pipeline may stop on the exit code.
+
+Example:
+  ecs-sdm-producer schemas test --config connector.toml
+
+Exit codes: 0 all compatible, 1 one not compatible or refused, 2 no registry, 64 wrong settings or flags.";
 
 /// Says what clap has to say: help and version are answers, all else is a wrong flag.
 pub(crate) fn usage(message: &clap::Error) -> ExitCode {

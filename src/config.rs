@@ -21,11 +21,12 @@ mod wording;
 mod written;
 
 pub use kafka::{
-    Headers, KafkaConfig, OauthConfig, SchemaRegistryConfig, SecurityConfig, SubjectStrategy, TopicsCreate,
+    Headers, KafkaConfig, OauthConfig, RegistryMode, SchemaRegistryConfig, SecurityConfig, SubjectStrategy,
+    TopicsCreate,
 };
 pub use load::{Effective, Loaded, load};
 pub use notes::Mistake;
-pub use secret::{Properties, Secret, SecretError};
+pub use secret::{Properties, Secret, SecretError, pem};
 pub use source::Sources;
 pub use table::keys;
 
@@ -206,6 +207,8 @@ pub struct Limits {
     pub in_flight_records: usize,
     /// Their bytes: key, value, headers and librdkafka's own.
     pub in_flight_bytes: usize,
+    /// Age of the oldest unacknowledged record from which Kafka counts as stalled.
+    pub stall: Duration,
     /// How long what was read may take to be delivered after a stop.
     pub drain_timeout: Duration,
     /// How long the outcome's way onto the sync topic may take after a stop.
@@ -220,6 +223,7 @@ impl Default for Limits {
             backoff_cap: Duration::from_secs(20),
             in_flight_records: 20_000,
             in_flight_bytes: 24 << 20,
+            stall: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(15),
             last_words: Duration::from_secs(3),
         }

@@ -22,6 +22,7 @@
 //! | [`record`], [`tally`] | what flows to Kafka, what is counted |
 //! | [`report`], [`event`] | what a sync says about itself: to whoever started it, and on the sync topic |
 //! | [`kafka`] | client settings, topics, framing, deliveries |
+//! | [`registry`] | the schema registry: ids of schemas |
 //! | [`sync`] | one sync: [`sync::Engine`] |
 //! | [`telemetry`] | logs |
 //!
@@ -35,6 +36,7 @@ pub mod event;
 pub mod kafka;
 pub mod object;
 pub mod record;
+pub mod registry;
 pub mod report;
 pub mod sdm;
 pub mod stage;

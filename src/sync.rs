@@ -4,6 +4,7 @@ mod admission;
 mod last_words;
 mod plan;
 mod rows;
+mod start;
 
 use std::fmt;
 use std::io::{ErrorKind, Write};
@@ -11,7 +12,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_credential_types::Credentials as Keys;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -19,15 +19,16 @@ use self::admission::Scopes;
 use self::last_words::LastWords;
 use self::plan::Plan;
 use self::rows::seats;
+use self::start::{Ready, Start};
 use crate::aws::scope::Base;
 use crate::aws::{Buckets, Caller, Gate, Patience};
-use crate::config::{Config, SecretError};
+use crate::config::Config;
 use crate::event::SyncEvent;
 use crate::kafka::topics::Range;
 use crate::kafka::{self, Kafka};
 use crate::record::Encoded;
+use crate::registry::Registry;
 use crate::report::{self, CallCounts, Cut, Ledger, Outcome, Report};
-use crate::stage::announce::Announcer;
 use crate::stage::{print, produce};
 
 /// What lives longer than a sync.
@@ -36,16 +37,10 @@ pub struct Engine {
     config: Config,
     region: String,
     kafka: Option<Arc<Kafka>>,
+    registry: Option<Registry>,
     parallel: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     buckets: Arc<Buckets>,
-}
-
-/// What a sync has in hand before its first List.
-struct Ready {
-    base: Base,
-    ranges: Vec<Range>,
-    announcer: Option<Announcer>,
 }
 
 /// Where records go.
@@ -83,6 +78,7 @@ impl Engine {
             seats: Arc::new(Semaphore::new(seats(&config))),
             buckets: Arc::new(Buckets::new(&config)),
             kafka: None,
+            registry: Registry::of(&config),
             config,
             region,
         }
@@ -95,12 +91,12 @@ impl Engine {
         let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
-        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.prepare(kafka, started)).await;
-        let Ready { base, ranges, announcer } = match ready {
+        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.ready(kafka, started)).await;
+        let Ready { base, ranges, output } = match ready {
             Ok(ready) => ready,
             Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
         };
-        let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), announcer));
+        let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), output));
         let begun = unless_cut(cut.as_mut(), timeout.as_mut(), self.begin(&plan, &ranges)).await;
         let reason = match begun {
             Ok(()) => self.read(base, &plan, sink, cut.as_mut(), timeout).await,
@@ -116,6 +112,11 @@ impl Engine {
         report
     }
 
+    async fn ready(&self, kafka: Option<&Arc<Kafka>>, started: i64) -> Result<Ready, String> {
+        let registry = self.registry.as_ref();
+        Start { config: &self.config, region: &self.region, kafka, registry }.ready(started).await
+    }
+
     fn report(&self, started: i64, caller: &Caller, ledgers: Vec<Arc<Ledger>>, cut: Option<Cut>) -> Report {
         let types = report::judge(ledgers);
         Report {
@@ -129,20 +130,6 @@ impl Engine {
             partitions: Vec::new(),
             cut,
         }
-    }
-
-    /// What a sync needs before it can begin: topics that are there, and credentials to start from.
-    async fn prepare(&self, kafka: Option<&Arc<Kafka>>, started: i64) -> Result<Ready, String> {
-        let keys = keys(&self.config).map_err(|error| error.to_string())?;
-        let (ranges, announcer) = match kafka {
-            Some(kafka) => {
-                let ranges = kafka.ready(&self.config).await.map_err(|error| error.to_string())?;
-                (ranges, Some(Announcer::new(Arc::clone(kafka), &self.config, started)?))
-            }
-            None => (Vec::new(), None),
-        };
-        let base = Box::pin(Base::load(&self.config, self.region.clone(), keys)).await;
-        Ok(Ready { base: base.map_err(|error| format!("{}: {error}", error.key))?, ranges, announcer })
     }
 
     /// Whoever reads Kafka knows that the sync has begun before the first List is asked.
@@ -295,15 +282,6 @@ async fn unless_cut<T>(
 
 fn sink_ended(ended: Result<Option<Cut>, tokio::task::JoinError>) -> Option<Cut> {
     ended.unwrap_or_else(|_| Some(Cut::Failure("the sink panicked; this is a bug of ours".to_owned())))
-}
-
-/// The static keys, read anew for each sync.
-fn keys(config: &Config) -> Result<Option<Keys>, SecretError> {
-    let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) else {
-        return Ok(None);
-    };
-    let token = config.session_token.as_ref().map(|token| token.read()).transpose()?;
-    Ok(Some(Keys::new(id.read()?, secret.read()?, token, None, "settings")))
 }
 
 fn now() -> i64 {

@@ -46,6 +46,11 @@ impl Trust {
         Ok(Self { bundle: Some(bundle) })
     }
 
+    /// The bundle as PEM; none where the system's certificates count.
+    pub fn pem(&self) -> Option<String> {
+        self.bundle.as_ref().map(|bundle| bundle.concat())
+    }
+
     /// The same for the SDK's HTTP client.
     pub fn context(&self) -> TlsContext {
         let store = match &self.bundle {

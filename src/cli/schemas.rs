@@ -1,15 +1,32 @@
-//! `schemas`: the Avro schemas, as they stand in `schemas/`.
+//! `schemas`: the Avro schemas, as they stand in `schemas/`, and what a registry says of them.
 
 use std::process::ExitCode;
 
+use ecs_sdm_producer::registry::{Compatibility, Error, Registry, Subject, subjects};
 use ecs_sdm_producer::{ecs, event};
 
-use super::{Schemas, USAGE, complain, print};
+use super::settings::{read, refuse};
+use super::{Schemas, Settings, USAGE, complain, print, print_then};
 
-/// Prints what is asked for.
+/// Does what is asked for.
 pub(crate) fn schemas(command: &Schemas) -> ExitCode {
-    let Schemas::Print { object } = command;
-    let wanted = |name: &str| object.as_deref().is_none_or(|object| object == name);
+    match command {
+        Schemas::Print { object } => show(object.as_deref()),
+        Schemas::Register(settings) => with_registry(settings, &async |registry, subject| {
+            registry.register(subject).await.map(|id| (true, format!("id {id}")))
+        }),
+        Schemas::Test(settings) => with_registry(settings, &async |registry, subject| {
+            Ok(match registry.test(subject).await? {
+                Compatibility::New => (true, "compatible: the subject has no schema yet".to_owned()),
+                Compatibility::Compatible => (true, "compatible".to_owned()),
+                Compatibility::Incompatible(reasons) => (false, format!("NOT COMPATIBLE: {}", reasons.join("; "))),
+            })
+        }),
+    }
+}
+
+fn show(object: Option<&str>) -> ExitCode {
+    let wanted = |name: &str| object.is_none_or(|object| object == name);
     let mut text = String::new();
     for (name, schema) in ecs::schemas().into_iter().chain([(event::NAME, event::schema())]) {
         if wanted(name) {
@@ -17,7 +34,7 @@ pub(crate) fn schemas(command: &Schemas) -> ExitCode {
         }
     }
     if text.is_empty() {
-        let object = object.as_deref().unwrap_or_default();
+        let object = object.unwrap_or_default();
         complain(&format!(
             "error: there is no object {object:?}; there are {}, {}",
             ecs::OBJECTS.join(", "),
@@ -26,4 +43,52 @@ pub(crate) fn schemas(command: &Schemas) -> ExitCode {
         return ExitCode::from(USAGE);
     }
     print(text.as_bytes())
+}
+
+/// A line for every subject, good or bad, and an exit code for all.
+fn with_registry(
+    settings: &Settings,
+    ask: &impl AsyncFn(&Registry, &Subject) -> Result<(bool, String), Error>,
+) -> ExitCode {
+    let mut loaded = read(settings);
+    if let Some(mistake) = loaded.missing_registry() {
+        loaded.add(mistake);
+    }
+    for warning in &loaded.warnings {
+        complain(&format!("warning: {warning}"));
+    }
+    let config = match loaded.config {
+        Ok(config) => config,
+        Err(mistakes) => return refuse(&mistakes),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("error: the runtime cannot start: {error}"));
+            return ExitCode::from(2);
+        }
+    };
+    let Some(registry) = Registry::of(&config) else { return ExitCode::from(2) };
+    let subjects = subjects(&config);
+    let width = subjects.iter().map(|subject| subject.name.len()).max().unwrap_or_default();
+    let (mut text, mut code) = (String::new(), 0);
+    for subject in &subjects {
+        match runtime.block_on(ask(&registry, subject)) {
+            Ok((good, said)) => {
+                text.push_str(&format!("{:width$}  {said}\n", subject.name));
+                code = code.max(u8::from(!good));
+            }
+            Err(error @ Error::Refused { .. }) => {
+                complain(&format!("error: {error}"));
+                code = code.max(1);
+            }
+            // The next subject would meet the same.
+            Err(error) => {
+                complain(&format!("error: {error}"));
+                code = 2;
+                break;
+            }
+        }
+    }
+    print_then(text.as_bytes(), ExitCode::from(code))
 }

@@ -22,6 +22,7 @@ pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
         }
     }
     topics(config, seen, notes);
+    registry(seen, notes);
     without_effect(config, seen, notes);
 }
 
@@ -44,6 +45,24 @@ fn secrets(seen: &Seen, notes: &mut Notes) {
     if seen.has(token) && !seen.has(id) && !seen.has(secret) {
         let way_out = format!("set all three, or none {otherwise}");
         notes.mistake(token, seen.place(token), format!("{id} and {secret} are missing"), way_out);
+    }
+}
+
+/// Credentials of the registry come in pairs, and in one kind.
+fn registry(seen: &Seen, notes: &mut Notes) {
+    let [username, password, bearer] =
+        ["username", "password", "bearer_token"].map(|key| format!("schema_registry.{key}"));
+    let [certificate, private] = ["certificate", "key"].map(|key| format!("schema_registry.{key}"));
+    for (one, other) in
+        [(&username, &password), (&password, &username), (&certificate, &private), (&private, &certificate)]
+    {
+        if seen.has(one) && !seen.has(other) {
+            notes.mistake(one, seen.place(one), format!("{other} is missing"), "set both, or neither");
+        }
+    }
+    if seen.has(&bearer) && seen.has(&username) {
+        let reason = format!("{username} ({}) is set too", seen.place(&username));
+        notes.mistake(&bearer, seen.place(&bearer), reason, "keep a token, or a username and password");
     }
 }
 
@@ -75,6 +94,12 @@ fn without_effect(config: &Config, seen: &Seen, notes: &mut Notes) {
     };
     if config.assume_role_arns.is_empty() && config.roles.is_empty() {
         warn(&["session_duration", "external_id", "role_session_name"], "assume_role_arns or roles");
+    }
+    if config.schema_registry.url.is_empty() {
+        let companions = ["mode", "username", "password", "bearer_token", "ca", "certificate", "key"];
+        let companions = companions.map(|key| format!("schema_registry.{key}"));
+        // Without a registry the strategy still says whether two objects may share a topic.
+        warn(&companions.each_ref().map(String::as_str), "schema_registry.url");
     }
     if config.kafka.topics_create == TopicsCreate::Never {
         let companions = ["kafka.retention", "kafka.partitions", "kafka.replication_factor"];

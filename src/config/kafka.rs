@@ -47,6 +47,11 @@ impl KafkaConfig {
         format!("{}.sync", self.topic_prefix)
     }
 
+    /// The topic of records that Kafka refuses.
+    pub fn dead_letter_topic(&self) -> String {
+        format!("{}.dlq", self.topic_prefix)
+    }
+
     /// The topic of an object: `EcsTaskDefinition` goes to `sdm.ecs.task-definition`, or where `kafka.topics` says.
     pub fn topic(&self, object: &str) -> String {
         if let Some(topic) = self.topics.get(object) {
@@ -125,8 +130,8 @@ pub struct OauthConfig {
 pub struct SchemaRegistryConfig {
     /// URLs of one registry, tried in order; empty: no registry.
     pub url: Vec<String>,
-    /// `lookup` or `auto`.
-    pub mode: String,
+    /// Whether schemas are only looked up.
+    pub mode: RegistryMode,
     /// What a schema's subject is named after.
     pub subject_strategy: SubjectStrategy,
     /// Basic auth.
@@ -141,6 +146,16 @@ pub struct SchemaRegistryConfig {
     pub certificate: Option<String>,
     /// Client key: a path, or PEM text.
     pub key: Option<Secret>,
+}
+
+/// Whether schemas are only looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistryMode {
+    /// A schema that is not registered is an error.
+    Lookup,
+    /// A schema that is not registered is registered.
+    Auto,
 }
 
 /// What a schema's subject is named after.

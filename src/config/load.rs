@@ -90,15 +90,23 @@ impl Loaded {
 
     /// The mistake of a command that contacts Kafka and has no broker to ask.
     pub fn missing_brokers(&self) -> Option<Mistake> {
-        let key = "kafka.bootstrap_servers";
-        let none = self.figment.extract_inner::<Vec<String>>(key).is_ok_and(|brokers| brokers.is_empty());
+        self.missing("kafka.bootstrap_servers", "name a broker", "localhost:9092")
+    }
+
+    /// The mistake of a command that contacts the schema registry and has none to ask.
+    pub fn missing_registry(&self) -> Option<Mistake> {
+        self.missing("schema_registry.url", "name a registry", "http://localhost:8081")
+    }
+
+    fn missing(&self, key: &str, way_out: &str, example: &str) -> Option<Mistake> {
+        let none = self.figment.extract_inner::<Vec<String>>(key).is_ok_and(|list| list.is_empty());
         let wrong =
             self.config.as_ref().is_err_and(|mistakes| mistakes.iter().any(|mistake| mistake.key.starts_with(key)));
         (none && !wrong).then(|| Mistake {
             key: key.to_owned(),
             place: self.seen.place(key).to_string(),
             reason: "is missing".to_owned(),
-            way_out: format!("name a broker, as in --set {key}=localhost:9092 or {}", source::variable(key)),
+            way_out: format!("{way_out}, as in --set {key}={example} or {}", source::variable(key)),
         })
     }
 

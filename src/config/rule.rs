@@ -97,14 +97,16 @@ pub(super) const TOPIC_PREFIX: Rule = Rule {
 pub(super) const LISTEN: Rule =
     Rule { noun: "an address", takes: "it looks like 0.0.0.0:9464", holds: |text| text.parse::<SocketAddr>().is_ok() };
 
-/// A URL that a client can call.
+/// A URL that a client can call. A user and password in it would be shown with it, and have settings of their own.
 pub(super) const URL: Rule = Rule {
-    noun: "a URL",
+    noun: "a URL without a user",
     takes: "it looks like https://host:port",
     holds: |text| {
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        host.is_some_and(|host| {
-            !host.is_empty() && !host.starts_with(['/', ':']) && !host.contains(char::is_whitespace)
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        rest.is_some_and(|rest| {
+            let host = rest.split('/').next().unwrap_or_default();
+            let odd = |letter: char| letter.is_whitespace() || matches!(letter, '?' | '#');
+            !host.is_empty() && !host.starts_with(':') && !host.contains('@') && !rest.contains(odd)
         })
     },
 };
@@ -142,7 +144,7 @@ mod tests {
             (&BROKER, &["localhost:9092", "10.0.0.1:1", "[::1]:9092", "b-1.msk_x.eu:65535"], &["localhost", ":9092", "a:0", "a:65536", "::1:9092", "PLAINTEXT://a:9092", "a b:9092"]),
             (&TOPIC, &["sdm.ecs.task-definition", "_x"], &[".", "..", "a/b", "a b"]),
             (&LISTEN, &["0.0.0.0:9464", "[::]:0"], &[":9464", "localhost", "9464"]),
-            (&URL, &["http://a", "https://a:8081/path"], &["a:8081", "https://", "ftp://a", "http:///a", "http://a b"]),
+            (&URL, &["http://a", "https://a:8081/path"], &["a:8081", "https://", "ftp://a", "http:///a", "http://a b", "http://u:p@a", "http://a?b"]),
         ];
         for (rule, good, bad) in table {
             for text in good {

@@ -69,6 +69,17 @@ impl Secret {
     }
 }
 
+/// Certificates or a key: PEM text as it is, else what the file of that name holds.
+///
+/// # Errors
+/// When the file cannot be read as UTF-8, or is empty.
+pub fn pem(text_or_path: &str) -> Result<String, SecretError> {
+    if text_or_path.contains("-----BEGIN ") {
+        return Ok(text_or_path.to_owned());
+    }
+    Secret::File(PathBuf::from(text_or_path)).read()
+}
+
 impl From<Written> for Secret {
     fn from(written: Written) -> Self {
         match written {

@@ -52,7 +52,6 @@ pub(super) const PROPERTIES: &str = "kafka.properties";
 const LEAVE_OUT: &str = "leave it out for now";
 const RUN_ONCE: &str = "leave it out and start one sync at a time, from cron for instance";
 const SECURITY: &str = "until then give librdkafka's own names in kafka.properties, such as security.protocol";
-const REGISTRY: &str = "leave it out: records carry their schema's fingerprint (Avro single-object encoding)";
 
 /// A hundred years: whoever means "for ever" writes less, and every use of it fits 64 bits of milliseconds.
 const ANY_DAYS: u64 = 36_500;
@@ -132,15 +131,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     unset(PROPERTIES, Properties),
     now("kafka.headers", Choice(&["cloudevents", "none"]), r#""cloudevents""#),
 
-    later("schema_registry.url", List(&Text(&rule::URL)), Some("[]"), REGISTRY),
-    later("schema_registry.mode", Choice(&["lookup", "auto"]), Some(r#""lookup""#), REGISTRY),
-    later("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), Some(r#""TopicName""#), REGISTRY),
-    later("schema_registry.username", Text(&rule::ANY), None, REGISTRY),
-    later("schema_registry.password", Secret, None, REGISTRY),
-    later("schema_registry.bearer_token", Secret, None, REGISTRY),
-    later("schema_registry.ca", Text(&rule::ANY), None, REGISTRY),
-    later("schema_registry.certificate", Text(&rule::ANY), None, REGISTRY),
-    later("schema_registry.key", Secret, None, REGISTRY),
+    now("schema_registry.url", List(&Text(&rule::URL)), "[]"),
+    now("schema_registry.mode", Choice(&["lookup", "auto"]), r#""lookup""#),
+    now("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), r#""TopicName""#),
+    unset("schema_registry.username", Text(&rule::ANY)),
+    unset("schema_registry.password", Secret),
+    unset("schema_registry.bearer_token", Secret),
+    unset("schema_registry.ca", Text(&rule::ANY)),
+    unset("schema_registry.certificate", Text(&rule::ANY)),
+    unset("schema_registry.key", Secret),
 
     later("errors.tolerance", Choice(&["none", "dlq"]), Some(r#""none""#), "leave it at none"),
     later("telemetry.listen", Text(&rule::LISTEN), None, LEAVE_OUT),

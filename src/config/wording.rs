@@ -1,5 +1,7 @@
 //! The words for a value that is refused: what it is, what it is not, and what its setting takes.
 
+use std::borrow::Cow;
+
 use super::table::{self, Kind};
 use super::written::Node;
 
@@ -17,13 +19,21 @@ pub(super) fn unlike(kind: &Kind, node: &Node) -> String {
 /// A value as a mistake shows it.
 pub(super) fn shown(node: &Node) -> String {
     match node {
-        Node::Word(text) | Node::Text(text) => format!("{:?}", text.trim()),
+        Node::Word(text) | Node::Text(text) => format!("{:?}", without_user(text.trim())),
         Node::Int(number) => number.to_string(),
         Node::Float(number) => number.to_string(),
         Node::Flag(flag) => flag.to_string(),
         Node::Time(time) => time.clone(),
         Node::List(_) => "an array".to_owned(),
         Node::Table(_) => "a table".to_owned(),
+    }
+}
+
+/// A URL without the user and password that may stand in it.
+fn without_user(text: &str) -> Cow<'_, str> {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
+        Some((scheme, host)) => format!("{scheme}://{}@{host}", super::secret::REDACTED).into(),
+        None => text.into(),
     }
 }
 

@@ -1,11 +1,40 @@
 //! What stands before each datum, so that a reader knows its schema.
 //!
-//! Avro single-object encoding: `C3 01` and the CRC-64-AVRO fingerprint of the schema in parsing canonical form, little endian
-//! (Avro specification 1.12, "Single-object encoding"). The Confluent wire format takes its place with a schema registry.
+//! With a schema registry the Confluent wire format: `00` and the schema's id, big endian (Confluent's "Wire format", version 0).
+//! Without, Avro single-object encoding: `C3 01` and the CRC-64-AVRO fingerprint of the schema in parsing canonical form, little
+//! endian (Avro specification 1.12, "Single-object encoding").
+
+use std::collections::HashMap;
 
 use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 use serde_json::Value;
+
+/// The frame of every kind of record that a sync sends, by its name in Avro.
+#[derive(Debug, Clone, Default)]
+pub struct Frames(HashMap<&'static str, Vec<u8>>);
+
+impl Frames {
+    /// The frames of a reader without a registry.
+    ///
+    /// # Errors
+    /// apache-avro's word for a schema that is none.
+    pub fn single_object(schemas: impl IntoIterator<Item = (&'static str, Value)>) -> Result<Self, apache_avro::Error> {
+        let framed = |(record, schema): (&'static str, Value)| Ok((record, single_object(&schema)?));
+        schemas.into_iter().map(framed).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The frames of a reader who asks the registry that gave these ids.
+    pub fn confluent(ids: impl IntoIterator<Item = (&'static str, u32)>) -> Self {
+        let framed = |(record, id): (&'static str, u32)| (record, [&[0], id.to_be_bytes().as_slice()].concat());
+        Self(ids.into_iter().map(framed).collect())
+    }
+
+    /// The bytes before each datum of this record; none in a dry run.
+    pub fn of(&self, record: &str) -> Vec<u8> {
+        self.0.get(record).cloned().unwrap_or_default()
+    }
+}
 
 /// The ten bytes of a single-object header.
 ///

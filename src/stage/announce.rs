@@ -9,7 +9,8 @@ use apache_avro::writer::datum::GenericDatumWriter;
 use super::produce::{end, hand_over};
 use crate::config::{Config, Headers};
 use crate::event::{self, SyncEvent};
-use crate::kafka::{Kafka, framing};
+use crate::kafka::Kafka;
+use crate::kafka::framing::Frames;
 use crate::record::{self, Encoded, Line, Unsettled, settling};
 use crate::sdm::rfc3339;
 use crate::tally::Tally;
@@ -42,7 +43,7 @@ impl Announcer {
     ///
     /// # Errors
     /// apache-avro's word for a schema that is none.
-    pub fn new(kafka: Arc<Kafka>, config: &Config, captured: i64) -> Result<Self, String> {
+    pub fn new(kafka: Arc<Kafka>, config: &Config, frames: &Frames, captured: i64) -> Result<Self, String> {
         let said = |error: apache_avro::Error| error.to_string();
         let schema = SCHEMA.as_ref().map_err(Clone::clone)?;
         Ok(Self {
@@ -51,7 +52,7 @@ impl Announcer {
             topic: Arc::from(config.kafka.sync_topic()),
             headers: config.kafka.headers == Headers::CloudEvents,
             captured,
-            frame: framing::single_object(&event::schema()).map_err(said)?,
+            frame: frames.of(event::NAME),
             writer: GenericDatumWriter::builder(schema).human_readable(false).build().map_err(said)?,
             scopes: Arc::default(),
         })

@@ -13,7 +13,7 @@ use super::hashes::Hashes;
 use super::{HangUp, Lane};
 use crate::aws::Seat;
 use crate::config::{Config, Headers};
-use crate::kafka::framing;
+use crate::kafka::framing::Frames;
 use crate::object::Object;
 use crate::record::{Encoded, Line, Origin, Reached, headers};
 use crate::sdm::{Stamp, View, rfc3339, schema};
@@ -44,13 +44,13 @@ pub enum Wire {
 }
 
 impl Form {
-    /// The form of one object's records.
+    /// The form of one object's records: without frames, that of a dry run.
     ///
     /// # Errors
     /// apache-avro's word, should the table make a schema that is none.
-    pub fn of<O: Object>(config: &Config, dry_run: bool) -> Result<Self, apache_avro::Error> {
+    pub fn of<O: Object>(config: &Config, frames: Option<&Frames>) -> Result<Self, apache_avro::Error> {
         let schema = schema(O::NAME, O::DOC, O::TABLE);
-        let wire = if dry_run { Wire::JsonLines } else { Wire::Avro { frame: framing::single_object(&schema)? } };
+        let wire = frames.map_or(Wire::JsonLines, |frames| Wire::Avro { frame: frames.of(O::NAME) });
         Ok(Self {
             name: config.name.clone(),
             topic: Arc::from(config.kafka.topic(O::NAME)),

@@ -9,6 +9,7 @@ use crate::aws::account::Account;
 use crate::aws::scope::{Identity, Refused};
 use crate::config::Config;
 use crate::event::SyncEvent;
+use crate::kafka::framing::Frames;
 use crate::object::Object;
 use crate::record::{Origin, Reached, Settled};
 use crate::report::Ledger;
@@ -21,22 +22,29 @@ use crate::tally::Tally;
 pub(super) struct Plan {
     config: Config,
     captured: i64,
-    dry_run: bool,
     caller: Arc<Caller>,
     /// None in a dry run.
-    announcer: Option<Announcer>,
+    output: Option<Output>,
     forms: Mutex<HashMap<&'static str, Arc<Form>>>,
     ledgers: Mutex<Vec<Arc<Ledger>>>,
     /// What was last said of an identity: hundreds of roles may fail for one reason.
     said: Mutex<String>,
 }
 
+/// What a sync needs to put something on topics.
+#[derive(Debug)]
+pub(super) struct Output {
+    /// The sync topic's voice.
+    pub(super) announcer: Announcer,
+    /// What stands before each datum.
+    pub(super) frames: Frames,
+}
+
 impl Plan {
-    /// Without an announcer it is a dry run.
-    pub(super) fn new(config: &Config, captured: i64, caller: Arc<Caller>, announcer: Option<Announcer>) -> Self {
-        let dry_run = announcer.is_none();
+    /// Without an output it is a dry run.
+    pub(super) fn new(config: &Config, captured: i64, caller: Arc<Caller>, output: Option<Output>) -> Self {
         let (forms, ledgers, said) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { config: config.clone(), captured, dry_run, caller, announcer, forms, ledgers, said }
+        Self { config: config.clone(), captured, caller, output, forms, ledgers, said }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -78,7 +86,7 @@ impl Plan {
 
     /// The sync topic's voice.
     pub(super) fn announcer(&self) -> Option<&Announcer> {
-        self.announcer.as_ref()
+        self.output.as_ref().map(|output| &output.announcer)
     }
 
     /// Where the acknowledged records of each topic lie.
@@ -89,7 +97,7 @@ impl Plan {
 
     /// Waits until the last record of a scope is acknowledged or given up, and says so on the sync topic.
     pub(super) async fn conclude(&self, ledger: &Ledger, settled: Settled) {
-        let Some(announcer) = &self.announcer else { return };
+        let Some(announcer) = self.announcer() else { return };
         tokio::select! {
             biased;
             () = settled.wait() => {
@@ -107,7 +115,7 @@ impl Plan {
 
     /// Says on the sync topic what became of a scope, once. False where nobody hears it any more.
     pub(super) async fn announce(&self, ledger: &Ledger) -> bool {
-        let Some(announcer) = self.announcer.as_ref().filter(|_| !ledger.announced.load(Ordering::Relaxed)) else {
+        let Some(announcer) = self.announcer().filter(|_| !ledger.announced.load(Ordering::Relaxed)) else {
             return true;
         };
         let (account, region, role) = (ledger.account.get(), ledger.region.as_str(), ledger.role.as_deref());
@@ -153,7 +161,8 @@ impl Plan {
         if let Some(form) = forms.get(O::NAME) {
             return Ok(Arc::clone(form));
         }
-        let form = Arc::new(Form::of::<O>(&self.config, self.dry_run)?);
+        let frames = self.output.as_ref().map(|output| &output.frames);
+        let form = Arc::new(Form::of::<O>(&self.config, frames)?);
         Ok(Arc::clone(forms.entry(O::NAME).or_insert(form)))
     }
 }

@@ -137,8 +137,8 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
         Bad { env: &[], args: &["interval=15m"], says: &[&["interval", "not available yet"]] },
         Bad {
             env: &[],
-            args: &["schema_registry.url=http://localhost:8081"],
-            says: &[&["schema_registry.url", "not available yet"]],
+            args: &["schema_registry.url=http://user:secret@localhost:8081"],
+            says: &[&["schema_registry.url", "not a URL without a user"]],
         },
         Bad {
             env: &[("AWS_CA_BUNDLE", "/nonexistent/ca.pem")],

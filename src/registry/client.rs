@@ -1,0 +1,236 @@
+//! Requests to the registry: the next URL where one does not answer, and no other reason to leave it.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::tls::{Certificate, Identity};
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::{Error, Refusal, Wish, hint};
+use super::subject::Subject;
+use crate::aws::trust::Trust;
+use crate::config::{Config, SchemaRegistryConfig, pem};
+
+/// One attempt at one URL.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Rounds over all URLs before they count as gone: a registry that is being restarted is met at most once.
+const ROUNDS: u32 = 3;
+
+/// How much of an answer that is not a registry's is shown.
+const SHOWN: usize = 200;
+
+/// What the registry says of a schema under a subject that has others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compatibility {
+    /// The subject has no schema yet.
+    New,
+    /// It may be registered, or is.
+    Compatible,
+    /// In the registry's words: why it may not.
+    Incompatible(Vec<String>),
+}
+
+/// A client for one use: secrets may come from files, which are read anew for each sync.
+pub(super) struct Client {
+    http: reqwest::Client,
+    urls: Vec<String>,
+    basic: Option<(String, String)>,
+    bearer: Option<String>,
+    pause: Duration,
+}
+
+/// A registry's error body.
+#[derive(Deserialize)]
+struct Said {
+    error_code: i64,
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: u32,
+}
+
+#[derive(Deserialize)]
+struct Judged {
+    is_compatible: bool,
+    #[serde(default)]
+    messages: Vec<String>,
+}
+
+impl Client {
+    pub(super) async fn new(config: &Config) -> Result<Self, Error> {
+        let settings = &config.schema_registry;
+        let failed = |key| move |reason: String| Error::Setting { key, reason };
+        let secret = |key, secret: &Option<crate::config::Secret>| {
+            let read = secret.as_ref().map(|secret| secret.read()).transpose();
+            read.map_err(|error| failed(key)(error.to_string()))
+        };
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("ecs-sdm-producer/", env!("CARGO_PKG_VERSION")))
+            .timeout(ANSWER)
+            .redirect(reqwest::redirect::Policy::none());
+        if let Some(trusted) = trusted(settings).await? {
+            http = http.tls_certs_only(trusted);
+        }
+        if let Some(identity) = identity(settings)? {
+            http = http.identity(identity);
+        }
+        let password = secret("password", &settings.password)?;
+        Ok(Self {
+            http: http.build().map_err(|error| failed("certificate")(words(&error)))?,
+            urls: settings.url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
+            basic: settings.username.clone().map(|username| (username, password.unwrap_or_default())),
+            bearer: secret("bearer_token", &settings.bearer_token)?,
+            pause: config.limits.backoff_base,
+        })
+    }
+
+    /// The id of a schema that is registered under its subject.
+    pub(super) async fn look_up(&self, subject: &Subject) -> Result<u32, Error> {
+        let path = format!("/subjects/{}?normalize=true", subject.name);
+        self.id(Wish::LookUp, &path, subject).await
+    }
+
+    /// Registers a schema; the id of one that is registered already.
+    pub(super) async fn register(&self, subject: &Subject) -> Result<u32, Error> {
+        let path = format!("/subjects/{}/versions?normalize=true", subject.name);
+        self.id(Wish::Register, &path, subject).await
+    }
+
+    /// Holds a schema against those of its subject, as many as its compatibility level asks for.
+    pub(super) async fn test(&self, subject: &Subject) -> Result<Compatibility, Error> {
+        // A subject that nobody knows is no refusal of the test, and not every registry says so of it.
+        let known = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
+        match known {
+            Err(refusal) if refusal.status == 404 && refusal.code.is_some() => return Ok(Compatibility::New),
+            Err(refusal) => return Err(refusal.of(Wish::Test, subject)),
+            Ok(_) => {}
+        }
+        let path = format!("/compatibility/subjects/{}/versions?normalize=true&verbose=true", subject.name);
+        let answer = self.ask(Method::POST, &path, Some(subject.body())).await?;
+        let judged: Judged = self.read(Wish::Test, subject, answer)?;
+        Ok(if judged.is_compatible { Compatibility::Compatible } else { Compatibility::Incompatible(judged.messages) })
+    }
+
+    async fn id(&self, wish: Wish, path: &str, subject: &Subject) -> Result<u32, Error> {
+        let answer = self.ask(Method::POST, path, Some(subject.body())).await?;
+        self.read(wish, subject, answer).map(|Id { id }| id)
+    }
+
+    fn read<T: for<'a> Deserialize<'a>>(
+        &self,
+        wish: Wish,
+        subject: &Subject,
+        answer: Result<Value, Refusal>,
+    ) -> Result<T, Error> {
+        let value = answer.map_err(|refusal| refusal.of(wish, subject))?;
+        T::deserialize(&value).map_err(|error| {
+            Refusal { status: 200, code: None, said: format!("{error} in {}", short(&value.to_string())) }
+                .of(wish, subject)
+        })
+    }
+
+    /// Asks the URLs in order, a few times over, until one answers.
+    async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Result<Result<Value, Refusal>, Error> {
+        let mut tried = Vec::new();
+        for round in 0..ROUNDS {
+            if round > 0 {
+                tokio::time::sleep(self.pause * 2_u32.pow(round - 1)).await;
+            }
+            tried.clear();
+            for url in &self.urls {
+                match self.attempt(method.clone(), &format!("{url}{path}"), body.clone()).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(reason) => {
+                        tracing::debug!(url, reason, "the schema registry does not answer");
+                        tried.push(format!("{url}: {reason}"));
+                    }
+                }
+            }
+        }
+        let tried = tried.join(", ");
+        Err(Error::Unreachable { hint: hint(&tried), tried })
+    }
+
+    /// One request. The error is what makes the next URL worth a try.
+    async fn attempt(&self, method: Method, url: &str, body: Option<String>) -> Result<Result<Value, Refusal>, String> {
+        let mut request = self.http.request(method, url).header("accept", "application/vnd.schemaregistry.v1+json");
+        if let Some((username, password)) = &self.basic {
+            request = request.basic_auth(username, Some(password));
+        }
+        if let Some(token) = &self.bearer {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("content-type", "application/vnd.schemaregistry.v1+json").body(body);
+        }
+        let response = request.send().await.map_err(|error| words(&error))?;
+        let status = response.status();
+        let text = response.text().await.map_err(|error| words(&error))?;
+        let again = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        if again || status.is_server_error() {
+            return Err(format!("{status}: {}", said(&text).1));
+        }
+        if status.is_success() {
+            let unreadable = |_| Refusal { status: status.as_u16(), code: None, said: short(&text) };
+            return Ok(serde_json::from_str(&text).map_err(unreadable));
+        }
+        let (code, said) = said(&text);
+        Ok(Err(Refusal { status: status.as_u16(), code, said: format!("{status}: {said}") }))
+    }
+}
+
+/// Whom TLS trusts beyond the system's: `schema_registry.ca`, else what AWS_CA_BUNDLE names.
+async fn trusted(settings: &SchemaRegistryConfig) -> Result<Option<Vec<Certificate>>, Error> {
+    let failed = |reason: String| Error::Setting { key: "ca", reason };
+    let text = match &settings.ca {
+        Some(ca) => pem(ca).map_err(|error| failed(error.to_string()))?,
+        None => match Trust::load().await.map_err(|error| failed(error.to_string()))?.pem() {
+            Some(bundle) => bundle,
+            None => return Ok(None),
+        },
+    };
+    let certificates = Certificate::from_pem_bundle(text.as_bytes()).map_err(|error| failed(words(&error)))?;
+    if certificates.is_empty() {
+        return Err(failed("holds no certificate in PEM".to_owned()));
+    }
+    Ok(Some(certificates))
+}
+
+/// Our own certificate, for a registry that asks for one.
+fn identity(settings: &SchemaRegistryConfig) -> Result<Option<Identity>, Error> {
+    let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
+    let failed = |key| move |reason: String| Error::Setting { key, reason };
+    let certificate = pem(certificate).map_err(|error| failed("certificate")(error.to_string()))?;
+    let key = key.read().and_then(|key| pem(&key)).map_err(|error| failed("key")(error.to_string()))?;
+    let both = format!("{key}\n{certificate}");
+    Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(words(&error)))
+}
+
+/// The registry's number and words, or the beginning of whatever else answered.
+fn said(text: &str) -> (Option<i64>, String) {
+    match serde_json::from_str::<Said>(text) {
+        Ok(Said { error_code, message }) => (Some(error_code), format!("{message} ({error_code})")),
+        Err(_) => (None, short(text)),
+    }
+}
+
+fn short(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
+    if line.is_empty() { "no text".to_owned() } else { line }
+}
+
+/// An error with its causes; the first repeats the URL, which stands before it already.
+fn words(error: &reqwest::Error) -> String {
+    let mut words = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    if words.is_empty() { error.to_string() } else { words.join(": ") }
+}

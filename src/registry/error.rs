@@ -1,0 +1,93 @@
+//! Why a registry cannot be used, in its own words, and the way out.
+
+use super::subject::Subject;
+
+/// Why there is no id for a schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A setting that makes no client.
+    #[error("schema_registry.{key}: {reason}")]
+    Setting {
+        /// The setting's last part.
+        key: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No URL gave an answer that counts: transport errors, 408, 429 and 5xx.
+    #[error("no schema registry answers: {tried}{hint}")]
+    Unreachable {
+        /// Each URL with its last word.
+        tried: String,
+        /// The setting to look at.
+        hint: &'static str,
+    },
+    /// The registry's refusal.
+    #[error("the schema registry refuses {subject}: {said}; {way_out}")]
+    Refused {
+        /// The subject.
+        subject: String,
+        /// Its own words.
+        said: String,
+        /// What to do.
+        way_out: &'static str,
+    },
+}
+
+/// A refusal: the HTTP status, and what stood in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// The registry's own number for it, such as 40401; none where the body is not a registry's.
+    pub(super) code: Option<i64>,
+    pub(super) said: String,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    LookUp,
+    Register,
+    Test,
+}
+
+impl Refusal {
+    /// With the way out that fits what was asked for.
+    pub(super) fn of(self, wish: Wish, subject: &Subject) -> Error {
+        let way_out = match (self.status, wish) {
+            (401 | 403, _) => {
+                "see schema_registry.username and password, or bearer_token, and what they are allowed to do"
+            }
+            (404 | 405, _) if self.code.is_none() => "see schema_registry.url: this is not a schema registry's answer",
+            (404, Wish::LookUp) => {
+                "register it with `ecs-sdm-producer schemas register`, or set schema_registry.mode = \"auto\""
+            }
+            (409, _) => {
+                "`ecs-sdm-producer schemas test` says why; give the topic another name or schema_registry.subject_strategy, \
+                 or have the subject's compatibility level changed: the producer never changes it"
+            }
+            _ => "see schema_registry.url, and the registry's log",
+        };
+        Error::Refused { subject: subject.name.clone(), said: self.said, way_out }
+    }
+}
+
+/// The setting to look at, by what TLS says.
+pub(super) fn hint(tried: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|word| tried.contains(word));
+    if says(&[
+        "CertificateRequired",
+        "certificate required",
+        "alert: Bad",
+        "BadCertificate",
+        "UnknownCA",
+        "HandshakeFailure",
+    ]) {
+        "; see schema_registry.certificate and key"
+    } else if says(&["invalid peer certificate"]) {
+        "; see schema_registry.ca"
+    } else if says(&["InvalidContentType", "corrupt message"]) {
+        "; see schema_registry.url: is it http instead of https?"
+    } else {
+        "; see schema_registry.url"
+    }
+}

@@ -1,0 +1,64 @@
+//! Under which names the schemas of a sync stand in a registry.
+
+use serde_json::{Value, json};
+
+use crate::config::{Config, SubjectStrategy};
+use crate::{ecs, event, sdm};
+
+/// A schema, and where the registry keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subject {
+    /// The record's name, such as `EcsTask`.
+    pub record: &'static str,
+    /// What `schema_registry.subject_strategy` makes of topic and record.
+    pub name: String,
+    /// The schema.
+    pub schema: Value,
+}
+
+/// The subjects of the wanted objects and of the sync's events.
+pub fn subjects(config: &Config) -> Vec<Subject> {
+    let wanted = |record: &str| config.objects.iter().any(|object| object == record);
+    let objects = ecs::schemas().into_iter().filter(|(record, _)| wanted(record));
+    let objects = objects.map(|(record, schema)| (record, config.kafka.topic(record), schema));
+    let events = (event::NAME, config.kafka.sync_topic(), event::schema());
+    let subject = |(record, topic, schema): (&'static str, String, Value)| Subject {
+        record,
+        name: name(config.schema_registry.subject_strategy, &topic, record),
+        schema,
+    };
+    objects.chain([events]).map(subject).collect()
+}
+
+/// `TopicNameStrategy`, `RecordNameStrategy` and `TopicRecordNameStrategy` of Confluent's serializers, for values.
+fn name(strategy: SubjectStrategy, topic: &str, record: &str) -> String {
+    match strategy {
+        SubjectStrategy::TopicName => format!("{topic}-value"),
+        SubjectStrategy::Record => format!("{}.{record}", sdm::NAMESPACE),
+        SubjectStrategy::TopicRecord => format!("{topic}-{}.{record}", sdm::NAMESPACE),
+    }
+}
+
+impl Subject {
+    /// A request's body: the schema as text within JSON.
+    pub(super) fn body(&self) -> String {
+        json!({"schema": self.schema.to_string(), "schemaType": "AVRO"}).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_named_as_confluents_strategies_name_them() {
+        let mut config = Config::default();
+        let mut of = |strategy| {
+            config.schema_registry.subject_strategy = strategy;
+            subjects(&config).into_iter().map(|subject| subject.name).collect::<Vec<_>>()
+        };
+        assert_eq!(of(SubjectStrategy::TopicName)[3..], ["sdm.ecs.task-definition-value", "sdm.ecs.sync-value"]);
+        assert_eq!(of(SubjectStrategy::Record)[3..], ["sdm.ecs.EcsTaskDefinition", "sdm.ecs.SyncEvent"]);
+        assert_eq!(of(SubjectStrategy::TopicRecord)[0], "sdm.ecs.cluster-sdm.ecs.EcsCluster");
+    }
+}
