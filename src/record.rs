@@ -16,6 +16,8 @@ use crate::tally::Tally;
 pub struct Line {
     /// Where its counts go.
     pub tally: Arc<Tally>,
+    /// The record's name in Avro, such as `EcsTask`.
+    pub object: &'static str,
     /// The topic.
     pub topic: Arc<str>,
     /// The record timestamp: `LAST_CAPTURED`, milliseconds since the epoch.
@@ -135,8 +137,21 @@ pub struct Encoded {
     /// Keys and event ids, one after the other: each id begins with its key.
     pub names: String,
     marks: Vec<Mark>,
+    /// Objects that could not be encoded.
+    pub spoilt: Vec<Spoilt>,
     /// Kept until the last record is with the sink; events have none.
     pub seat: Option<Seat>,
+}
+
+/// An object without a record.
+#[derive(Debug)]
+pub struct Spoilt {
+    /// The UID.
+    pub key: String,
+    /// `ce_id` without its instant.
+    pub id: String,
+    /// The encoder's word.
+    pub reason: String,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -161,7 +176,7 @@ impl Encoded {
     /// A batch without records, with room for as many as `records`, and for `values` and `names` bytes of them.
     pub fn new(line: Arc<Line>, seat: Option<Seat>, records: usize, [values, names]: [usize; 2]) -> Self {
         let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
-        Self { line, values, names, marks: Vec::with_capacity(records), seat }
+        Self { line, values, names, marks: Vec::with_capacity(records), spoilt: Vec::new(), seat }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.

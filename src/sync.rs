@@ -86,9 +86,21 @@ impl Engine {
 
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
+        let Some(kafka) = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka)) else {
+            return Box::pin(self.attend(sink, None, stop)).await;
+        };
+        kafka.begin();
+        tokio::select! {
+            biased;
+            report = Box::pin(self.attend(sink, Some(kafka), stop)) => report,
+            never = kafka.mend() => match never {},
+        }
+    }
+
+    /// A sync from its start to its report, while somebody mends what Kafka breaks.
+    async fn attend(&self, sink: Sink, kafka: Option<&Arc<Kafka>>, stop: impl Future<Output = ()>) -> Report {
         let started = now();
         let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats), Arc::clone(&self.buckets)));
-        let kafka = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
         let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.ready(kafka, started)).await;

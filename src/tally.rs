@@ -35,6 +35,7 @@ pub struct Tally {
     feeder: Option<Arc<Listing>>,
     answered: AtomicBool,
     refused: AtomicBool,
+    set_aside: AtomicBool,
     troubles: Mutex<Vec<Trouble>>,
 }
 
@@ -183,7 +184,12 @@ impl Tally {
         !self.refused.swap(true, Ordering::AcqRel)
     }
 
-    /// Whether a record was refused.
+    /// A record was refused by Kafka and went to the dead letters. Whether it was the first.
+    pub fn set_aside(&self) -> bool {
+        !self.set_aside.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the type has ended with a refused record.
     pub fn is_refused(&self) -> bool {
         self.refused.load(Ordering::Acquire)
     }

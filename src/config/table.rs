@@ -141,7 +141,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     unset("schema_registry.certificate", Text(&rule::ANY)),
     unset("schema_registry.key", Secret),
 
-    later("errors.tolerance", Choice(&["none", "dlq"]), Some(r#""none""#), "leave it at none"),
+    now("errors.tolerance", Choice(&["none", "dlq"]), r#""none""#),
     later("telemetry.listen", Text(&rule::LISTEN), None, LEAVE_OUT),
     now("telemetry.log_format", Choice(&["text", "json"]), r#""text""#),
 ];

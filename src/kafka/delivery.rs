@@ -1,8 +1,9 @@
-//! What becomes of every record: librdkafka's callbacks count it, give back its place, and tell when Kafka is gone for good.
+//! What becomes of every record: librdkafka's callbacks count it, send it back where it has to be sent again, give back its place,
+//! and tell when Kafka is gone for good.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -10,10 +11,12 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 
-use crate::record::Line;
-use crate::tally::Tally;
+use super::fate::{Fate, Way, fate};
+use super::letter::Letter;
+use super::ticket::Ticket;
+use crate::config::{Config, Tolerance};
 
 /// Why nothing more can be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,93 +28,9 @@ impl fmt::Display for Gone {
     }
 }
 
-/// Records and bytes that may be unacknowledged at a time: librdkafka's memory, in numbers.
+/// librdkafka's ear: deliveries, errors and logs. Every producer of ours has the same.
 #[derive(Debug, Clone)]
-pub struct InFlight {
-    records: (Arc<Semaphore>, usize),
-    bytes: (Arc<Semaphore>, usize),
-}
-
-/// The places of one batch; dropped, they are free again.
-#[derive(Debug)]
-pub struct Permits {
-    _records: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
-}
-
-impl InFlight {
-    /// At most `records` records and `bytes` bytes (key, value, headers, and 500 B of librdkafka's own for each).
-    pub fn new(records: usize, bytes: usize) -> Self {
-        Self { records: (Arc::new(Semaphore::new(records)), records), bytes: (Arc::new(Semaphore::new(bytes)), bytes) }
-    }
-
-    /// Waits for the places of one batch. A batch beyond all bounds takes all there are.
-    pub async fn acquire(&self, records: usize, bytes: usize) -> Option<Permits> {
-        let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
-            let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
-            Arc::clone(semaphore).acquire_many_owned(count).await.ok()
-        };
-        Some(Permits { _records: take(&self.records, records).await?, _bytes: take(&self.bytes, bytes).await? })
-    }
-
-    /// Waits until nothing is in flight.
-    pub async fn drained(&self) {
-        drop(self.acquire(self.records.1, 0).await);
-    }
-
-    /// Records in flight now.
-    pub fn count(&self) -> usize {
-        self.records.1 - self.records.0.available_permits()
-    }
-}
-
-/// A batch in flight: shared by its records, and dropped with the last acknowledgement.
-#[derive(Debug)]
-pub struct Ticket {
-    line: Arc<Line>,
-    _permits: Permits,
-}
-
-impl Ticket {
-    /// A ticket for the records of one batch.
-    pub fn new(line: Arc<Line>, permits: Permits) -> Self {
-        Self { line, _permits: permits }
-    }
-
-    /// A record that librdkafka did not even take, or that came back.
-    pub fn lose(&self, key: &str, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        let topic = &self.line.topic;
-        if code.is_some_and(is_refusal) {
-            if self.line.tally.refuse() {
-                tracing::error!(topic = &**topic, key, %error, "Kafka refuses a record; its type ends here");
-            }
-            self.line.tally.trouble(&None, format!("{topic} refuses {key}: {error}"));
-        } else {
-            self.line.tally.trouble(&None, format!("not acknowledged by {topic}: {error}"));
-        }
-    }
-}
-
-/// Refused for good, by the broker's word. A time-out is not: the record may be on the topic all the same.
-fn is_refusal(code: Code) -> bool {
-    matches!(
-        code,
-        Code::MessageSizeTooLarge
-            | Code::InvalidMessage
-            | Code::InvalidMessageSize
-            | Code::InvalidRecord
-            | Code::PolicyViolation
-            | Code::TopicAuthorizationFailed
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition
-    )
-}
-
-/// librdkafka's ear: deliveries, errors and logs.
-#[derive(Debug, Clone)]
-pub struct Deliveries {
+pub(crate) struct Deliveries {
     state: Arc<State>,
 }
 
@@ -121,34 +40,82 @@ struct State {
     acknowledged: AtomicBool,
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
+    /// Records that have to be sent again. As many as places in flight at most: they keep theirs.
+    returned: Mutex<Vec<(Letter, Arc<Ticket>)>>,
+    /// Something came back, or went wrong.
+    stirred: Notify,
+    /// What is not acknowledged is being thrown away.
+    given_up: AtomicBool,
     timeout: Duration,
+    /// Where refused records go; none where they end their type.
+    dead_letters: Option<String>,
 }
 
 impl Deliveries {
-    /// `timeout` is `kafka.delivery_timeout`: that long without any acknowledgement means that Kafka is gone.
-    pub fn new(timeout: Duration) -> Self {
+    /// `kafka.delivery_timeout` without any acknowledgement means that Kafka is gone.
+    pub(super) fn new(config: &Config) -> Self {
+        let dead_letters = match config.errors.tolerance {
+            Tolerance::None => None,
+            Tolerance::Dlq => Some(config.kafka.dead_letter_topic()),
+        };
         Self {
             state: Arc::new(State {
                 gone: watch::Sender::new(None),
                 acknowledged: AtomicBool::new(false),
                 last_acknowledged: Mutex::new(Instant::now()),
-                last_error: Mutex::new(None),
-                timeout,
+                last_error: Mutex::default(),
+                returned: Mutex::default(),
+                stirred: Notify::new(),
+                given_up: AtomicBool::new(false),
+                timeout: config.kafka.delivery_timeout,
+                dead_letters,
             }),
         }
     }
 
+    /// What was said of an earlier sync counts no more.
+    pub(super) fn begin(&self) {
+        self.state.gone.send_replace(None);
+        self.state.acknowledged.store(false, Ordering::Relaxed);
+        self.state.given_up.store(false, Ordering::Relaxed);
+        *held(&self.state.last_error) = None;
+    }
+
     /// Tells when Kafka is gone for good.
-    pub fn gone(&self) -> watch::Receiver<Option<Gone>> {
+    pub(super) fn gone(&self) -> watch::Receiver<Option<Gone>> {
         self.state.gone.subscribe()
     }
 
     /// librdkafka's last word about the brokers.
-    pub fn last_error(&self) -> Option<String> {
-        self.state.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn last_error(&self) -> Option<String> {
+        held(&self.state.last_error).clone()
     }
 
-    fn end(&self, reason: String) {
+    /// Waits until something came back, or went wrong.
+    pub(super) async fn stirred(&self) {
+        self.state.stirred.notified().await;
+    }
+
+    /// Wakes whoever waits for that.
+    pub(super) fn stir(&self) {
+        self.state.stirred.notify_one();
+    }
+
+    /// What came back.
+    pub(super) fn returned(&self) -> Vec<(Letter, Arc<Ticket>)> {
+        std::mem::take(&mut *held(&self.state.returned))
+    }
+
+    /// From now on nothing is sent again; what waits for that is lost.
+    pub(super) fn give_up(&self) {
+        self.state.given_up.store(true, Ordering::Relaxed);
+        for (_, ticket) in self.returned() {
+            ticket.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
+        }
+    }
+
+    /// Nothing more can be delivered. The first reason counts.
+    pub(super) fn end(&self, reason: String) {
         self.state.gone.send_if_modified(|gone| {
             let first = gone.is_none();
             gone.get_or_insert(Gone(reason));
@@ -156,13 +123,51 @@ impl Deliveries {
         });
     }
 
+    /// Decides what becomes of a record that is not acknowledged.
+    pub(super) fn settle(&self, error: &KafkaError, ticket: &Arc<Ticket>, letter: impl FnOnce() -> Letter) {
+        let code = error.rdkafka_error_code();
+        let given_up = self.state.given_up.load(Ordering::Relaxed);
+        let again = || ticket.again().filter(|_| !given_up);
+        match (fate(code, ticket.way), ticket.way) {
+            (Fate::Again, _) => match again() {
+                Some(ticket) => self.put_back(letter(), ticket),
+                None => ticket.lose(error),
+            },
+            (Fate::Alone, _) => self.put_back(letter(), ticket.other(Way::Alone)),
+            (Fate::Refused | Fate::Closed | Fate::Lost, Way::Dead) => ticket.lose(error),
+            (Fate::Refused, _) => {
+                self.refuse(letter(), ticket, &words(error), code == Some(Code::MessageSizeTooLarge));
+            }
+            (Fate::Closed, _) => ticket.close(error),
+            (Fate::Lost, _) => ticket.lose(error),
+        }
+        if code == Some(Code::MessageTimedOut) && self.silence() >= self.state.timeout {
+            let timeout = humantime::format_duration(self.state.timeout);
+            self.end(format!("Kafka acknowledged nothing for {timeout} (kafka.delivery_timeout)"));
+        }
+    }
+
+    /// A record that no topic of its own will take.
+    pub(super) fn refuse(&self, letter: Letter, ticket: &Ticket, reason: &str, too_large: bool) {
+        let Some(topic) = &self.state.dead_letters else {
+            return ticket.refuse(&letter.key(), reason);
+        };
+        ticket.set_aside(&letter.key(), reason, topic);
+        self.put_back(letter.dead(topic, &ticket.line, reason, too_large), ticket.other(Way::Dead));
+    }
+
+    fn put_back(&self, letter: Letter, ticket: Arc<Ticket>) {
+        held(&self.state.returned).push((letter, ticket));
+        self.stir();
+    }
+
     fn acknowledge(&self) {
         self.state.acknowledged.store(true, Ordering::Relaxed);
-        *self.state.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *held(&self.state.last_acknowledged) = Instant::now();
     }
 
     fn silence(&self) -> Duration {
-        self.state.last_acknowledged.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        held(&self.state.last_acknowledged).elapsed()
     }
 }
 
@@ -173,25 +178,20 @@ impl ProducerContext for Deliveries {
         match result {
             Ok(message) => {
                 self.acknowledge();
-                ticket.line.reached.note(message.partition(), message.offset());
-                Tally::add(&ticket.line.tally.acknowledged, 1);
+                ticket.acknowledge(message.partition(), message.offset());
             }
-            Err((error, message)) => {
-                let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
-                ticket.lose(&key, error);
-                match error.rdkafka_error_code() {
-                    Some(Code::MessageTimedOut) if self.silence() >= self.state.timeout => {
-                        self.end(format!(
-                            "Kafka acknowledged nothing for {} (kafka.delivery_timeout)",
-                            humantime::format_duration(self.state.timeout)
-                        ));
-                    }
-                    Some(Code::Fatal) => self.end(format!("the Kafka producer failed: {error}")),
-                    _ => {}
-                }
-            }
+            Err((error, message)) => self.settle(error, &ticket, || Letter::of(message)),
         }
     }
+}
+
+/// librdkafka's code in its words, without rdkafka's.
+fn words(error: &KafkaError) -> String {
+    error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ClientContext for Deliveries {
@@ -214,15 +214,15 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         tracing::debug!(target: "librdkafka", ?code, "{reason}");
-        let mut last = self.state.last_error.lock().unwrap_or_else(PoisonError::into_inner);
+        // A fatal error is said here too, under its own code.
+        self.stir();
+        let mut last = held(&self.state.last_error);
         // "All brokers are down" says less than what was said of one of them.
         if last.is_none() || code != Some(Code::AllBrokersDown) {
             *last = Some(reason.to_owned());
         }
         drop(last);
-        if code == Some(Code::Fatal) {
-            self.end(format!("the Kafka producer failed: {reason}"));
-        } else if !self.state.acknowledged.load(Ordering::Relaxed)
+        if !self.state.acknowledged.load(Ordering::Relaxed)
             && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason))
         {
             self.end(format!("{reason}; see {setting}"));

@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::producer::Producer as _;
 use serde::Serialize;
 
+use super::producers::Producer;
 use super::{Error, Kafka, client};
-use crate::config::{Config, TopicsCreate};
+use crate::config::{Config, Tolerance, TopicsCreate};
 
 /// How long one question to a broker may take before it is asked again.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -40,6 +42,8 @@ enum Holds {
     Records,
     /// What syncs tell about themselves.
     Events,
+    /// Records that no other topic took.
+    DeadLetters,
 }
 
 impl Holds {
@@ -48,7 +52,7 @@ impl Holds {
         if self == Self::Records {
             return found;
         }
-        if found.len() > 1 {
+        if self == Self::Events && found.len() > 1 {
             let partitions = found.len();
             tracing::warn!(topic, partitions, "with more than one partition a sync's events are not in order");
         }
@@ -77,7 +81,9 @@ impl Kafka {
         let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
         let mut absent = Vec::new();
         let mut ranges = Vec::new();
-        for (topic, holds) in data.chain([(config.kafka.sync_topic(), Holds::Events)]) {
+        let dead_letters = config.kafka.dead_letter_topic();
+        let dead_letters = (config.errors.tolerance == Tolerance::Dlq).then_some((dead_letters, Holds::DeadLetters));
+        for (topic, holds) in data.chain([(config.kafka.sync_topic(), Holds::Events)]).chain(dead_letters) {
             match self.find(&topic, deadline).await? {
                 Ok(found) => ranges.extend(holds.ranges(&topic, found)),
                 Err(reason) => absent.push((topic, reason, holds)),
@@ -99,17 +105,17 @@ impl Kafka {
     /// An offset that could not be read.
     pub async fn end(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
         let topic = topic.to_owned();
-        self.blocking(move |kafka| kafka.end_offset(&topic, partition)).await
+        self.blocking(move |_, producer| end_offset(producer, &topic, partition)).await
     }
 
     /// A topic's partitions, or why it cannot be used.
     async fn find(self: &Arc<Self>, topic: &str, deadline: Instant) -> Result<Result<Vec<Range>, String>, Error> {
         let topic = topic.to_owned();
-        self.blocking(move |kafka| match kafka.partitions(&topic, deadline)? {
+        self.blocking(move |kafka, producer| match kafka.partitions(producer, &topic, deadline)? {
             Err(reason) => Ok(Err(reason)),
             Ok(partitions) => {
                 let range = |partition| {
-                    let end = kafka.end_offset(&topic, partition)?;
+                    let end = end_offset(producer, &topic, partition)?;
                     Ok(Range { topic: topic.clone(), partition, low: end, high: end })
                 };
                 partitions.into_iter().map(range).collect::<Result<Vec<_>, Error>>().map(Ok)
@@ -133,9 +139,14 @@ impl Kafka {
     }
 
     /// Asks for one topic by name: a full listing hides what we may not describe.
-    fn partitions(&self, topic: &str, deadline: Instant) -> Result<Result<Vec<i32>, String>, Error> {
+    fn partitions(
+        &self,
+        producer: &Producer,
+        topic: &str,
+        deadline: Instant,
+    ) -> Result<Result<Vec<i32>, String>, Error> {
         let metadata = loop {
-            match self.client().fetch_metadata(Some(topic), SLICE) {
+            match producer.client().fetch_metadata(Some(topic), SLICE) {
                 Ok(metadata) => break metadata,
                 Err(error) => self.still_starting(&error.to_string(), deadline)?,
             }
@@ -169,27 +180,27 @@ impl Kafka {
             reason: format!("{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL"),
         })
     }
+}
 
-    /// Where a partition ends. A leader that is just being chosen is waited for: a topic may have been made a moment ago.
-    fn end_offset(&self, topic: &str, partition: i32) -> Result<i64, Error> {
-        let deadline = Instant::now() + ANSWER;
-        loop {
-            match self.client().fetch_watermarks(topic, partition, ANSWER) {
-                Ok((_, end)) => return Ok(end),
-                Err(source) if Instant::now() > deadline => {
-                    return Err(Error::Offsets { topic: topic.to_owned(), source });
-                }
-                Err(error) => {
-                    tracing::debug!(topic, partition, %error, "the end of a partition is asked for again");
-                    std::thread::sleep(SETTLE); // why: librdkafka's call blocks, so it has a thread of its own
-                }
+/// Where a partition ends. A leader that is just being chosen is waited for: a topic may have been made a moment ago.
+fn end_offset(producer: &Producer, topic: &str, partition: i32) -> Result<i64, Error> {
+    let deadline = Instant::now() + ANSWER;
+    loop {
+        match producer.client().fetch_watermarks(topic, partition, ANSWER) {
+            Ok((_, end)) => return Ok(end),
+            Err(source) if Instant::now() > deadline => {
+                return Err(Error::Offsets { topic: topic.to_owned(), source });
+            }
+            Err(error) => {
+                tracing::debug!(topic, partition, %error, "the end of a partition is asked for again");
+                std::thread::sleep(SETTLE); // why: librdkafka's call blocks, so it has a thread of its own
             }
         }
     }
 }
 
 /// Makes a topic. Every sync sends everything again: compaction and retention together keep data whole and bounded, and the lag of
-/// a day lets a late reader still find a whole snapshot. Events are few, in order, and kept for a month.
+/// a day lets a late reader still find a whole snapshot. Events and dead letters are few, in order, and kept for a month.
 async fn create(topic: &str, holds: Holds, config: &Config) -> Result<(), Error> {
     let failed = |reason: String| Error::Create { topic: topic.to_owned(), reason };
     let admin: AdminClient<DefaultClientContext> =
@@ -202,7 +213,7 @@ async fn create(topic: &str, holds: Holds, config: &Config) -> Result<(), Error>
             .set("cleanup.policy", "compact,delete")
             .set("retention.ms", &retention)
             .set("min.compaction.lag.ms", "86400000"),
-        Holds::Events => {
+        Holds::Events | Holds::DeadLetters => {
             NewTopic::new(topic, 1, replication).set("cleanup.policy", "delete").set("retention.ms", "2592000000")
         }
     };

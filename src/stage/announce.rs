@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use apache_avro::Schema;
 use apache_avro::writer::datum::GenericDatumWriter;
 
-use super::produce::{end, hand_over};
+use super::produce::{drain, end, hand_over};
 use crate::config::{Config, Headers};
 use crate::event::{self, SyncEvent};
 use crate::kafka::Kafka;
@@ -82,6 +82,11 @@ impl Announcer {
         self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), unsettled).await
     }
 
+    /// Waits until all that was sent is acknowledged or given up: an event that is sent again comes after those sent meanwhile.
+    pub async fn settle(&self) {
+        drain(&self.kafka).await;
+    }
+
     /// Why events of scopes were lost, if any was. Their reader misses them: the outcome says how many there are.
     pub fn lost(&self) -> Option<String> {
         let lost = Tally::count(&self.scopes.emitted).saturating_sub(Tally::count(&self.scopes.acknowledged));
@@ -104,6 +109,7 @@ impl Announcer {
     ) -> Result<(), String> {
         let line = Arc::new(Line {
             tally,
+            object: event::NAME,
             topic: Arc::clone(&self.topic),
             captured: self.captured,
             at: format!("@{}", rfc3339(self.captured)),

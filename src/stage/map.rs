@@ -15,7 +15,7 @@ use crate::aws::Seat;
 use crate::config::{Config, Headers};
 use crate::kafka::framing::Frames;
 use crate::object::Object;
-use crate::record::{Encoded, Line, Origin, Reached, headers};
+use crate::record::{Encoded, Line, Origin, Reached, Spoilt, headers};
 use crate::sdm::{Stamp, View, rfc3339, schema};
 
 /// How the records of one object are written: the same for all scopes of a sync.
@@ -105,14 +105,14 @@ pub async fn map<O: Object>(
             }),
         };
         room = [encoded.values.len(), encoded.names.len()].map(|bytes| bytes + bytes / 8);
-        if !encoded.is_empty() {
+        if !encoded.is_empty() || !encoded.spoilt.is_empty() {
             records.send(encoded).await.map_err(|_| HangUp)?;
         }
     }
     Ok(())
 }
 
-/// Writes a batch. An object that cannot be written leaves nothing behind, and makes its type partial.
+/// Writes a batch. An object that cannot be written leaves nothing in the buffer; the sink makes its type partial.
 fn encode<O: Object>(
     line: &Arc<Line>,
     objects: &[O],
@@ -130,7 +130,7 @@ fn encode<O: Object>(
             Err(reason) => {
                 encoded.truncate();
                 tracing::error!(object = O::NAME, arn, reason, "a record cannot be encoded");
-                line.tally.trouble(&None, format!("{arn} cannot be encoded: {reason}"));
+                encoded.spoilt.push(Spoilt { key: arn.to_owned(), id: id.into_owned(), reason });
             }
         }
     }
@@ -165,6 +165,7 @@ impl Form {
         };
         Line {
             tally: Arc::clone(tally),
+            object: O::NAME,
             topic: Arc::clone(&self.topic),
             captured: stamp.captured,
             at: format!("@{}", rfc3339(stamp.captured)),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use tokio::sync::mpsc::Receiver;
 
-use crate::record::Encoded;
+use crate::record::{Encoded, Spoilt};
 use crate::tally::Tally;
 
 /// Prints what comes, a batch at a time.
@@ -17,6 +17,9 @@ where
 {
     while let Some(encoded) = records.recv().await {
         Tally::add(&encoded.line.tally.emitted, encoded.len());
+        for Spoilt { key, reason, .. } in &encoded.spoilt {
+            encoded.line.tally.trouble(&None, format!("{key} cannot be encoded: {reason}"));
+        }
         // A slow reader may block the write: not a thread that others need.
         let written = tokio::task::spawn_blocking(move || {
             let written = output.write_all(&encoded.values).and_then(|()| output.flush());

@@ -54,6 +54,7 @@ impl LastWords<'_> {
                 break;
             }
         }
+        self.announcer.settle().await;
         self.announcer.announce(outcome).await?;
         if let Some(lost) = self.announcer.lost() {
             tracing::error!("{lost}");

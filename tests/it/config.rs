@@ -96,7 +96,6 @@ fn mistakes_in_a_file_are_one_line_each() {
         ("schema_registry.username = 'a'", "schema_registry.username: schema_registry.password is missing (FILE:1); set both, or neither"),
         ("schema_registry.certificate = 'a'", "schema_registry.certificate: schema_registry.key is missing (FILE:1); set both, or neither"),
         ("schema_registry = {username = 'a', password = 'b', bearer_token = 'c'}", "schema_registry.bearer_token: schema_registry.username (FILE:1) is set too (FILE:1); keep a token, or a username and password"),
-        ("errors.tolerance = 'dlq'", "errors.tolerance: is not available yet (FILE:1); leave it at none"),
     ];
     for (text, line) in table {
         assert_eq!(file_mistakes(text), [line], "{text}");

@@ -1,0 +1,97 @@
+//! What becomes of a record that is not acknowledged, by librdkafka's code: a table.
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Nothing is wrong with it; the producer failed, or its epoch did. It is sent again.
+    Again,
+    /// Its batch was refused because of one of its records. It is sent again, alone.
+    Alone,
+    /// It is refused for good.
+    Refused,
+    /// Its topic takes none at all.
+    Closed,
+    /// It may be on the topic or not: too late, or given up.
+    Lost,
+}
+
+/// How a record was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// In a batch with others.
+    Together,
+    /// In a batch of its own.
+    Alone,
+    /// To the dead letter topic.
+    Dead,
+}
+
+/// The fate of a record with that code. Time-outs and retriable codes never come here before message.timeout.ms is over.
+pub(super) fn fate(code: Option<Code>, way: Way) -> Fate {
+    match code {
+        Some(code) if is_refusal(code) && way == Way::Together => Fate::Alone,
+        Some(code) if is_refusal(code) => Fate::Refused,
+        // A fatal producer error purges what is queued, and what was in flight comes back with the error's own code. A fenced or
+        // stale epoch fails one batch, and librdkafka takes a new epoch by itself.
+        Some(
+            Code::Fatal
+            | Code::PurgeQueue
+            | Code::PurgeInflight
+            | Code::OutOfOrderSequenceNumber
+            | Code::UnknownProducerId
+            | Code::InvalidProducerEpoch
+            | Code::ProducerFenced
+            | Code::Fenced,
+        ) => Fate::Again,
+        Some(
+            Code::TopicAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::InvalidTopic
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition,
+        ) => Fate::Closed,
+        _ => Fate::Lost,
+    }
+}
+
+/// The broker's word against a record. It judges batches: its limit is on a compressed one, and one invalid record fails all.
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::InvalidMessage
+            | Code::InvalidMessageSize
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::UnsupportedForMessageFormat
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_record_that_was_alone_is_refused() {
+        for code in [Code::MessageSizeTooLarge, Code::InvalidRecord, Code::PolicyViolation] {
+            assert_eq!(fate(Some(code), Way::Together), Fate::Alone);
+            assert_eq!(fate(Some(code), Way::Alone), Fate::Refused);
+            assert_eq!(fate(Some(code), Way::Dead), Fate::Refused);
+        }
+    }
+
+    #[test]
+    fn a_time_out_is_no_refusal_and_a_failed_producer_no_loss() {
+        for code in [Some(Code::MessageTimedOut), Some(Code::RequestTimedOut), Some(Code::Unknown), None] {
+            assert_eq!(fate(code, Way::Together), Fate::Lost);
+        }
+        for code in [Code::OutOfOrderSequenceNumber, Code::UnknownProducerId, Code::PurgeQueue, Code::ProducerFenced] {
+            assert_eq!(fate(Some(code), Way::Alone), Fate::Again);
+        }
+        assert_eq!(fate(Some(Code::UnknownPartition), Way::Together), Fate::Closed);
+    }
+}

@@ -1,0 +1,91 @@
+//! One record outside librdkafka: on its way back because it was not acknowledged.
+
+use std::sync::Arc;
+
+use rdkafka::message::{BorrowedHeaders, Header, Message, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
+
+use super::ticket::Ticket;
+use crate::record::Line;
+use crate::sdm::rfc3339;
+
+/// A record as it was sent, and may be sent again.
+#[derive(Debug)]
+pub(super) struct Letter {
+    topic: String,
+    key: Vec<u8>,
+    value: Vec<u8>,
+    timestamp: Option<i64>,
+    headers: Option<OwnedHeaders>,
+}
+
+impl Letter {
+    /// Of a delivery report.
+    pub(super) fn of(message: &impl Message<Headers = BorrowedHeaders>) -> Self {
+        Self {
+            topic: message.topic().to_owned(),
+            key: message.key().unwrap_or_default().to_vec(),
+            value: message.payload().unwrap_or_default().to_vec(),
+            timestamp: message.timestamp().to_millis(),
+            headers: message.headers().map(BorrowedHeaders::detach),
+        }
+    }
+
+    /// Of a record that has no bytes, because it cannot be encoded.
+    pub(super) fn unencoded(line: &Line, key: &str, headers: OwnedHeaders) -> Self {
+        Self {
+            topic: line.topic.to_string(),
+            key: key.as_bytes().to_vec(),
+            value: Vec::new(),
+            timestamp: Some(line.captured),
+            headers: Some(headers),
+        }
+    }
+
+    /// Of a record that librdkafka did not take.
+    pub(super) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Ticket>>) -> (Self, Arc<Ticket>) {
+        let letter = Self {
+            topic: record.topic.to_owned(),
+            key: record.key.unwrap_or_default().to_vec(),
+            value: record.payload.unwrap_or_default().to_vec(),
+            timestamp: record.timestamp,
+            headers: record.headers,
+        };
+        (letter, record.delivery_opaque)
+    }
+
+    /// The same for librdkafka.
+    pub(super) fn record(&self, ticket: Arc<Ticket>) -> BaseRecord<'_, [u8], [u8], Arc<Ticket>> {
+        let record = BaseRecord::with_opaque_to(&self.topic, ticket).key(&self.key[..]).payload(&self.value[..]);
+        let record = match self.timestamp {
+            Some(timestamp) => record.timestamp(timestamp),
+            None => record,
+        };
+        match &self.headers {
+            Some(headers) => record.headers(headers.clone()),
+            None => record,
+        }
+    }
+
+    /// The UID.
+    pub(super) fn key(&self) -> String {
+        String::from_utf8_lossy(&self.key).into_owned()
+    }
+
+    /// What the dead letter topic gets of it: its own bytes, unless they are too many, and why it is there.
+    pub(super) fn dead(self, topic: &str, line: &Line, reason: &str, too_large: bool) -> Self {
+        let size = self.value.len().to_string();
+        let why = [
+            ("dlq.reason", reason.to_owned()),
+            ("dlq.topic", self.topic),
+            ("dlq.object", line.object.to_owned()),
+            ("dlq.sync", rfc3339(line.captured)),
+            ("dlq.size", size),
+        ];
+        let headers = self.headers.unwrap_or_else(OwnedHeaders::new);
+        let headers =
+            why.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
+        let value = if too_large { Vec::new() } else { self.value };
+        Self { topic: topic.to_owned(), value, headers: Some(headers), ..self }
+    }
+}
