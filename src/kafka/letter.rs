@@ -15,7 +15,6 @@ pub(super) struct Letter {
     topic: String,
     key: Vec<u8>,
     value: Vec<u8>,
-    timestamp: Option<i64>,
     headers: Option<OwnedHeaders>,
 }
 
@@ -26,20 +25,13 @@ impl Letter {
             topic: message.topic().to_owned(),
             key: message.key().unwrap_or_default().to_vec(),
             value: message.payload().unwrap_or_default().to_vec(),
-            timestamp: message.timestamp().to_millis(),
             headers: message.headers().map(BorrowedHeaders::detach),
         }
     }
 
     /// Of a record that has no bytes, because it cannot be encoded.
     pub(super) fn unencoded(line: &Line, key: &str, headers: OwnedHeaders) -> Self {
-        Self {
-            topic: line.topic.to_string(),
-            key: key.as_bytes().to_vec(),
-            value: Vec::new(),
-            timestamp: Some(line.captured),
-            headers: Some(headers),
-        }
+        Self { topic: line.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers: Some(headers) }
     }
 
     /// Of a record that librdkafka did not take.
@@ -48,19 +40,16 @@ impl Letter {
             topic: record.topic.to_owned(),
             key: record.key.unwrap_or_default().to_vec(),
             value: record.payload.unwrap_or_default().to_vec(),
-            timestamp: record.timestamp,
             headers: record.headers,
         };
         (letter, record.delivery_opaque)
     }
 
-    /// The same for librdkafka.
+    /// The same for librdkafka. A delivery report does not tell the timestamp: all records of a line have one.
     pub(super) fn record(&self, ticket: Arc<Ticket>) -> BaseRecord<'_, [u8], [u8], Arc<Ticket>> {
+        let captured = ticket.line.captured;
         let record = BaseRecord::with_opaque_to(&self.topic, ticket).key(&self.key[..]).payload(&self.value[..]);
-        let record = match self.timestamp {
-            Some(timestamp) => record.timestamp(timestamp),
-            None => record,
-        };
+        let record = record.timestamp(captured);
         match &self.headers {
             Some(headers) => record.headers(headers.clone()),
             None => record,
@@ -82,7 +71,7 @@ impl Letter {
             ("dlq.sync", rfc3339(line.captured)),
             ("dlq.size", size),
         ];
-        let headers = self.headers.unwrap_or_else(OwnedHeaders::new);
+        let headers = self.headers.unwrap_or_default();
         let headers =
             why.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }));
         let value = if too_large { Vec::new() } else { self.value };

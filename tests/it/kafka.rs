@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ecs_sdm_producer::config::{Headers, TopicsCreate};
+use ecs_sdm_producer::config::TopicsCreate;
 use ecs_sdm_producer::report::{Cut, Outcome, Report};
-use ecs_sdm_producer::tally::State;
-use ecs_sim::{Shape, Simulator, World};
+use ecs_sim::{Simulator, World};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
 use crate::broker;
-use crate::support::{config, config_on_kafka, on_broker, read, sync};
+use crate::support::{config, config_on_kafka, on_broker, sync};
 
 fn simulator() -> Simulator {
     Simulator::start(World::default()).unwrap()
@@ -97,57 +96,4 @@ async fn a_wrong_protocol_fails_at_once_with_the_setting_to_look_at() {
     let reason = assert_failed(&sync(&config).await, &simulator);
     assert!(began.elapsed() < config.kafka.startup_timeout, "it does not wait");
     assert!(reason.contains("PLAINTEXT broker listener") && reason.contains("security.protocol"), "{reason}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_record_ends_its_type_and_no_other() {
-    let shape =
-        Shape { clusters: 1, services: 0, tasks: 300, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
-    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
-    let mut config = config_on_kafka(&simulator, "refused");
-    let first = sync(&config).await;
-    assert_eq!(first.outcome, Outcome::Completed, "{}", first.text());
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
-    let topic = config.kafka.topic("EcsTask");
-    let small = rdkafka::admin::AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "200");
-    admin.alter_configs([&small], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
-
-    config.kafka.headers = Headers::None;
-    let report = sync(&config).await;
-    assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
-    for one in &report.types {
-        if one.object == "EcsTask" {
-            assert_eq!((one.acknowledged, one.failed), (0, one.described), "what is refused is never acknowledged");
-            let error = one.error.as_deref().unwrap();
-            assert!(error.contains(&topic) && error.contains("MessageSizeTooLarge"), "{error}");
-        } else {
-            assert_eq!(one.acknowledged, one.described, "{one:?}");
-        }
-    }
-    let records = read(broker::bootstrap_servers().unwrap(), &config.kafka.topic("EcsCluster"));
-    assert_eq!(records.last().map(|record| record.headers.len()), Some(0), "kafka.headers = none");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn refused_clusters_do_not_end_the_rows_that_their_list_feeds() {
-    let shape =
-        Shape { clusters: 450, services: 450, tasks: 0, stopped_tasks: 0, task_definitions: 0, inactive_clusters: 0 };
-    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
-    let config = config_on_kafka(&simulator, "refused-clusters");
-    let empty = Simulator::start(World { shape: Shape::empty(), ..World::default() }).unwrap();
-    let mut first = config.clone();
-    first.endpoint_url = Some(empty.endpoint());
-    assert_eq!(sync(&first).await.outcome, Outcome::Completed, "the topics are made");
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
-    let topic = config.kafka.topic("EcsCluster");
-    let small = rdkafka::admin::AlterConfig::new(ResourceSpecifier::Topic(&topic)).set("max.message.bytes", "200");
-    admin.alter_configs([&small], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
-
-    let report = sync(&config).await;
-    assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
-    let of = |object: &str| report.types.iter().find(|one| one.object == object).unwrap();
-    assert_eq!((of("EcsCluster").acknowledged, of("EcsService").acknowledged), (0, 450), "{}", report.text());
-    assert_eq!(of("EcsService").state, State::Complete);
 }

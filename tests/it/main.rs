@@ -20,6 +20,7 @@ mod oracle;
 mod pacing;
 mod pipeline;
 mod proxy;
+mod refused;
 mod scopes;
 mod soak;
 mod support;
