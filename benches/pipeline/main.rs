@@ -22,6 +22,8 @@ mod machine;
 mod meter;
 mod records;
 mod scopes;
+#[path = "../../tests/it/server.rs"]
+mod server;
 mod subject;
 mod table;
 mod tape;

@@ -27,6 +27,8 @@ mod machine;
 #[allow(dead_code, reason = "it is the other bench's own, which also looks at memory")]
 mod meter;
 mod ours;
+#[path = "../../tests/it/server.rs"]
+mod server;
 #[path = "../pipeline/table.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which also takes medians")]
 mod table;

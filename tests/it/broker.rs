@@ -1,23 +1,18 @@
 //! A real Apache Kafka for the tests: one that the whole run shares, or one that a test may stop and kill.
 //!
-//! Maven fetches the jars into the target folder, once. A broker is a child of the test process and ends with it,
-//! however that ends.
+//! Maven fetches the jars into the target folder, once.
 
-use std::fs::{self, File};
-use std::io::{Error, Result as IoResult};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt;
+use std::env;
+use std::fs;
+use std::io::Result as IoResult;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
-use std::{env, thread};
+
+use crate::server::{self, run};
 
 const VERSION: &str = "4.4.0";
 const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set KAFKA_BOOTSTRAP_SERVERS";
-
-/// Cargo's folder for the files of integration tests: `tmp` in the target folder.
-const TMP: &str = env!("CARGO_TARGET_TMPDIR");
 
 /// Small and quick to start. The log has warnings, and the one line that says the broker serves.
 const JVM: [&str; 6] = [
@@ -29,14 +24,6 @@ const JVM: [&str; 6] = [
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
 ];
 const STARTED: &str = "Kafka Server started";
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Becomes the command in `$@`, with a watcher beside it that kills it and removes the folder `$0` once standard input
-/// ends. Only the test process holds the other end of that pipe, and no way to die leaves a pipe open.
-const KEEPER: &str = r#"exec 3<&0 </dev/null
-(cat <&3; kill -9 $$; rm -rf "$0") 2>/dev/null &
-exec 3<&-
-exec "$@""#;
 
 /// Where the tests of this process find Kafka: KAFKA_BOOTSTRAP_SERVERS, else one broker of our own, started for the
 /// first test that asks. Topics are shared too: a test takes names of its own.
@@ -98,87 +85,49 @@ impl Broker {
     }
 
     fn try_start_from(kit: &Path, archive: &str) -> IoResult<Broker> {
-        let [broker_port, controller_port] = free_ports()?;
-        let folder = tempfile::Builder::new().prefix("kafka-").tempdir_in(TMP)?.keep();
+        let [broker_port, controller_port] = server::free_ports()?;
+        let folder = server::new_folder("kafka-")?;
         let data = folder.join("data");
         let properties = folder.join("server.properties");
         fs::write(&properties, server_properties(broker_port, controller_port, &data))?;
         run(Command::new("cp").arg("-R").arg(kit.join("formatted")).arg(&data))?;
 
         let log = folder.join("broker.log");
-        let output = File::create(&log)?;
-        let process = Command::new("sh")
-            .args(["-c", KEEPER])
-            .arg(&folder)
-            .arg("java")
+        let process = server::kept(&folder, "java", &log)?
             .args(JVM)
             .args([archive, "-cp", "lib/*", "kafka.Kafka"])
             .arg(&properties)
             // The archive of classes holds for the class path it was made with: a relative one outlives the kit's move.
             .current_dir(kit)
-            .stdin(Stdio::piped())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            // Ctrl-C at the terminal is for the test process; the watcher must outlive it.
-            .process_group(0)
             .spawn()?;
         let mut broker = Broker { process, bootstrap_servers: format!("127.0.0.1:{broker_port}") };
-        broker.wait_until_started(&log)?;
+        server::wait_until_started("Kafka", &mut broker.process, &log, |said| said.contains(STARTED))?;
         Ok(broker)
     }
 
-    fn wait_until_started(&mut self, log: &Path) -> IoResult<()> {
-        let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            let exited = self.process.try_wait()?;
-            let said = fs::read_to_string(log)?;
-            if said.contains(STARTED) {
-                return Ok(());
-            }
-            let trouble = match exited {
-                Some(status) => format!("Kafka ended at its start ({status})"),
-                None if Instant::now() > deadline => format!("Kafka took over {START_TIMEOUT:?}"),
-                None => {
-                    thread::sleep(Duration::from_millis(20));
-                    continue;
-                }
-            };
-            return Err(Error::other(format!("{trouble}; its log ends: {}", end_of(&said))));
-        }
-    }
-
     fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.process.id());
-        run(Command::new("sh").args(["-c", &kill])).unwrap_or_else(|why| panic!("the broker takes no {signal}: {why}"));
+        server::send(&self.process, signal).unwrap_or_else(|why| panic!("the broker takes no {signal}: {why}"));
     }
 }
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // Waiting closes standard input first, and the watcher does the rest.
         let _ = self.process.wait();
     }
 }
 
 /// The folder with everything a broker needs to start fast: the jars, a formatted log folder, an archive of loaded
-/// classes (which halves the start). Made by the first process that needs it, while others wait.
+/// classes (which halves the start).
 fn kit() -> IoResult<PathBuf> {
-    let kit = Path::new(TMP).with_file_name(format!("kafka-{VERSION}"));
-    let lock = File::create(kit.with_file_name("kafka.lock"))?;
-    lock.lock()?;
-    if kit.exists() {
-        return Ok(kit);
-    }
-    let part = kit.with_file_name("kafka.part");
-    if part.exists() {
-        fs::remove_dir_all(&part)?;
-    }
-    fs::create_dir(&part)?;
+    server::made_once(&format!("kafka-{VERSION}"), make_kit)
+}
+
+fn make_kit(part: &Path) -> IoResult<()> {
     fs::write(part.join("pom.xml"), POM.replace("VERSION", VERSION))?;
     run(Command::new("mvn")
         .args(["--quiet", "--batch-mode", "dependency:copy-dependencies"])
         .args(["-DincludeScope=runtime", "-DoutputDirectory=lib"])
-        .current_dir(&part))?;
+        .current_dir(part))?;
 
     let properties = server_properties(1, 2, Path::new("formatted"));
     fs::write(part.join("server.properties"), properties)?;
@@ -186,17 +135,11 @@ fn kit() -> IoResult<PathBuf> {
         .args(JVM)
         .args(["-cp", "lib/*", "kafka.tools.StorageTool", "format"])
         .args(["-t", "ZWNzLXNkbS1wcm9kdWNlcg", "-c", "server.properties"])
-        .current_dir(&part))?;
+        .current_dir(part))?;
 
-    let mut broker = Broker::start_from(&part, "-XX:ArchiveClassesAtExit=kafka.jsa")?;
-    // The archive is written at a clean end, which the watcher must not forestall.
-    let kept_open = broker.process.stdin.take();
-    broker.signal("TERM");
-    broker.process.wait()?;
-    drop(kept_open);
-
-    fs::rename(&part, &kit)?;
-    Ok(kit)
+    // The archive is written at a clean end.
+    let mut broker = Broker::start_from(part, "-XX:ArchiveClassesAtExit=kafka.jsa")?;
+    server::end(&mut broker.process, "TERM")
 }
 
 /// Without a binding for slf4j a broker that refuses its settings ends without a word.
@@ -231,33 +174,4 @@ transaction.state.log.min.isr=1
 ",
         log_dirs.display()
     )
-}
-
-fn free_ports() -> IoResult<[u16; 2]> {
-    let any = (Ipv4Addr::LOCALHOST, 0);
-    let (one, two) = (TcpListener::bind(any)?, TcpListener::bind(any)?);
-    Ok([one.local_addr()?.port(), two.local_addr()?.port()])
-}
-
-/// Runs a command to its end. The error names it and holds its first line: Maven's reason, before pages of advice.
-fn run(command: &mut Command) -> IoResult<()> {
-    let program = command.get_program().display().to_string();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|why| Error::new(why.kind(), format!("{program} does not run: {why}")))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stderr, output.stdout].concat();
-    // Maven resets colours even where it uses none.
-    let said = String::from_utf8_lossy(&said).replace("\u{1b}[0m", "");
-    let reason = said.lines().next().unwrap_or_default();
-    Err(Error::other(format!("{program} failed ({}): {reason}", output.status)))
-}
-
-/// The last lines of a log, without its stack traces, as one.
-fn end_of(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with('\t')).collect();
-    lines[lines.len().saturating_sub(6)..].join(" | ")
 }

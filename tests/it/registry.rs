@@ -1,0 +1,137 @@
+//! A real schema registry for the tests, Apicurio with Confluent's API: one that the whole run shares, or one that a test
+//! may stop. Its schemas are in memory, and gone with it.
+
+use std::env;
+use std::io::{Read, Result as IoResult, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::OnceLock;
+
+use crate::server;
+
+const VERSION: &str = "2.6.13.Final";
+const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set SCHEMA_REGISTRY_URL";
+
+/// Small and quick to start.
+const JVM: [&str; 4] = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:disable"];
+
+/// Where Confluent's API is.
+const CONFLUENT: &str = "/apis/ccompat/v7";
+
+/// Where the tests of this process find a registry: SCHEMA_REGISTRY_URL, else one of our own, started for the first test
+/// that asks. Subjects are shared too: a test takes names of its own, or registers what all do.
+///
+/// # Errors
+/// One line with the reason and the way out, the same for every test that asks.
+pub(crate) fn url() -> Result<&'static str, String> {
+    static URL: OnceLock<Result<&'static str, String>> = OnceLock::new();
+    URL.get_or_init(|| match env::var("SCHEMA_REGISTRY_URL") {
+        Ok(url) if !url.is_empty() => Ok(url.leak()),
+        _ => Registry::start().map(|registry| Box::leak(Box::new(registry)).url().leak::<'static>() as &str),
+    })
+    .clone()
+}
+
+/// Where Apicurio's own API is at the same registry: its serializers want that one.
+pub(crate) fn native_url(url: &str) -> String {
+    url.replace(CONFLUENT, "/apis/registry/v2")
+}
+
+/// A registry on a free port of 127.0.0.1. Dropping it ends it.
+pub(crate) struct Registry {
+    process: Child,
+    port: u16,
+}
+
+impl Registry {
+    /// Starts a registry and returns once it answers: two seconds, after some twenty the first time ever.
+    ///
+    /// # Errors
+    /// One line: what is missing, or how the registry's log ends, and the way out.
+    pub(crate) fn start() -> Result<Registry, String> {
+        kit()
+            .and_then(|kit| Registry::start_from(&kit, "-XX:SharedArchiveFile=registry.jsa"))
+            .map_err(|why| format!("no schema registry for this test: {why}; {WAY_OUT}"))
+    }
+
+    /// Confluent's API.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}{CONFLUENT}", self.port)
+    }
+
+    /// A port found free may be taken before the registry binds it: then others are tried.
+    fn start_from(kit: &Path, archive: &str) -> IoResult<Registry> {
+        let mut tries = 1..=3;
+        loop {
+            let last = tries.next() == Some(3);
+            match Registry::try_start_from(kit, archive) {
+                Err(why) if !last && why.to_string().contains("in use") => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_start_from(kit: &Path, archive: &str) -> IoResult<Registry> {
+        let [port] = server::free_ports()?;
+        let folder = server::new_folder("registry-")?;
+        let log = folder.join("registry.log");
+        let process = server::kept(&folder, "java", &log)?
+            .args(JVM)
+            .args([archive, "-jar", &format!("apicurio-registry-app-{VERSION}-runner.jar")])
+            .env("QUARKUS_HTTP_HOST", "127.0.0.1")
+            .env("QUARKUS_HTTP_PORT", port.to_string())
+            .env("QUARKUS_DATASOURCE_JDBC_MIN_SIZE", "1")
+            // The archive of classes holds for the class path it was made with: a relative one outlives the kit's move.
+            .current_dir(kit)
+            .spawn()?;
+        let mut registry = Registry { process, port };
+        let subjects = format!("{}/subjects", registry.url());
+        server::wait_until_started("the registry", &mut registry.process, &log, |_| answers(&subjects))?;
+        Ok(registry)
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.wait();
+    }
+}
+
+/// Whether the API at a URL serves.
+fn answers(url: &str) -> bool {
+    let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a URL with a path");
+    let ask = || -> IoResult<String> {
+        let mut registry = TcpStream::connect(host)?;
+        registry.write_all(format!("GET /{path} HTTP/1.0\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        registry.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.contains(" 200 OK"))
+}
+
+/// The folder with the registry and an archive of loaded classes, which halves its start.
+fn kit() -> IoResult<PathBuf> {
+    server::made_once(&format!("registry-{VERSION}"), |part| {
+        let artifact = format!("-Dartifact=io.apicurio:apicurio-registry-app:{VERSION}:tar.gz:all");
+        server::run(
+            Command::new("mvn")
+                .args(["--quiet", "--batch-mode", "dependency:unpack", &artifact, "-DoutputDirectory=."])
+                .current_dir(part),
+        )?;
+        // The archive is written at a clean end.
+        let mut registry = Registry::start_from(part, "-XX:ArchiveClassesAtExit=registry.jsa")?;
+        server::end(&mut registry.process, "TERM")
+    })
+}
+
+#[test]
+fn a_registry_of_ones_own_serves_both_apis_until_it_is_dropped() {
+    let registry = Registry::start().unwrap();
+    let both = [format!("{}/subjects", registry.url()), format!("{}/system/info", native_url(&registry.url()))];
+    assert!(both.iter().all(|url| answers(url)));
+    drop(registry);
+    assert!(!both.iter().any(|url| answers(url)));
+    assert!(answers(&format!("{}/subjects", url().unwrap())), "the shared one is another");
+}
