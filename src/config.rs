@@ -26,6 +26,7 @@ pub use kafka::{
 };
 pub use load::{Effective, Loaded, load};
 pub use notes::Mistake;
+pub use property::guarantees;
 pub use secret::{Properties, Secret, SecretError, pem};
 pub use source::Sources;
 pub use table::keys;

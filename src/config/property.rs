@@ -9,18 +9,26 @@ const OWNED: &[(&str, &str)] = &[
     ("delivery.timeout.ms", "kafka.delivery_timeout"),
 ];
 
-/// librdkafka's properties on which delivery, order of keys or the bound on memory rests, and the values that keep them.
+/// What the promises to readers rest on: order per key, at least once, no topic made by accident, bounded memory. The first value
+/// is ours; whoever writes one of the others says the same.
 const FIXED: &[(&str, &[&str])] = &[
     ("enable.idempotence", &["true"]),
     ("acks", &["all", "-1"]),
-    ("request.required.acks", &["all", "-1"]),
     ("partitioner", &["murmur2_random"]),
     ("allow.auto.create.topics", &["false"]),
+    // Larger than what may be in flight (20,000 records, 24 MiB): a full queue is then a bug, not a state.
+    ("queue.buffering.max.messages", &["100000"]),
+    ("queue.buffering.max.kbytes", &["65536"]),
     ("delivery.report.only.error", &["false"]),
-    ("transactional.id", &[]),
-    ("queue.buffering.max.messages", &[]),
-    ("queue.buffering.max.kbytes", &[]),
 ];
+
+/// Those that are only left out, or another name of one of them.
+const CLOSED: &[(&str, &[&str])] = &[("request.required.acks", &["all", "-1"]), ("transactional.id", &[])];
+
+/// librdkafka's properties that nobody changes, with our values.
+pub fn guarantees() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FIXED.iter().filter_map(|(name, values)| Some((*name, *values.first()?)))
+}
 
 /// Why one of librdkafka's properties may not be set to that value, and the way out.
 pub(super) fn property_conflict(name: &str, value: &str) -> Option<(String, String)> {
@@ -28,7 +36,7 @@ pub(super) fn property_conflict(name: &str, value: &str) -> Option<(String, Stri
         let reason = format!("contradicts the setting {setting}");
         return Some((reason, format!("set {setting} instead")));
     }
-    let (_, kept) = FIXED.iter().find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
+    let (_, kept) = FIXED.iter().chain(CLOSED).find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
     let reason = "is not open to change: what the producer guarantees rests on it".to_owned();
     let keep = kept.first().map(|value| format!(" or set it to {value}")).unwrap_or_default();
     Some((reason, format!("leave it out{keep}")))

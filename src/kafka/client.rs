@@ -4,18 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-use crate::config::{Config, KafkaConfig};
-
-/// What the promises to readers rest on: order per key, at least once, no topic made by accident, bounded memory.
-const FIXED: &[(&str, &str)] = &[
-    ("enable.idempotence", "true"),
-    ("acks", "all"),
-    ("partitioner", "murmur2_random"),
-    ("allow.auto.create.topics", "false"),
-    // Larger than what may be in flight (20,000 records, 24 MiB): a full queue is then a bug, not a state.
-    ("queue.buffering.max.messages", "100000"),
-    ("queue.buffering.max.kbytes", "65536"),
-];
+use crate::config::{Config, KafkaConfig, guarantees};
 
 /// Good for a snapshot reader; `kafka.properties` may say otherwise.
 const TUNED: &[(&str, &str)] = &[
@@ -24,6 +13,8 @@ const TUNED: &[(&str, &str)] = &[
     // The default of 10 s delays the return of a broker.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
+    // Above any limit of a broker's: it is the broker that says what is too large, by the compressed batch.
+    ("message.max.bytes", "16777216"),
 ];
 
 /// librdkafka's other names of what is tuned: under both names the last one set would win, by chance.
@@ -39,8 +30,8 @@ pub fn properties(config: &Config) -> ClientConfig {
         let alias = ALIASES.iter().find(|(alias, _)| alias == name);
         client.set(alias.map_or(name.as_str(), |(_, name)| name), value);
     }
-    for (name, value) in FIXED {
-        client.set(*name, *value);
+    for (name, value) in guarantees() {
+        client.set(name, value);
     }
     for (name, value) in named(&config.name, &config.kafka) {
         client.set(name, value);
@@ -49,22 +40,10 @@ pub fn properties(config: &Config) -> ClientConfig {
     client
 }
 
-/// The configuration of an admin client: the producer's without what only a producer knows.
+/// The configuration of an admin client: the producer's, without the handshake of an idempotent one.
 pub fn admin(config: &Config) -> ClientConfig {
-    let mut client = ClientConfig::new();
-    let connection = |name: &str| {
-        ["security.", "ssl.", "sasl.", "socket.", "broker.", "reconnect.", "client.", "enable.ssl"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix))
-    };
-    for (name, value) in config.kafka.properties.iter().filter(|(name, _)| connection(name)) {
-        client.set(name, value);
-    }
-    for (name, value) in named(&config.name, &config.kafka) {
-        if name != "message.timeout.ms" {
-            client.set(name, value);
-        }
-    }
+    let mut client = properties(config);
+    client.set("enable.idempotence", "false");
     client
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
 use serde::Serialize;
 
@@ -78,12 +78,9 @@ impl Kafka {
     /// No broker in time, a refused connection, or topics that are not there.
     pub async fn ready(self: &Arc<Self>, config: &Config) -> Result<Vec<Range>, Error> {
         let deadline = Instant::now() + self.startup_timeout;
-        let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
         let mut absent = Vec::new();
         let mut ranges = Vec::new();
-        let dead_letters = config.kafka.dead_letter_topic();
-        let dead_letters = (config.errors.tolerance == Tolerance::Dlq).then_some((dead_letters, Holds::DeadLetters));
-        for (topic, holds) in data.chain([(config.kafka.sync_topic(), Holds::Events)]).chain(dead_letters) {
+        for (topic, holds) in topics(config) {
             match self.find(&topic, deadline).await? {
                 Ok(found) => ranges.extend(holds.ranges(&topic, found)),
                 Err(reason) => absent.push((topic, reason, holds)),
@@ -92,8 +89,10 @@ impl Kafka {
         if config.kafka.topics_create == TopicsCreate::Never && !absent.is_empty() {
             return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
         }
+        if !absent.is_empty() {
+            create(&absent, config).await?;
+        }
         for (topic, _, holds) in absent {
-            create(&topic, holds, config).await?;
             ranges.extend(holds.ranges(&topic, self.appear(&topic).await?));
         }
         Ok(ranges)
@@ -199,32 +198,52 @@ fn end_offset(producer: &Producer, topic: &str, partition: i32) -> Result<i64, E
     }
 }
 
-/// Makes a topic. Every sync sends everything again: compaction and retention together keep data whole and bounded, and the lag of
-/// a day lets a late reader still find a whole snapshot. Events and dead letters are few, in order, and kept for a month.
-async fn create(topic: &str, holds: Holds, config: &Config) -> Result<(), Error> {
-    let failed = |reason: String| Error::Create { topic: topic.to_owned(), reason };
-    let admin: AdminClient<DefaultClientContext> =
-        client::admin(config).create().map_err(|error| failed(error.to_string()))?;
-    let retention = config.kafka.retention.as_millis().to_string();
+/// Every topic of a sync, once: objects may share one.
+fn topics(config: &Config) -> Vec<(String, Holds)> {
+    let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
+    let dead_letters = (config.errors.tolerance == Tolerance::Dlq).then(|| config.kafka.dead_letter_topic());
+    let own = [(config.kafka.sync_topic(), Holds::Events)];
+    let mut topics: Vec<(String, Holds)> = Vec::new();
+    for topic in data.chain(own).chain(dead_letters.map(|topic| (topic, Holds::DeadLetters))) {
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    topics
+}
+
+/// A topic as it is made. Every sync sends everything again: compaction and retention together keep data whole and bounded, and the
+/// lag of a day lets a late reader still find a whole snapshot. Events and dead letters are few, in order, and kept for a month.
+fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a str) -> NewTopic<'a> {
     // -1 leaves the replication factor to the broker (KIP-464).
     let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
-    let new = match holds {
+    match holds {
         Holds::Records => NewTopic::new(topic, config.kafka.partitions, replication)
             .set("cleanup.policy", "compact,delete")
-            .set("retention.ms", &retention)
+            .set("retention.ms", retention)
             .set("min.compaction.lag.ms", "86400000"),
         Holds::Events | Holds::DeadLetters => {
             NewTopic::new(topic, 1, replication).set("cleanup.policy", "delete").set("retention.ms", "2592000000")
         }
-    };
-    let created = admin.create_topics([&new], &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
-    match created.map_err(|error| failed(error.to_string()))?.pop() {
-        // Another replica of ours may have been faster.
-        Some(Ok(_)) | Some(Err((_, Code::TopicAlreadyExists))) => {
-            tracing::info!(topic, "created the topic");
-            Ok(())
-        }
-        Some(Err((_, code))) => Err(failed(code.to_string())),
-        None => Err(failed("the broker did not answer".to_owned())),
     }
+}
+
+/// Makes topics.
+async fn create(absent: &[(String, String, Holds)], config: &Config) -> Result<(), Error> {
+    let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
+    let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
+    let admin: AdminClient<DefaultClientContext> = client::admin(config).create().map_err(all)?;
+    let retention = config.kafka.retention.as_millis().to_string();
+    let new: Vec<NewTopic<'_>> =
+        absent.iter().map(|(topic, _, holds)| describe(topic, *holds, config, &retention)).collect();
+    let created = admin.create_topics(&new, &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
+    for created in created.map_err(all)? {
+        match created {
+            Ok(topic) => tracing::info!(topic, "created the topic"),
+            // Another replica of ours may have been faster.
+            Err((_, Code::TopicAlreadyExists)) => {}
+            Err((topic, code)) => return Err(failed(&topic, code.to_string())),
+        }
+    }
+    Ok(())
 }

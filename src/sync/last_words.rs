@@ -71,7 +71,8 @@ impl LastWords<'_> {
                     true => self.end(&topic, partition).await?,
                 };
                 match ranges.iter_mut().find(|range| *range.topic == *topic && range.partition == partition) {
-                    Some(range) => range.high = high,
+                    // Objects may share a topic.
+                    Some(range) => range.high = range.high.max(high),
                     // A partition that the topic was given meanwhile.
                     None => ranges.push(Range { topic: topic.to_string(), partition, low: span.first, high }),
                 }
