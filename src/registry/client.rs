@@ -57,8 +57,11 @@ struct Id {
 #[derive(Deserialize)]
 struct Judged {
     is_compatible: bool,
+    /// Confluent's reasons.
     #[serde(default)]
     messages: Vec<String>,
+    /// Apicurio's.
+    reason: Option<String>,
 }
 
 impl Client {
@@ -106,14 +109,18 @@ impl Client {
         // A subject that nobody knows is no refusal of the test, and not every registry says so of it.
         let known = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
         match known {
-            Err(refusal) if refusal.status == 404 && refusal.code.is_some() => return Ok(Compatibility::New),
+            Err(refusal) if refusal.is_unknown() => return Ok(Compatibility::New),
             Err(refusal) => return Err(refusal.of(Wish::Test, subject)),
             Ok(_) => {}
         }
         let path = format!("/compatibility/subjects/{}/versions?normalize=true&verbose=true", subject.name);
         let answer = self.ask(Method::POST, &path, Some(subject.body())).await?;
         let judged: Judged = self.read(Wish::Test, subject, answer)?;
-        Ok(if judged.is_compatible { Compatibility::Compatible } else { Compatibility::Incompatible(judged.messages) })
+        Ok(if judged.is_compatible {
+            Compatibility::Compatible
+        } else {
+            Compatibility::Incompatible(judged.messages.into_iter().chain(judged.reason).collect())
+        })
     }
 
     async fn id(&self, wish: Wish, path: &str, subject: &Subject) -> Result<u32, Error> {

@@ -21,6 +21,12 @@ pub enum Error {
         /// The setting to look at.
         hint: &'static str,
     },
+    /// Somebody else answers there.
+    #[error("schema_registry.url: no schema registry answers there: {said}")]
+    Elsewhere {
+        /// What was answered.
+        said: String,
+    },
     /// The registry's refusal.
     #[error("the schema registry refuses {subject}: {said}; {way_out}")]
     Refused {
@@ -51,16 +57,22 @@ pub(super) enum Wish {
 }
 
 impl Refusal {
+    /// The registry knows no such subject, version or schema: it has numbers for that (40401 to 40403), where any other server, and
+    /// a registry under a wrong path, has a mere 404.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.status == 404 && self.code.is_some_and(|code| code / 100 == 404)
+    }
+
     /// With the way out that fits what was asked for.
     pub(super) fn of(self, wish: Wish, subject: &Subject) -> Error {
         let way_out = match (self.status, wish) {
             (401 | 403, _) => {
                 "see schema_registry.username and password, or bearer_token, and what they are allowed to do"
             }
-            (404 | 405, _) if self.code.is_none() => "see schema_registry.url: this is not a schema registry's answer",
-            (404, Wish::LookUp) => {
+            (404, Wish::LookUp) if self.is_unknown() => {
                 "register it with `ecs-sdm-producer schemas register`, or set schema_registry.mode = \"auto\""
             }
+            (404 | 405, _) if !self.is_unknown() => return Error::Elsewhere { said: self.said },
             (409, _) => {
                 "`ecs-sdm-producer schemas test` says why; give the topic another name or schema_registry.subject_strategy, \
                  or have the subject's compatibility level changed: the producer never changes it"
