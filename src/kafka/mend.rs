@@ -1,6 +1,7 @@
 //! What keeps records coming through: it sends again what came back, makes failed producers anew, and tells of a stall.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
@@ -51,8 +52,8 @@ impl Kafka {
     async fn send_again(&self, producers: &mut Producers) {
         for (letter, ticket) in self.deliveries.returned() {
             let producer = match ticket.way {
-                Way::Alone => producers.alone(),
-                Way::Together | Way::Dead => Ok(std::sync::Arc::clone(producers.main())),
+                Way::Alone | Way::Dead => producers.alone(),
+                Way::Together => Ok(Arc::clone(producers.main())),
             };
             match producer {
                 Ok(producer) => producers.send(&producer, letter.record(ticket)).await,

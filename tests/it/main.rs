@@ -22,6 +22,7 @@ mod pipeline;
 mod proxy;
 mod refused;
 mod registry;
+mod schemas;
 mod scopes;
 mod server;
 mod soak;
