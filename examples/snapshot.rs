@@ -110,7 +110,8 @@ type Rebuilt = BTreeMap<(String, String), BTreeMap<String, Value>>;
 /// What is on Kafka of the newest sync.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    sync: i64,
+    /// Its LAST_CAPTURED.
+    pub(crate) sync: i64,
     outcome: Option<Event>,
     /// By `ce_source`: the scope's types.
     scopes: BTreeMap<String, Vec<Type>>,

@@ -12,7 +12,7 @@ use crate::support::{REGION, config_on_kafka, sync, text};
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../examples/snapshot.rs"]
-mod example;
+pub(crate) mod example;
 
 const SHAPE: Shape =
     Shape { clusters: 3, services: 12, tasks: 60, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
@@ -26,15 +26,20 @@ fn account(test: &str) -> (Simulator, Config) {
     (simulator, config)
 }
 
-/// What the example says of a producer's newest sync: whether it is whole, and its words.
-async fn ask(config: &Config) -> (bool, String) {
-    let flags = example::Flags {
+/// What the example needs to know to read what a config writes.
+pub(crate) fn flags(config: &Config) -> example::Flags {
+    example::Flags {
         brokers: config.kafka.bootstrap_servers.join(","),
         prefix: config.kafka.topic_prefix.clone(),
         name: config.name.clone(),
         property: Vec::new(),
         records: false,
-    };
+    }
+}
+
+/// What the example says of a producer's newest sync: whether it is whole, and its words.
+async fn ask(config: &Config) -> (bool, String) {
+    let flags = flags(config);
     // Its client blocks.
     let answer = tokio::task::spawn_blocking(move || {
         let mut words = Vec::new();

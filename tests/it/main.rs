@@ -13,6 +13,7 @@ mod contract;
 mod credentials;
 mod golden;
 mod kafka;
+mod killed;
 mod mapping;
 mod matrix;
 mod network;
