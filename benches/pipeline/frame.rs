@@ -12,13 +12,13 @@ use crate::{Result, machine};
 pub(crate) fn bench<W: Write>(
     strict: bool,
     out: &mut W,
-    tables: impl FnOnce(&str, &mut W) -> Result<Vec<Bar>>,
+    tables: impl FnOnce(&Broker, &mut W) -> Result<Vec<Bar>>,
 ) -> Result<bool> {
     let started = Instant::now();
     let load = machine::load()?;
     let broker = Broker::start()?;
     machine::describe(&load, out)?;
-    let bars = tables(broker.bootstrap_servers(), out)?;
+    let bars = tables(&broker, out)?;
     writeln!(out, "\nAll of it took {:.0} s.", started.elapsed().as_secs_f64())?;
     Ok(!strict || bars.iter().all(Bar::is_held))
 }

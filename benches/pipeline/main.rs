@@ -109,7 +109,9 @@ fn main() -> ExitCode {
     let ended = match role {
         Some(Role::Simulator(world)) => child::simulate(&world).map(|()| true),
         Some(Role::Subject { subject }) => held.and_then(|held| subject::run(subject, held)).map(|()| true),
-        None => frame::bench(wanted.strict, &mut io::stdout(), |brokers, out| tables(&wanted, brokers, out)),
+        None => frame::bench(wanted.strict, &mut io::stdout(), |broker, out| {
+            tables(&wanted, broker.bootstrap_servers(), out)
+        }),
     };
     frame::exit(ended)
 }

@@ -115,7 +115,9 @@ fn main() -> ExitCode {
     let Flags { role, wanted, bench: _ } = Flags::parse();
     let ended = match role {
         Some(Role::Sync { settings }) => ours::run(&settings).map(|()| true),
-        None => frame::bench(wanted.strict, &mut io::stdout(), |brokers, out| tables(&wanted, brokers, out)),
+        None => frame::bench(wanted.strict, &mut io::stdout(), |broker, out| {
+            tables(&wanted, broker.bootstrap_servers(), out)
+        }),
     };
     frame::exit(ended)
 }
