@@ -1,15 +1,18 @@
 //! Back-pressure by arithmetic: a broker that stands still stops Describe calls, then List calls, at an exact number of objects.
 
+use std::io::{self, Write};
 use std::pin::pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::config::{Config, LogFormat};
 use ecs_sdm_producer::report::{Outcome, Type};
 use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::telemetry;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 
 use crate::broker::Broker;
-use crate::support::{ACCOUNT, REGION, assert_landed, config, on_broker, total};
+use crate::support::{ACCOUNT, REGION, assert_landed, config, on_broker, text, total};
 
 /// Tasks in full pages and batches: every number below is exact.
 const TASKS: Shape =
@@ -68,8 +71,19 @@ impl Stall {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stalled_broker_stops_describes_then_lists_and_loses_nothing() {
-    let stall = Stall::new("stalled", 1);
+async fn a_stalled_broker_stops_describes_then_lists_is_told_of_and_loses_nothing() {
+    let mut stall = Stall::new("stalled", 1);
+    // Nothing else shows a stall: librdkafka goes on waiting without a word.
+    stall.config.limits.stall = Duration::from_millis(100);
+    let logs: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let writer = Arc::clone(&logs);
+    // What tells of it runs beside the sync, on this thread.
+    let _quiet = tracing::subscriber::set_default(telemetry::subscriber(
+        LogFormat::Text,
+        "info",
+        move || Writer(Arc::clone(&writer)),
+        false,
+    ));
     let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
     let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
     let report = tokio::select! {
@@ -81,6 +95,24 @@ async fn a_stalled_broker_stops_describes_then_lists_and_loses_nothing() {
     };
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     assert_landed(stall.simulator.world(), &stall.config, &report, &[(ACCOUNT, "region-0", "")]);
+    let logs = text(&logs.lock().unwrap());
+    let told: Vec<_> = logs.lines().filter(|line| line.contains("Kafka does not acknowledge")).collect();
+    assert!((1..=8).contains(&told.len()), "as it is there, and as it doubles: {logs}");
+    assert!(told[0].contains("WARN") && told[0].contains("records=3"), "{}", told[0]);
+}
+
+/// Where the log lines of a test go.
+struct Writer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A stop under a stalled broker: what exists then is what there may be at all.
