@@ -5,6 +5,7 @@
 
 pub mod client;
 mod delivery;
+mod error;
 mod fate;
 mod flight;
 pub mod framing;
@@ -17,13 +18,13 @@ pub mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::{RwLock, watch};
 
 use self::delivery::Deliveries;
 pub use self::delivery::Gone;
+pub use self::error::Error;
 pub use self::flight::{InFlight, Places};
 use self::letter::Letter;
 use self::producers::{Producer, Producers};
@@ -41,49 +42,6 @@ pub struct Kafka {
     startup_timeout: Duration,
     stall: Duration,
     servers: String,
-}
-
-/// Why a sync cannot use Kafka.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// librdkafka refuses its configuration.
-    #[error("librdkafka refuses its configuration: {0}; see kafka.properties")]
-    Client(#[source] KafkaError),
-    /// No broker was up within `kafka.startup_timeout`.
-    #[error("no Kafka broker of {servers} answered within {waited} (kafka.startup_timeout): {reason}")]
-    NoBroker {
-        /// The bootstrap servers.
-        servers: String,
-        /// The time-out, in words.
-        waited: String,
-        /// librdkafka's last word.
-        reason: String,
-    },
-    /// The first contact ended in a way that waiting does not mend.
-    #[error("{0}")]
-    Refused(Gone),
-    /// Topics that are absent or may not be seen.
-    #[error("{}", topics::missing(.0))]
-    Topics(Vec<(String, String)>),
-    /// `kafka.topics_create` did not succeed.
-    #[error("topic {topic} cannot be created: {reason}; create it, or allow CREATE on it")]
-    Create {
-        /// The topic.
-        topic: String,
-        /// The broker's word.
-        reason: String,
-    },
-    /// Offsets of a partition could not be read.
-    #[error("the offsets of {topic} cannot be read: {source}")]
-    Offsets {
-        /// The topic.
-        topic: String,
-        /// librdkafka's word.
-        source: KafkaError,
-    },
-    /// A blocking call was dropped with its runtime.
-    #[error("the call to Kafka was cancelled")]
-    Cancelled,
 }
 
 impl std::fmt::Debug for Kafka {

@@ -60,16 +60,6 @@ impl Holds {
     }
 }
 
-/// One line for topics that cannot be used.
-pub(super) fn missing(topics: &[(String, String)]) -> String {
-    let named: Vec<String> = topics.iter().map(|(topic, reason)| format!("{topic} ({reason})")).collect();
-    format!(
-        "topics are absent, or there is no right to describe them: {}; create them, allow DESCRIBE and WRITE, or set \
-         kafka.topics_create = \"if_missing\"",
-        named.join(", ")
-    )
-}
-
 impl Kafka {
     /// Waits for a broker, looks for the topics of the wanted objects and of the sync's events, makes them if settings say so, and
     /// reads where each partition with records ends.
