@@ -2,7 +2,8 @@
 //! says whether what it holds is whole, for each scope and type, or why not.
 //!
 //! `cargo run --example snapshot -- --brokers localhost:9092` ends with 0 if the snapshot is whole, 1 if it is not, 2 if it could
-//! not be read. `--records` prints the rebuilt records as JSON lines. What it does, a data lake's job has to do:
+//! not be read. `--records` prints the rebuilt records as JSON lines; `--registry URL` is for a producer that has a schema registry.
+//! What it does, a data lake's job has to do:
 //!
 //! 1. Read the sync topic to its end. Of one producer's name the newest STARTED is the sync to look at.
 //! 2. Without an outcome for that instant it still runs or was killed: nothing is known yet. An older sync is no substitute, since
@@ -58,6 +59,9 @@ pub(crate) struct Flags {
     /// A property of librdkafka's, such as security.protocol=ssl; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) property: Vec<String>,
+    /// The schema registry that values name their schemas of, as http://USER:PASSWORD@HOST:8081
+    #[arg(long, value_name = "URL")]
+    pub(crate) registry: Option<String>,
     /// Prints the rebuilt records as JSON lines, and the verdict on standard error
     #[arg(long)]
     pub(crate) records: bool,
@@ -120,12 +124,12 @@ pub(crate) struct Snapshot {
 
 /// Reads the newest snapshot.
 pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
-    let (schemas, topic) = (Schemas::parse()?, format!("{}.sync", flags.prefix));
+    let (mut schemas, topic) = (Schemas::new(flags.registry.as_deref())?, format!("{}.sync", flags.prefix));
     let mut events: Vec<(String, Event)> = Vec::new();
     read(flags, &topic, None, |message| {
         if of_producer(message, &flags.name) {
-            let (key, event) = (text(message.key())?, schemas.decode("SyncEvent", message)?);
-            events.push((key, serde_json::from_value(event)?));
+            let key = String::from_utf8(message.key().unwrap_or_default().to_vec())?;
+            events.push((key, serde_json::from_value(schemas.decode("SyncEvent", message)?)?));
         }
         Ok(())
     })?;
@@ -273,29 +277,53 @@ fn header<'a>(message: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a str> {
     std::str::from_utf8(headers.find(|header| header.key == name)?.value?).ok()
 }
 
-fn text(bytes: Option<&[u8]>) -> Result<String> {
-    Ok(String::from_utf8(bytes.unwrap_or_default().to_vec())?)
+/// The schemas that this reader has, and those that values were written with.
+struct Schemas<'a> {
+    /// By the name of the record.
+    own: BTreeMap<&'static str, Schema>,
+    /// By the bytes before a value: Avro single-object encoding, or with a schema registry the Confluent wire format.
+    written: BTreeMap<Vec<u8>, Schema>,
+    registry: Option<&'a str>,
 }
 
-/// The checked-in schemas, each with the bytes before a value that was written with it: Avro single-object encoding.
-struct Schemas(BTreeMap<&'static str, (Vec<u8>, Schema)>);
-
-impl Schemas {
-    fn parse() -> Result<Self> {
-        let parsed = SCHEMAS.into_iter().map(|(name, schema)| {
-            Ok((name, (framing::single_object(&serde_json::from_str(schema)?)?, Schema::parse_str(schema)?)))
-        });
-        Ok(Self(parsed.collect::<Result<_>>()?))
+impl<'a> Schemas<'a> {
+    /// The checked-in ones.
+    fn new(registry: Option<&'a str>) -> Result<Self> {
+        let (mut own, mut written) = (BTreeMap::new(), BTreeMap::new());
+        for (name, text) in SCHEMAS {
+            let schema = Schema::parse_str(text)?;
+            written.insert(framing::single_object(&serde_json::from_str(text)?)?, schema.clone());
+            own.insert(name, schema);
+        }
+        Ok(Self { own, written, registry })
     }
 
-    /// A value as JSON. A later release may write with another schema, as its first bytes tell; to read that, its schema is needed.
-    fn decode(&self, record: &str, message: &BorrowedMessage<'_>) -> Result<Value> {
-        let (frame, schema) = self.0.get(record).ok_or_else(|| format!("a record of an unknown type: {record}"))?;
+    /// A value as JSON. Whatever schema it was written with, it is read into this reader's: schemas change so that this can be done.
+    fn decode(&mut self, record: &str, message: &BorrowedMessage<'_>) -> Result<Value> {
         let value = message.payload().unwrap_or_default();
-        let mut datum = value.strip_prefix(frame.as_slice()).ok_or_else(|| {
-            let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
-            format!("{topic}-{partition}@{offset} was not written with this release's schema of {record}")
-        })?;
-        Ok(GenericDatumReader::builder(schema).build()?.read_value(&mut datum)?.try_into()?)
+        let frame = if value.first() == Some(&0) { 5 } else { 10 };
+        let (frame, mut datum) = value.split_at_checked(frame).ok_or("a value without a schema's name before it")?;
+        if !self.written.contains_key(frame) {
+            let at = format!("{}-{}@{}", message.topic(), message.partition(), message.offset());
+            let schema =
+                self.fetch(frame).map_err(|why| format!("{at}: the schema that it was written with: {why}"))?;
+            self.written.insert(frame.to_vec(), schema);
+        }
+        let own = self.own.get(record).ok_or_else(|| format!("a record of an unknown type: {record}"))?;
+        let reader = GenericDatumReader::builder(&self.written[frame]).reader_schema(own).build()?;
+        Ok(reader.read_value(&mut datum)?.try_into()?)
+    }
+
+    fn fetch(&self, frame: &[u8]) -> Result<Schema> {
+        let [0, id @ ..] = frame else {
+            return Err("it is not this release's, and a fingerprint alone tells no more".into());
+        };
+        let id = u32::from_be_bytes(id.try_into()?);
+        let registry = self.registry.ok_or_else(|| format!("a registry knows it as {id}; --registry says which"))?;
+        let url = format!("{}/schemas/ids/{id}", registry.trim_end_matches('/'));
+        let answer = async { reqwest::get(url).await?.error_for_status()?.text().await };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let answer: Value = serde_json::from_str(&runtime.block_on(answer)?)?;
+        Ok(Schema::parse_str(answer["schema"].as_str().unwrap_or_default())?)
     }
 }

@@ -25,6 +25,8 @@ mod machine;
 mod meter;
 mod ours;
 mod series;
+#[path = "../../tests/it/server.rs"]
+mod server;
 #[path = "../pipeline/table.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which also has bars of another kind")]
 mod table;

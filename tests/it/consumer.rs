@@ -1,14 +1,23 @@
 //! `examples/snapshot.rs`, which reads Kafka alone: what it says of a sync is what the sync says of itself.
 
-use ecs_sdm_producer::config::Config;
+use std::time::Duration;
+
+use apache_avro::Schema;
+use apache_avro::reader::datum::GenericDatumReader;
+use apache_avro::writer::datum::GenericDatumWriter;
+use ecs_sdm_producer::config::{Config, RegistryMode};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde_json::{Value, json};
 
-use crate::support::{REGION, config_on_kafka, sync, text};
+use crate::support::{REGION, config_on_kafka, read, sync, text};
+use crate::{oracle, registry};
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../../examples/snapshot.rs"]
@@ -33,18 +42,22 @@ pub(crate) fn flags(config: &Config) -> example::Flags {
         prefix: config.kafka.topic_prefix.clone(),
         name: config.name.clone(),
         property: Vec::new(),
+        registry: config.schema_registry.url.first().cloned(),
         records: false,
     }
 }
 
 /// What the example says of a producer's newest sync: whether it is whole, and its words.
 async fn ask(config: &Config) -> (bool, String) {
-    let flags = flags(config);
+    ask_with(flags(config)).await.unwrap()
+}
+
+async fn ask_with(flags: example::Flags) -> Result<(bool, String), String> {
     // Its client blocks.
     let answer = tokio::task::spawn_blocking(move || {
         let mut words = Vec::new();
-        let snapshot = example::snapshot(&flags).unwrap();
-        (snapshot.tell(None::<&mut Vec<u8>>, &mut words).unwrap(), text(&words))
+        let snapshot = example::snapshot(&flags).map_err(|error| error.to_string())?;
+        Ok((snapshot.tell(None::<&mut Vec<u8>>, &mut words).unwrap(), text(&words)))
     });
     answer.await.unwrap()
 }
@@ -81,6 +94,55 @@ async fn a_completed_sync_is_whole_and_one_missing_record_is_seen() {
     let missing: Vec<&str> = words.lines().filter(|line| line.contains("60 records were acknowledged")).collect();
     assert_eq!(missing.len(), 1, "{words}");
     assert!(missing[0].contains(" EcsTask ") && missing[0].contains(" 59 NOT WHOLE: "), "{words}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_registry_it_asks_for_the_schemas_and_says_so_where_it_may_not() {
+    let (_simulator, mut config) = account("confluent");
+    config.schema_registry.url = vec![registry::url().unwrap().to_owned()];
+    config.schema_registry.mode = RegistryMode::Auto;
+    let report = sync(&config).await;
+    assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
+    let (whole, words) = ask(&config).await;
+    assert!(whole && words.ends_with("COMPLETED and whole\n"), "{words}");
+
+    let unnamed = ask_with(example::Flags { registry: None, ..flags(&config) }).await.unwrap_err();
+    assert!(unnamed.contains(&config.kafka.sync_topic()) && unnamed.contains("--registry"), "{unnamed}");
+    // A registry, but not this one.
+    let wrong = format!("{}/none", config.schema_registry.url[0]);
+    let unknown = ask_with(example::Flags { registry: Some(wrong), ..flags(&config) }).await.unwrap_err();
+    assert!(unknown.contains("/none/schemas/ids/") && unknown.contains("404"), "{unknown}");
+
+    // A later release knows more, and says it before all else.
+    say_again_with_one_more(&config).await;
+    let (whole, words) = ask(&config).await;
+    assert!(whole && words.ends_with("COMPLETED and whole\n"), "{words}");
+}
+
+/// Sends the newest STARTED once more, written with a schema that has an attribute which this release does not know.
+async fn say_again_with_one_more(config: &Config) {
+    let (servers, topic) = (config.kafka.bootstrap_servers.join(","), config.kafka.sync_topic());
+    let mut newer: Value = serde_json::from_str(include_str!("../../schemas/SyncEvent.avsc")).unwrap();
+    let extra = json!({"name": "extra", "type": ["null", "string"], "default": null});
+    newer["fields"].as_array_mut().unwrap().insert(0, extra);
+    let subject = format!("{}/subjects/{topic}-value/versions", config.schema_registry.url[0]);
+    let register = reqwest::Client::new().post(subject).header("content-type", "application/json");
+    let answer = register.body(json!({"schema": newer.to_string()}).to_string()).send().await.unwrap();
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    let id = u32::try_from(answer["id"].as_u64().unwrap()).unwrap();
+
+    let (own, newer) = (oracle::schema("SyncEvent"), Schema::parse_str(&newer.to_string()).unwrap());
+    let started = read(&servers, &topic).remove(0);
+    let reader = GenericDatumReader::builder(&own).reader_schema(&newer).build().unwrap();
+    let event = reader.read_value(&mut &started.value[5..]).unwrap();
+    let mut value = [&[0], id.to_be_bytes().as_slice()].concat();
+    GenericDatumWriter::builder(&newer).build().unwrap().write_value(&mut value, event).unwrap();
+    let add =
+        |headers: OwnedHeaders, (key, value): (&String, &String)| headers.insert(Header { key, value: Some(value) });
+    let headers = started.headers.iter().fold(OwnedHeaders::new(), add);
+    let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+    producer.send(BaseRecord::to(&topic).key(&started.key).payload(&value).headers(headers)).unwrap();
+    producer.flush(Duration::from_secs(20)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
