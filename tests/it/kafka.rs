@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use ecs_sdm_producer::config::TopicsCreate;
+use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
 use ecs_sdm_producer::report::{Cut, Outcome, Report};
 use ecs_sim::{Simulator, World};
 use rdkafka::ClientConfig;
@@ -34,8 +34,9 @@ async fn missing_topics_are_named_with_the_way_out() {
     let simulator = simulator();
     let mut config = config_on_kafka(&simulator, "missing");
     config.kafka.topics_create = TopicsCreate::Never;
+    config.errors.tolerance = Tolerance::Dlq;
     let reason = assert_failed(&sync(&config).await, &simulator);
-    for topic in ["cluster", "service", "task", "task-definition", "sync"] {
+    for topic in ["cluster", "service", "task", "task-definition", "sync", "dlq"] {
         assert!(reason.contains(&format!("{}.{topic} (", config.kafka.topic_prefix)), "{reason}");
     }
     assert!(reason.contains("kafka.topics_create"), "{reason}");
@@ -47,6 +48,7 @@ async fn topics_are_made_with_the_settings_of_the_contract() {
     let mut config = config_on_kafka(&simulator, "made");
     config.kafka.partitions = 2;
     config.kafka.retention = Duration::from_secs(86_400);
+    config.errors.tolerance = Tolerance::Dlq;
     config.kafka.topics.insert("EcsTask".to_owned(), format!("{}-of-tasks", config.kafka.topic_prefix));
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
@@ -57,6 +59,7 @@ async fn topics_are_made_with_the_settings_of_the_contract() {
         (config.kafka.topic("EcsCluster"), 2, data),
         (config.kafka.topic("EcsTask"), 2, data),
         (config.kafka.sync_topic(), 0, ("delete", "2592000000", "0")),
+        (config.kafka.dead_letter_topic(), 0, ("delete", "2592000000", "0")),
     ] {
         let found = report.partitions.iter().filter(|range| range.topic == topic).count();
         assert_eq!(found, partitions, "{topic}");

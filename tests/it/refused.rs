@@ -1,11 +1,15 @@
 //! Refused records: only the culprit of a batch, what its type does then, and the dead letter topic.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
+use ecs_sdm_producer::kafka::Kafka;
+use ecs_sdm_producer::record::{Encoded, Line, Spoilt, settling};
 use ecs_sdm_producer::report::{Outcome, Report, Type};
 use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::tally::State;
+use ecs_sdm_producer::stage::produce::hand_over;
+use ecs_sdm_producer::tally::{State, Tally};
 use ecs_sim::{Shape, Simulator, World};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
@@ -107,6 +111,61 @@ async fn a_refused_record_goes_to_the_dead_letters_and_its_type_goes_on() {
         assert_eq!(of("dlq.object"), "EcsTask");
         assert_eq!(of("dlq.sync"), rfc3339(report.sync));
         assert_eq!(of("dlq.size"), size.to_string());
+    }
+}
+
+/// No object of the SDK's is known that our encoder refuses, so the batch is made by hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
+    for tolerance in [Tolerance::Dlq, Tolerance::None] {
+        let simulator = simulator(Shape::empty());
+        let mut config = config_on_kafka(&simulator, "spoilt");
+        config.errors.tolerance = tolerance;
+        assert_eq!(sync(&config).await.outcome, Outcome::Completed, "the topics are made");
+        let (tally, (unsettled, settled)) = (Arc::new(Tally::default()), settling());
+        let line = Line {
+            tally: Arc::clone(&tally),
+            object: "EcsTask",
+            topic: config.kafka.topic("EcsTask").into(),
+            captured: 1_700_000_000_123,
+            at: "@2023-11-14T22:13:20.123Z".to_owned(),
+            headers: vec![("ce_source", "/me".to_owned())],
+            frame: Vec::new(),
+            reached: Arc::default(),
+            unsettled,
+        };
+        let mut batch = Encoded::new(Arc::new(line), None, 1, [16, 16]);
+        batch.spoilt.push(Spoilt { key: "arn:1".to_owned(), id: "arn:1".to_owned(), reason: "no UID".to_owned() });
+        let kafka = Kafka::connect(&config).unwrap();
+        let sent = async {
+            hand_over(&kafka, batch).await.unwrap();
+            settled.wait().await;
+        };
+        tokio::select! {
+            () = sent => {}
+            never = kafka.mend() => match never {},
+        }
+        assert_eq!(Tally::count(&tally.acknowledged), 0, "it never counts as acknowledged");
+        let error = tally.judge().error.unwrap();
+        assert!(error.contains("arn:1") && error.contains("cannot be encoded: no UID"), "{error}");
+        assert_eq!(tally.is_refused(), tolerance == Tolerance::None, "whether its type ends");
+        if tolerance == Tolerance::None {
+            continue;
+        }
+        let letters = landed(&config, &config.kafka.dead_letter_topic());
+        let [letter] = letters.as_slice() else { panic!("{letters:?}") };
+        assert_eq!((letter.key.as_str(), letter.value.len(), letter.timestamp), ("arn:1", 0, 1_700_000_000_123));
+        let expected = [
+            ("ce_id", "arn:1@2023-11-14T22:13:20.123Z"),
+            ("ce_source", "/me"),
+            ("dlq.object", "EcsTask"),
+            ("dlq.reason", "cannot be encoded: no UID"),
+            ("dlq.size", "0"),
+            ("dlq.sync", "2023-11-14T22:13:20.123Z"),
+            ("dlq.topic", &config.kafka.topic("EcsTask")),
+        ];
+        let headers: Vec<_> = letter.headers.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        assert_eq!(headers, expected);
     }
 }
 
