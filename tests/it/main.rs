@@ -12,6 +12,7 @@ mod consumer;
 mod contract;
 mod credentials;
 mod golden;
+mod interop;
 mod kafka;
 mod killed;
 mod mapping;
