@@ -1,6 +1,8 @@
 //! Other people's consumers read the topics unchanged: what Java, Kafka Streams and Python make of the records is what the
 //! simulator holds. Their programs are in `tests/interop`; those in Python need packages, and run by `tests/interop/run`.
 
+mod readme;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs::{self, File};
