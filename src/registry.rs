@@ -52,7 +52,7 @@ impl Registry {
                         RegistryMode::Lookup => client.look_up(&subject).await?,
                         RegistryMode::Auto => client.register(&subject).await?,
                     };
-                    tracing::info!(subject = subject.name, id, "the registry knows the schema");
+                    tracing::info!(subject = subject.name, id, "the registry has the schema");
                     ids.insert(subject.name, id);
                     id
                 }
