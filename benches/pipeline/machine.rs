@@ -45,7 +45,8 @@ fn kafka() -> Result<Option<String>> {
     for folder in fs::read_dir(Path::new(env!("CARGO_TARGET_TMPDIR")).join(".."))? {
         let folder = folder?;
         let name = folder.file_name().to_string_lossy().into_owned();
-        if let Some(version) = name.strip_prefix("kafka-") {
+        // Beside it lies the lock of those who make it.
+        if let Some(version) = name.strip_prefix("kafka-").filter(|version| !version.ends_with(".lock")) {
             newest = newest.max(Some((folder.metadata()?.modified()?, version.to_owned())));
         }
     }
