@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ecs_sim::{Shape, Simulator, World};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::broker::Broker;
 use crate::ours::{Figures, PARTITIONS, Settings};
@@ -41,8 +42,9 @@ pub(crate) struct Course {
     pub(crate) last_call: f64,
     /// Calls of the stall after it had time to settle.
     pub(crate) calls: u64,
-    /// Peak RSS above that at the start, MiB: of the whole sync, and as seen before the stop, while the broker stood still, and after.
+    /// Peak RSS above that at the start, MiB.
     pub(crate) peak: f64,
+    /// The same as it was seen before the stop, while the broker stood still, and after.
     pub(crate) peaks: [f64; 3],
 }
 
@@ -78,12 +80,15 @@ impl Course {
         };
         let found = landed::keys(&settings)?;
         let Watched { landed, calls, consumer, .. } = &watched;
-        let all = settings.objects.iter().map(|object| high(consumer, &settings.topic(object))).sum::<Result<u64>>()?;
+        let all =
+            settings.objects.iter().map(|object| high(consumer, &settings.topic(object))).sum::<KafkaResult<u64>>()?;
         // No task lands in a sync's first moments, nor in the last of its waiting for acknowledgements.
         let (first, last) = (landed.first_growth(), landed.last_growth(f64::INFINITY));
         let before = landed.rate(first + WARM, stopped);
         // What had been read until then lands at once and says nothing of the rate.
         let again = landed.again(resumed, before, described);
+        let times = [0.0..stopped, stopped..resumed, resumed..f64::INFINITY];
+        let peaks = times.map(|time| watched.peak(&time) - figures.held);
         Ok(Self {
             lost: figures.acknowledged.saturating_sub(found),
             twice: all - found,
@@ -92,9 +97,9 @@ impl Course {
             after: again.map_or(f64::NAN, |again| landed.rate(again, last)),
             last_call: calls.last_growth(resumed) - stopped,
             calls: calls.seen(stopped + SETTLING.as_secs_f64(), resumed),
-            peak: figures.peak - figures.held,
-            peaks: [0.0..stopped, stopped..resumed, resumed..f64::INFINITY]
-                .map(|time| watched.peak(&time) - figures.held),
+            // What was seen is more where the end of the producer takes the most.
+            peak: peaks.into_iter().fold(figures.peak - figures.held, f64::max),
+            peaks,
             ours: figures,
         })
     }
@@ -130,8 +135,12 @@ impl Watched {
     /// After a moment, what has landed and what was asked. The broker must answer.
     fn look(&mut self) -> Result<()> {
         thread::sleep(LOOK);
-        let count = high(&self.consumer, &self.topic)?;
-        self.landed.add(self.now(), count);
+        match high(&self.consumer, &self.topic) {
+            Ok(count) => self.landed.add(self.now(), count),
+            // The controller has taken the broker for dead; both go on, and soon know better.
+            Err(KafkaError::MetadataFetch(RDKafkaErrorCode::NotLeaderForPartition)) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.look_without_broker()?;
         if self.landed.last() < TASKS / 2 && self.sync.try_wait()?.is_some() {
             return Err("the sync ended before its middle".into());
@@ -179,7 +188,7 @@ impl Drop for Watched {
 }
 
 /// How many records have come onto a topic.
-fn high(consumer: &BaseConsumer, topic: &str) -> Result<u64> {
-    let of = |partition| Ok(u64::try_from(consumer.fetch_watermarks(topic, partition, PATIENCE)?.1)?);
+fn high(consumer: &BaseConsumer, topic: &str) -> KafkaResult<u64> {
+    let of = |partition| consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, high)| high.unsigned_abs());
     (0..PARTITIONS).map(of).sum()
 }
