@@ -92,7 +92,11 @@ impl Kafka {
             producers.send(producers.main(), message).await;
         }
         for spoilt in &encoded.spoilt {
-            let letter = Letter::unencoded(line, &spoilt.key, headers(line, &format!("{}{}", spoilt.id, line.at)));
+            let headers = match line.headers.is_empty() {
+                true => OwnedHeaders::new(),
+                false => headers(line, &format!("{}{}", spoilt.id, line.at)),
+            };
+            let letter = Letter::unencoded(line, &spoilt.key, headers);
             self.deliveries.refuse(letter, &ticket, &format!("cannot be encoded: {}", spoilt.reason), false);
         }
     }
@@ -105,7 +109,7 @@ impl Kafka {
     /// Throws away what is not acknowledged; each such record is still called back, and so accounted for.
     pub async fn purge(&self) {
         self.deliveries.give_up();
-        self.producers.read().await.purge();
+        self.producers.read().await.purge().await;
         self.in_flight.drained().await;
     }
 

@@ -87,23 +87,36 @@ impl Engine {
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let Some(kafka) = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka)) else {
-            return Box::pin(self.attend(sink, None, stop)).await;
+            return Box::pin(self.without_kafka().attend(sink, stop)).await;
         };
         kafka.begin();
         tokio::select! {
             biased;
-            report = Box::pin(self.attend(sink, Some(kafka), stop)) => report,
+            report = Box::pin(self.attend(sink, stop)) => report,
             never = kafka.mend() => match never {},
         }
     }
 
+    /// The same for a dry run: what goes on at Kafka is nothing to it.
+    fn without_kafka(&self) -> Self {
+        Self {
+            config: self.config.clone(),
+            region: self.region.clone(),
+            kafka: None,
+            registry: None,
+            parallel: Arc::clone(&self.parallel),
+            seats: Arc::clone(&self.seats),
+            buckets: Arc::clone(&self.buckets),
+        }
+    }
+
     /// A sync from its start to its report, while somebody mends what Kafka breaks.
-    async fn attend(&self, sink: Sink, kafka: Option<&Arc<Kafka>>, stop: impl Future<Output = ()>) -> Report {
+    async fn attend(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
         let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats), Arc::clone(&self.buckets)));
         let mut cut = pin!(self.cut(stop));
         let mut timeout = pin!(self.timeout());
-        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.ready(kafka, started)).await;
+        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.ready(started)).await;
         let Ready { base, ranges, output } = match ready {
             Ok(ready) => ready,
             Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
@@ -117,15 +130,15 @@ impl Engine {
             Err(cut) => Some(cut),
         };
         let mut report = self.report(started, &caller, plan.ledgers(), reason);
-        if let (Some(kafka), Some(announcer)) = (kafka, plan.announcer()) {
+        if let (Some(kafka), Some(announcer)) = (&self.kafka, plan.announcer()) {
             let last_words = LastWords { kafka, announcer, plan: &plan, patience: self.config.limits.last_words };
             last_words.say(&mut report, ranges, cut).await;
         }
         report
     }
 
-    async fn ready(&self, kafka: Option<&Arc<Kafka>>, started: i64) -> Result<Ready, String> {
-        let registry = self.registry.as_ref();
+    async fn ready(&self, started: i64) -> Result<Ready, String> {
+        let (kafka, registry) = (self.kafka.as_ref(), self.registry.as_ref());
         Start { config: &self.config, region: &self.region, kafka, registry }.ready(started).await
     }
 

@@ -46,9 +46,9 @@ impl Trust {
         Ok(Self { bundle: Some(bundle) })
     }
 
-    /// The bundle as PEM; none where the system's certificates count.
-    pub fn pem(&self) -> Option<String> {
-        self.bundle.as_ref().map(|bundle| bundle.concat())
+    /// The bundle as PEM, one certificate each; none where the system's count.
+    pub fn pem(&self) -> Option<&[String]> {
+        self.bundle.as_deref()
     }
 
     /// The same for the SDK's HTTP client.
@@ -73,7 +73,7 @@ async fn named() -> Option<(&'static str, &'static str, String)> {
 }
 
 /// The certificates of a PEM text. One that rustls cannot use is passed over, as old bundles hold some: the SDK would panic on it.
-fn certificates(text: &str) -> Vec<String> {
+pub(crate) fn certificates(text: &str) -> Vec<String> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
     let blocks = text.split(BEGIN).skip(1).filter_map(|block| block.split_once(END));
@@ -84,7 +84,7 @@ fn certificates(text: &str) -> Vec<String> {
     };
     let (usable, odd): (Vec<String>, Vec<String>) = blocks.partition(usable);
     if !odd.is_empty() {
-        tracing::warn!(count = odd.len(), "certificates of the CA bundle cannot be used and are passed over");
+        tracing::warn!(count = odd.len(), "certificates of a CA bundle cannot be used and are passed over");
     }
     usable
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::notes::{Notes, Seen};
 use super::table::{Kind, OBJECTS, SETTINGS};
-use super::{Config, SubjectStrategy, TopicsCreate};
+use super::{Config, SecretError, SubjectStrategy, TopicsCreate, pem};
 
 /// Finds settings that are fine alone and not together.
 pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
@@ -22,7 +22,7 @@ pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
         }
     }
     topics(config, seen, notes);
-    registry(seen, notes);
+    registry(config, seen, notes);
     without_effect(config, seen, notes);
 }
 
@@ -49,7 +49,14 @@ fn secrets(seen: &Seen, notes: &mut Notes) {
 }
 
 /// Credentials of the registry come in pairs, and in one kind.
-fn registry(seen: &Seen, notes: &mut Notes) {
+fn registry(config: &Config, seen: &Seen, notes: &mut Notes) {
+    let settings = &config.schema_registry;
+    for (key, value) in [("ca", &settings.ca), ("certificate", &settings.certificate)] {
+        if let Some(Err(SecretError::Unreadable { path, source })) = value.as_deref().map(pem) {
+            let (key, reason) = (format!("schema_registry.{key}"), format!("cannot read {}: {source}", path.display()));
+            notes.mistake(&key, seen.place(&key), reason, "name a file of certificates in PEM, or give their text");
+        }
+    }
     let [username, password, bearer] =
         ["username", "password", "bearer_token"].map(|key| format!("schema_registry.{key}"));
     let [certificate, private] = ["certificate", "key"].map(|key| format!("schema_registry.{key}"));

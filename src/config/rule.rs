@@ -104,11 +104,17 @@ pub(super) const URL: Rule = Rule {
     holds: |text| {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
         rest.is_some_and(|rest| {
-            let host = rest.split('/').next().unwrap_or_default();
-            let odd = |letter: char| letter.is_whitespace() || matches!(letter, '?' | '#');
-            !host.is_empty() && !host.starts_with(':') && !host.contains('@') && !rest.contains(odd)
+            let host = rest.split(['/', '?']).next().unwrap_or_default();
+            !host.is_empty() && !host.starts_with(':') && !host.contains('@') && !rest.contains(char::is_whitespace)
         })
     },
+};
+
+/// A URL to which paths are added.
+pub(super) const BASE_URL: Rule = Rule {
+    noun: "a URL without a user or query",
+    takes: URL.takes,
+    holds: |text| (URL.holds)(text) && !text.contains(['?', '#']),
 };
 
 /// Account and name of `arn:PARTITION:iam::ACCOUNT:role/NAME`.
@@ -133,7 +139,7 @@ mod tests {
     #[test]
     #[rustfmt::skip]
     fn rules_hold_for_what_aws_and_kafka_take() {
-        let table: [(&Rule, &[&str], &[&str]); 9] = [
+        let table: [(&Rule, &[&str], &[&str]); 10] = [
             (&ROLE_ARN,
                 &["arn:aws:iam::123456789012:role/reader", "arn:aws-us-gov:iam::123456789012:role/path/to/a+b=c,d.e@f-g_h"],
                 &["arn:aws:iam::12:role/x", "arn:aws:iam::123456789012:user/x", "arn:aws:iam::123456789012:role/", "arn:aws:iam::123456789012:role/x/", "arn:gcp:iam::123456789012:role/x", "arn:aws:iam::123456789012:role/a b", "arn:aws:sts::123456789012:assumed-role/x/y"]),
@@ -144,7 +150,8 @@ mod tests {
             (&BROKER, &["localhost:9092", "10.0.0.1:1", "[::1]:9092", "b-1.msk_x.eu:65535"], &["localhost", ":9092", "a:0", "a:65536", "::1:9092", "PLAINTEXT://a:9092", "a b:9092"]),
             (&TOPIC, &["sdm.ecs.task-definition", "_x"], &[".", "..", "a/b", "a b"]),
             (&LISTEN, &["0.0.0.0:9464", "[::]:0"], &[":9464", "localhost", "9464"]),
-            (&URL, &["http://a", "https://a:8081/path"], &["a:8081", "https://", "ftp://a", "http:///a", "http://a b", "http://u:p@a", "http://a?b"]),
+            (&URL, &["http://a", "https://a:8081/path?a=b"], &["a:8081", "https://", "ftp://a", "http:///a", "http://a b", "http://u:p@a"]),
+            (&BASE_URL, &["https://a:8081/path"], &["http://u:p@a", "http://a?b", "http://a#b"]),
         ];
         for (rule, good, bad) in table {
             for text in good {

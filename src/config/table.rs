@@ -131,7 +131,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     unset(PROPERTIES, Properties),
     now("kafka.headers", Choice(&["cloudevents", "none"]), r#""cloudevents""#),
 
-    now("schema_registry.url", List(&Text(&rule::URL)), "[]"),
+    now("schema_registry.url", List(&Text(&rule::BASE_URL)), "[]"),
     now("schema_registry.mode", Choice(&["lookup", "auto"]), r#""lookup""#),
     now("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), r#""TopicName""#),
     unset("schema_registry.username", Text(&rule::ANY)),

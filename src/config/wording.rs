@@ -29,12 +29,13 @@ pub(super) fn shown(node: &Node) -> String {
     }
 }
 
-/// A URL without the user and password that may stand in it.
+/// A URL without the user and password that may stand in it. What an e-mail address loses by this is no matter.
 fn without_user(text: &str) -> Cow<'_, str> {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1))) {
-        Some((scheme, host)) => format!("{scheme}://{}@{host}", super::secret::REDACTED).into(),
-        None => text.into(),
-    }
+    let Some((before, host)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
+        return text.into();
+    };
+    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+    format!("{scheme}{}@{host}", super::secret::REDACTED).into()
 }
 
 /// What a value has to be.

@@ -41,14 +41,21 @@ struct State {
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
     /// Records that have to be sent again. As many as places in flight at most: they keep theirs.
-    returned: Mutex<Vec<(Letter, Arc<Ticket>)>>,
+    returned: Mutex<Returned>,
     /// Something came back, or went wrong.
     stirred: Notify,
-    /// What is not acknowledged is being thrown away.
-    given_up: AtomicBool,
+    /// A producer's epoch is refused again and again.
+    stale: AtomicBool,
     timeout: Duration,
     /// Where refused records go; none where they end their type.
     dead_letters: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct Returned {
+    letters: Vec<(Letter, Arc<Ticket>)>,
+    /// What is not acknowledged is being thrown away: nothing is sent again.
+    given_up: bool,
 }
 
 impl Deliveries {
@@ -66,7 +73,7 @@ impl Deliveries {
                 last_error: Mutex::default(),
                 returned: Mutex::default(),
                 stirred: Notify::new(),
-                given_up: AtomicBool::new(false),
+                stale: AtomicBool::new(false),
                 timeout: config.kafka.delivery_timeout,
                 dead_letters,
             }),
@@ -77,7 +84,7 @@ impl Deliveries {
     pub(super) fn begin(&self) {
         self.state.gone.send_replace(None);
         self.state.acknowledged.store(false, Ordering::Relaxed);
-        self.state.given_up.store(false, Ordering::Relaxed);
+        held(&self.state.returned).given_up = false;
         *held(&self.state.last_error) = None;
     }
 
@@ -103,13 +110,17 @@ impl Deliveries {
 
     /// What came back.
     pub(super) fn returned(&self) -> Vec<(Letter, Arc<Ticket>)> {
-        std::mem::take(&mut *held(&self.state.returned))
+        std::mem::take(&mut held(&self.state.returned).letters)
     }
 
     /// From now on nothing is sent again; what waits for that is lost.
     pub(super) fn give_up(&self) {
-        self.state.given_up.store(true, Ordering::Relaxed);
-        for (_, ticket) in self.returned() {
+        let letters = {
+            let mut returned = held(&self.state.returned);
+            returned.given_up = true;
+            std::mem::take(&mut returned.letters)
+        };
+        for (_, ticket) in letters {
             ticket.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
         }
     }
@@ -126,17 +137,22 @@ impl Deliveries {
     /// Decides what becomes of a record that is not acknowledged.
     pub(super) fn settle(&self, error: &KafkaError, ticket: &Arc<Ticket>, letter: impl FnOnce() -> Letter) {
         let code = error.rdkafka_error_code();
-        let given_up = self.state.given_up.load(Ordering::Relaxed);
-        let again = || ticket.again().filter(|_| !given_up);
         match (fate(code, ticket.way), ticket.way) {
-            (Fate::Again, _) => match again() {
-                Some(ticket) => self.put_back(letter(), ticket),
+            (Fate::Again, _) => match ticket.again() {
+                Some(again) => {
+                    // librdkafka counts epochs by itself, up to the end of 15 bits, and then no broker takes the next.
+                    if code == Some(Code::InvalidProducerEpoch) && ticket.was_sent_again() {
+                        self.state.stale.store(true, Ordering::Relaxed);
+                    }
+                    self.put_back(letter(), again);
+                }
                 None => ticket.lose(error),
             },
             (Fate::Alone, _) => self.put_back(letter(), ticket.other(Way::Alone)),
             (Fate::Refused | Fate::Closed | Fate::Lost, Way::Dead) => ticket.lose(error),
             (Fate::Refused, _) => {
-                self.refuse(letter(), ticket, &words(error), code == Some(Code::MessageSizeTooLarge));
+                let too_large = matches!(code, Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge));
+                self.refuse(letter(), ticket, &words(error), too_large);
             }
             (Fate::Closed, _) => ticket.close(error),
             (Fate::Lost, _) => ticket.lose(error),
@@ -156,8 +172,19 @@ impl Deliveries {
         self.put_back(letter.dead(topic, &ticket.line, reason, too_large), ticket.other(Way::Dead));
     }
 
+    /// Whether a producer's epoch has gone stale since this was last asked.
+    pub(super) fn take_stale(&self) -> bool {
+        self.state.stale.swap(false, Ordering::Relaxed)
+    }
+
     fn put_back(&self, letter: Letter, ticket: Arc<Ticket>) {
-        held(&self.state.returned).push((letter, ticket));
+        let mut returned = held(&self.state.returned);
+        if returned.given_up {
+            drop(returned);
+            return ticket.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
+        }
+        returned.letters.push((letter, ticket));
+        drop(returned);
         self.stir();
     }
 

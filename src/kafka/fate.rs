@@ -28,7 +28,7 @@ pub(super) enum Way {
     Dead,
 }
 
-/// The fate of a record with that code. Time-outs and retriable codes never come here before message.timeout.ms is over.
+/// The fate of a record with that code. What librdkafka tries again by itself comes here only when message.timeout.ms is over.
 pub(super) fn fate(code: Option<Code>, way: Way) -> Fate {
     match code {
         Some(code) if is_refusal(code) && way == Way::Together => Fate::Alone,
@@ -62,9 +62,13 @@ fn is_refusal(code: Code) -> bool {
     matches!(
         code,
         Code::MessageSizeTooLarge
+            // Beyond segment.bytes.
+            | Code::MessageBatchTooLarge
             | Code::InvalidMessage
             | Code::InvalidMessageSize
             | Code::InvalidRecord
+            // Where the broker names the culprits, what librdkafka says of the others of their batch.
+            | Code::InvalidDifferentRecord
             | Code::InvalidTimestamp
             | Code::PolicyViolation
             | Code::UnsupportedForMessageFormat
@@ -77,7 +81,14 @@ mod tests {
 
     #[test]
     fn only_a_record_that_was_alone_is_refused() {
-        for code in [Code::MessageSizeTooLarge, Code::InvalidRecord, Code::PolicyViolation] {
+        let codes = [
+            Code::MessageSizeTooLarge,
+            Code::MessageBatchTooLarge,
+            Code::InvalidRecord,
+            Code::InvalidDifferentRecord,
+            Code::PolicyViolation,
+        ];
+        for code in codes {
             assert_eq!(fate(Some(code), Way::Together), Fate::Alone);
             assert_eq!(fate(Some(code), Way::Alone), Fate::Refused);
             assert_eq!(fate(Some(code), Way::Dead), Fate::Refused);

@@ -30,7 +30,7 @@ impl Frames {
         Self(ids.into_iter().map(framed).collect())
     }
 
-    /// The bytes before each datum of this record; none in a dry run.
+    /// The bytes before each datum of this record; none for one that this sync does not send.
     pub fn of(&self, record: &str) -> Vec<u8> {
         self.0.get(record).cloned().unwrap_or_default()
     }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Kafka;
@@ -17,6 +18,9 @@ const RENEWALS: u32 = 3;
 impl Kafka {
     /// Does all that for as long as it is polled: for one sync.
     pub async fn mend(&self) -> Infallible {
+        // That of an earlier sync has done its work. Its end blocks.
+        let alone = self.producers.write().await.end_alone();
+        let _ = tokio::task::spawn_blocking(move || drop(alone)).await;
         let (mut renewed, mut stall) = (0, Stall::new(self.stall));
         let mut look = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -26,7 +30,15 @@ impl Kafka {
                 _ = look.tick() => self.tell(&mut stall),
             }
             let mut producers = self.producers.write().await;
-            if let Some(reason) = producers.fatal().filter(|_| self.gone().borrow().is_none()) {
+            let stale = self.deliveries.take_stale().then(|| "its epoch is stale".to_owned());
+            let fatal = producers.fatal();
+            if let Some((code, reason)) = &fatal
+                && let Some(way_out) = way_out(*code)
+            {
+                self.deliveries.end(format!("the Kafka producer failed: {reason}; {way_out}"));
+            }
+            let failed = fatal.map(|(_, reason)| reason).or(stale);
+            if let Some(reason) = failed.filter(|_| self.gone().borrow().is_none()) {
                 if renewed == RENEWALS {
                     let reason =
                         format!("the Kafka producer failed: {reason}; it was made anew {RENEWALS} times before");
@@ -68,10 +80,23 @@ impl Kafka {
                 oldest = %humantime::format_duration(Duration::from_secs(age.as_secs())),
                 records = self.in_flight.count(),
                 last_error = self.deliveries.last_error(),
-                "Kafka does not acknowledge; reading waits, and the records wait for kafka.delivery_timeout at most"
+                "Kafka does not acknowledge; reading waits, and each record for kafka.delivery_timeout"
             ),
             Some(Told::Over) => tracing::info!("Kafka acknowledges again"),
             None => {}
         }
+    }
+}
+
+/// What to do where a new producer would fail as the old one did.
+fn way_out(code: Code) -> Option<&'static str> {
+    match code {
+        Code::ClusterAuthorizationFailed => {
+            Some("allow IDEMPOTENT_WRITE on the cluster: brokers before 2.8 ask for it")
+        }
+        Code::UnsupportedFeature | Code::UnsupportedVersion => {
+            Some("an idempotent producer needs brokers of 0.11 or later")
+        }
+        _ => None,
     }
 }

@@ -57,9 +57,14 @@ impl Producers {
     }
 
     /// Whether one of them has failed for good, and why.
-    pub(super) fn fatal(&self) -> Option<String> {
+    pub(super) fn fatal(&self) -> Option<(Code, String)> {
         let error = self.all().find_map(|producer| producer.client().fatal_error());
-        error.map(|(code, reason)| format!("{code}: {reason}"))
+        error.map(|(code, reason)| (code, format!("{code}: {reason}")))
+    }
+
+    /// Ends the one that few syncs need.
+    pub(super) fn end_alone(&mut self) -> Option<Arc<Producer>> {
+        self.alone.take()
     }
 
     /// Makes them anew. When it returns, all that the old ones had is called back.
@@ -72,9 +77,8 @@ impl Producers {
             for producer in &old {
                 let answered = producer.flush(ANSWERS);
                 producer.purge(PurgeConfig::default().queue().inflight());
-                if let Err(error) = answered.and_then(|()| producer.flush(CALLBACKS)) {
-                    tracing::debug!(%error, "a failed producer had records in flight");
-                }
+                let called_back = producer.flush(CALLBACKS);
+                tracing::debug!(?answered, ?called_back, "a failed producer is ended");
             }
             drop(old);
         });
@@ -83,9 +87,12 @@ impl Producers {
         Ok(())
     }
 
-    /// Throws away what is not acknowledged.
-    pub(super) fn purge(&self) {
-        self.all().for_each(|producer| producer.purge(PurgeConfig::default().queue().inflight()));
+    /// Throws away what is not acknowledged. It blocks while one of librdkafka's threads resolves a name.
+    pub(super) async fn purge(&self) {
+        let all: Vec<_> = [Some(Arc::clone(&self.main)), self.alone.clone()].into_iter().flatten().collect();
+        let purge = move || all.iter().for_each(|producer| producer.purge(PurgeConfig::default().queue().inflight()));
+        // It fails only with the runtime.
+        let _ = tokio::task::spawn_blocking(purge).await;
     }
 
     /// Sends what still lingers.

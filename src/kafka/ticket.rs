@@ -32,6 +32,11 @@ impl Ticket {
         (self.tries < TRIES).then(|| self.by(self.way, self.tries + 1))
     }
 
+    /// Whether it is not the first time.
+    pub(super) fn was_sent_again(&self) -> bool {
+        self.tries > 0
+    }
+
     /// A ticket for the same places, to be sent in that way.
     pub(super) fn other(&self, way: Way) -> Arc<Self> {
         self.by(way, self.tries)

@@ -1,6 +1,7 @@
 //! Requests to the registry: the next URL where one does not answer, and no other reason to leave it.
 
 use std::error::Error as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::tls::{Certificate, Identity};
@@ -10,13 +11,13 @@ use serde_json::Value;
 
 use super::error::{Error, Refusal, Wish, hint};
 use super::subject::Subject;
-use crate::aws::trust::Trust;
-use crate::config::{Config, SchemaRegistryConfig, pem};
+use crate::aws::trust::{self, Trust};
+use crate::config::{Config, SchemaRegistryConfig, SecretError, pem};
 
 /// One attempt at one URL.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Rounds over all URLs before they count as gone: a registry that is being restarted is met at most once.
+/// Rounds over all URLs before they count as gone: what lasts a second or two is waited out.
 const ROUNDS: u32 = 3;
 
 /// How much of an answer that is not a registry's is shown.
@@ -37,6 +38,8 @@ pub enum Compatibility {
 pub(super) struct Client {
     http: reqwest::Client,
     urls: Vec<String>,
+    /// The URL that answered last: one that is silent costs its time once.
+    answered: AtomicUsize,
     basic: Option<(String, String)>,
     bearer: Option<String>,
     pause: Duration,
@@ -70,7 +73,7 @@ impl Client {
         let failed = |key| move |reason: String| Error::Setting { key, reason };
         let secret = |key, secret: &Option<crate::config::Secret>| {
             let read = secret.as_ref().map(|secret| secret.read()).transpose();
-            read.map_err(|error| failed(key)(error.to_string()))
+            read.map_err(|error| failed(key)(unread(&error)))
         };
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("ecs-sdm-producer/", env!("CARGO_PKG_VERSION")))
@@ -79,12 +82,16 @@ impl Client {
         if let Some(trusted) = trusted(settings).await? {
             http = http.tls_certs_only(trusted);
         }
-        if let Some(identity) = identity(settings)? {
+        let identity = identity(settings)?;
+        // Certificates are looked at only when the client is made.
+        let key = if identity.is_some() { "certificate" } else { "ca" };
+        if let Some(identity) = identity {
             http = http.identity(identity);
         }
         let password = secret("password", &settings.password)?;
         Ok(Self {
-            http: http.build().map_err(|error| failed("certificate")(words(&error)))?,
+            http: http.build().map_err(|error| failed(key)(words(&error)))?,
+            answered: AtomicUsize::new(0),
             urls: settings.url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             basic: settings.username.clone().map(|username| (username, password.unwrap_or_default())),
             bearer: secret("bearer_token", &settings.bearer_token)?,
@@ -101,7 +108,12 @@ impl Client {
     /// Registers a schema; the id of one that is registered already.
     pub(super) async fn register(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}/versions?normalize=true", subject.name);
-        self.id(Wish::Register, &path, subject).await
+        let registered = self.id(Wish::Register, &path, subject).await;
+        match &registered {
+            // Another producer was faster, which some registries call a conflict too.
+            Err(Error::Refused { status: 409, .. }) => self.look_up(subject).await.or(registered),
+            _ => registered,
+        }
     }
 
     /// Holds a schema against those of its subject, as many as its compatibility level asks for.
@@ -149,9 +161,14 @@ impl Client {
                 tokio::time::sleep(self.pause * 2_u32.pow(round - 1)).await;
             }
             tried.clear();
-            for url in &self.urls {
+            let first = self.answered.load(Ordering::Relaxed);
+            for place in (0..self.urls.len()).map(|place| (first + place) % self.urls.len()) {
+                let url = &self.urls[place];
                 match self.attempt(method.clone(), &format!("{url}{path}"), body.clone()).await {
-                    Ok(answer) => return Ok(answer),
+                    Ok(answer) => {
+                        self.answered.store(place, Ordering::Relaxed);
+                        return Ok(answer);
+                    }
                     Err(reason) => {
                         tracing::debug!(url, reason, "the schema registry does not answer");
                         tried.push(format!("{url}: {reason}"));
@@ -191,31 +208,38 @@ impl Client {
     }
 }
 
-/// Whom TLS trusts beyond the system's: `schema_registry.ca`, else what AWS_CA_BUNDLE names.
+/// Whom TLS trusts instead of the system's: `schema_registry.ca`, else what AWS_CA_BUNDLE names.
 async fn trusted(settings: &SchemaRegistryConfig) -> Result<Option<Vec<Certificate>>, Error> {
     let failed = |reason: String| Error::Setting { key: "ca", reason };
     let text = match &settings.ca {
-        Some(ca) => pem(ca).map_err(|error| failed(error.to_string()))?,
-        None => match Trust::load().await.map_err(|error| failed(error.to_string()))?.pem() {
-            Some(bundle) => bundle,
+        Some(ca) => trust::certificates(&pem(ca).map_err(|error| failed(unread(&error)))?),
+        None => match Trust::load().await.map_err(Error::Bundle)?.pem() {
+            Some(bundle) => bundle.to_vec(),
             None => return Ok(None),
         },
     };
-    let certificates = Certificate::from_pem_bundle(text.as_bytes()).map_err(|error| failed(words(&error)))?;
-    if certificates.is_empty() {
+    if text.is_empty() {
         return Err(failed("holds no certificate in PEM".to_owned()));
     }
-    Ok(Some(certificates))
+    let certificates = text.iter().map(|one| Certificate::from_pem(one.as_bytes()));
+    certificates.collect::<Result<_, _>>().map(Some).map_err(|error| failed(words(&error)))
 }
 
 /// Our own certificate, for a registry that asks for one.
 fn identity(settings: &SchemaRegistryConfig) -> Result<Option<Identity>, Error> {
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
     let failed = |key| move |reason: String| Error::Setting { key, reason };
-    let certificate = pem(certificate).map_err(|error| failed("certificate")(error.to_string()))?;
-    let key = key.read().and_then(|key| pem(&key)).map_err(|error| failed("key")(error.to_string()))?;
+    let certificate = pem(certificate).map_err(|error| failed("certificate")(unread(&error)))?;
+    let key = key.read().map_err(|error| failed("key")(unread(&error)))?;
+    // What is no path may be the key itself, cut out of its PEM: it is not shown.
+    let key = pem(&key).map_err(|_| failed("key")("is neither PEM text nor a file that can be read".to_owned()))?;
     let both = format!("{key}\n{certificate}");
     Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(words(&error)))
+}
+
+/// Why a setting's file cannot be read, with the system's word.
+fn unread(error: &SecretError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// The registry's number and words, or the beginning of whatever else answered.

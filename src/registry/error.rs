@@ -1,6 +1,7 @@
 //! Why a registry cannot be used, in its own words, and the way out.
 
 use super::subject::Subject;
+use crate::aws::trust::BundleError;
 
 /// Why there is no id for a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// `AWS_CA_BUNDLE`, or what stands for it.
+    #[error("{name}: {0}", name = .0.key)]
+    Bundle(BundleError),
     /// No URL gave an answer that counts: transport errors, 408, 429 and 5xx.
     #[error("no schema registry answers: {tried}{hint}")]
     Unreachable {
@@ -32,6 +36,8 @@ pub enum Error {
     Refused {
         /// The subject.
         subject: String,
+        /// The HTTP status.
+        status: u16,
         /// Its own words.
         said: String,
         /// What to do.
@@ -79,21 +85,17 @@ impl Refusal {
             }
             _ => "see schema_registry.url, and the registry's log",
         };
-        Error::Refused { subject: subject.name.clone(), said: self.said, way_out }
+        Error::Refused { subject: subject.name.clone(), status: self.status, said: self.said, way_out }
     }
 }
 
-/// The setting to look at, by what TLS says.
+/// The setting to look at, by what TLS says. A server that wants another certificate, or any, may be gone before its alert is read.
 pub(super) fn hint(tried: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| tried.contains(word));
-    if says(&[
-        "CertificateRequired",
-        "certificate required",
-        "alert: Bad",
-        "BadCertificate",
-        "UnknownCA",
-        "HandshakeFailure",
-    ]) {
+    let gone =
+        ["connection was not ready", "connection closed before message completed", "Broken pipe", "reset by peer"];
+    let alerts = ["CertificateRequired", "BadCertificate", "UnknownCA", "DecryptError", "HandshakeFailure"];
+    if says(&alerts) || (tried.contains("https://") && says(&gone)) {
         "; see schema_registry.certificate and key"
     } else if says(&["invalid peer certificate"]) {
         "; see schema_registry.ca"

@@ -44,7 +44,7 @@ pub async fn hand_over(kafka: &Kafka, encoded: Encoded) -> Result<(), Gone> {
             encoded.line.tally.trouble(&None, format!("not sent: {reason}"));
             return Err(reason);
         }
-        places = kafka.in_flight.acquire(encoded.len(), size(&encoded)) => places,
+        places = kafka.in_flight.acquire(encoded.len() + encoded.spoilt.len(), size(&encoded)) => places,
     };
     let Some(places) = places else {
         return Err(Gone("the producer is closed".to_owned()));
@@ -75,7 +75,7 @@ pub async fn purge(kafka: &Kafka) {
 fn size(encoded: &Encoded) -> usize {
     let shared: usize = encoded.line.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
     let names = 2 * encoded.names.len();
-    encoded.values.len() + names + encoded.len() * (shared + OVERHEAD)
+    encoded.values.len() + names + (encoded.len() + encoded.spoilt.len()) * (shared + OVERHEAD)
 }
 
 /// Waits until Kafka is gone for good.

@@ -27,11 +27,19 @@ impl LastWords<'_> {
     /// Says them. An outcome that readers of Kafka do not learn makes the sync FAILED, or ABORTED if it was a signal that cut the wait
     /// for it short. `cut` is what ends a sync early; it may have ended only if the report says so.
     pub(super) async fn say(&self, report: &mut Report, ranges: Vec<Range>, cut: Pin<&mut impl Future<Output = Cut>>) {
-        if self.kafka.gone().borrow().is_some() {
+        if let Some(gone) = self.kafka.gone().borrow().clone() {
+            // It may have gone while the last record was waited for, when nothing was left to be cut short.
+            if !matches!(report.cut, Some(Cut::Signal | Cut::Failure(_))) {
+                (report.outcome, report.cut) = (Outcome::Failed, Some(Cut::Failure(gone.to_string())));
+            }
             return;
         }
         let mut wait = Wait::new(report.cut.clone(), cut, self.patience);
-        report.partitions = wait.for_end(self.ranges(ranges)).await.flatten().unwrap_or_default();
+        match wait.for_end(self.ranges(ranges)).await {
+            Some(Ok(ranges)) => report.partitions = ranges,
+            Some(Err(anew)) => (report.outcome, report.cut) = (Outcome::Failed, Some(Cut::Failure(anew))),
+            None => {}
+        }
         let event = SyncEvent::outcome(report);
         let said = wait.for_end(self.announce(&event)).await;
         let Err(lost) = said.unwrap_or_else(|| Err("the broker did not acknowledge it in time".to_owned())) else {
@@ -62,15 +70,24 @@ impl LastWords<'_> {
         Ok(())
     }
 
-    /// Where the records lie, by what was acknowledged; none where that cannot be known, rather than wrong ones.
-    async fn ranges(&self, mut ranges: Vec<Range>) -> Option<Vec<Range>> {
+    /// Where the records lie, by what was acknowledged; none where that cannot be known, rather than wrong ones. The error is a topic
+    /// that was deleted and made anew meanwhile: what it had acknowledged before is gone.
+    async fn ranges(&self, mut ranges: Vec<Range>) -> Result<Vec<Range>, String> {
         for (topic, reached) in self.plan.reached() {
             for (partition, span) in reached.spans() {
                 let high = match span.vague {
                     false => span.last + 1,
-                    true => self.end(&topic, partition).await?,
+                    true => match self.end(&topic, partition).await {
+                        Some(end) => end,
+                        None => return Ok(Vec::new()),
+                    },
                 };
                 match ranges.iter_mut().find(|range| *range.topic == *topic && range.partition == partition) {
+                    Some(range) if !span.vague && span.first < range.low => {
+                        return Err(format!(
+                            "{topic} was deleted and made anew in mid-sync: what was sent before is gone"
+                        ));
+                    }
                     // Objects may share a topic.
                     Some(range) => range.high = range.high.max(high),
                     // A partition that the topic was given meanwhile.
@@ -78,7 +95,7 @@ impl LastWords<'_> {
                 }
             }
         }
-        Some(ranges)
+        Ok(ranges)
     }
 
     async fn end(&self, topic: &str, partition: i32) -> Option<i64> {

@@ -92,9 +92,12 @@ fn mistakes_in_a_file_are_one_line_each() {
         ("interval = '1h'", "interval: is not available yet (FILE:1); leave it out and start one sync at a time, from cron for instance"),
         ("interval = 'soon'", "interval: \"soon\" is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
         ("api_share = 1.5", "api_share: 1.5 is out of range (FILE:1); it takes a number above 0, at most 1"),
-        ("schema_registry.url = 'http://user:secret@host'", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user (FILE:1); it looks like https://host:port"),
+        ("schema_registry.url = 'http://user:secret@host'", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
+        ("schema_registry.url = 'http://user:p@ss@host'", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
+        ("schema_registry.url = 'user:pass@host:8081'", "schema_registry.url[0]: \"<redacted>@host:8081\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
+        ("schema_registry.ca = '/no/such/file'", "schema_registry.ca: cannot read /no/such/file: No such file or directory (os error 2) (FILE:1); name a file of certificates in PEM, or give their text"),
         ("schema_registry.username = 'a'", "schema_registry.username: schema_registry.password is missing (FILE:1); set both, or neither"),
-        ("schema_registry.certificate = 'a'", "schema_registry.certificate: schema_registry.key is missing (FILE:1); set both, or neither"),
+        ("schema_registry.certificate = '-----BEGIN CERTIFICATE-----'", "schema_registry.certificate: schema_registry.key is missing (FILE:1); set both, or neither"),
         ("schema_registry = {username = 'a', password = 'b', bearer_token = 'c'}", "schema_registry.bearer_token: schema_registry.username (FILE:1) is set too (FILE:1); keep a token, or a username and password"),
     ];
     for (text, line) in table {
@@ -402,7 +405,8 @@ fn the_reference_names_every_setting_and_no_other() {
     }
     // With every setting set, what is to come and what stands for another is refused, and nothing else: no example is a bad one.
     for mistake in mistakes(&loaded) {
-        let expected = [": is not available yet (", "keep a token, or a username and password"];
+        let expected =
+            [": is not available yet (", "keep a token, or a username and password", ": cannot read /etc/registry/"];
         assert!(expected.iter().any(|words| mistake.contains(words)), "{mistake}");
     }
 }

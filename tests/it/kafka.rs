@@ -5,28 +5,17 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
-use ecs_sdm_producer::report::{Cut, Outcome, Report};
+use ecs_sdm_producer::report::Outcome;
 use ecs_sim::{Simulator, World};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 
 use crate::broker;
-use crate::support::{config, config_on_kafka, on_broker, sync};
+use crate::support::{assert_failed, config, config_on_kafka, on_broker, sync};
 
 fn simulator() -> Simulator {
     Simulator::start(World::default()).unwrap()
-}
-
-/// The reason of a sync that failed before anything was asked of ECS.
-fn assert_failed(report: &Report, simulator: &Simulator) -> String {
-    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2));
-    assert!(report.types.is_empty() && report.partitions.is_empty(), "failed before reading has no types");
-    assert_eq!(simulator.counters().requests, 0, "AWS is not asked");
-    match &report.cut {
-        Some(Cut::Failure(reason)) => reason.clone(),
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

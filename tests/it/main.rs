@@ -5,13 +5,16 @@
 mod backpressure;
 mod broker;
 mod canary;
+mod certificates;
 mod cli;
 mod completeness;
 mod config;
 mod consumer;
 mod contract;
 mod credentials;
+mod framing;
 mod golden;
+mod guard;
 mod interop;
 mod kafka;
 mod killed;

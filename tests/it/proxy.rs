@@ -5,15 +5,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::certificates::Authority;
 
 /// What was asked of the proxy.
 #[derive(Debug, Default)]
@@ -39,7 +37,7 @@ impl Proxy {
     pub(crate) async fn start(hosts: &[&str], aws: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let acceptor = acceptor(hosts, &folder.path().join("ca.pem"));
-        std::fs::write(folder.path().join("other-ca.pem"), authority().0.pem).unwrap();
+        std::fs::write(folder.path().join("other-ca.pem"), Authority::new().pem).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let asked: Arc<Mutex<Asked>> = Arc::default();
@@ -127,32 +125,10 @@ async fn head(client: &mut TcpStream) -> Vec<String> {
     head
 }
 
-struct Authority {
-    pem: String,
-}
-
-fn authority() -> (Authority, Issuer<'static, KeyPair>) {
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let pem = params.self_signed(&key).unwrap().pem();
-    (Authority { pem }, Issuer::new(params, key))
-}
-
 /// A server under the names of `hosts`, signed by a CA whose certificate is written to `ca`.
 fn acceptor(hosts: &[&str], ca: &Path) -> TlsAcceptor {
-    let (authority, issuer) = authority();
+    let authority = Authority::new();
     // As corporate bundles do, this one has other text and other certificates too.
-    std::fs::write(ca, format!("# the company's CA\n{}\n{}", self::authority().0.pem, authority.pem)).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key)
-        .unwrap();
-    TlsAcceptor::from(Arc::new(config))
+    std::fs::write(ca, format!("# the company's CA\n{}\n{}", Authority::new().pem, authority.pem)).unwrap();
+    authority.server(hosts, None)
 }

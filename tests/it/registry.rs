@@ -2,13 +2,15 @@
 //! may stop. Its schemas are in memory, and gone with it.
 
 use std::env;
-use std::io::{Read, Result as IoResult, Write};
+use std::io::{ErrorKind, Read, Result as IoResult, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::OnceLock;
 
-use crate::server;
+use serde_json::{Value, json};
+
+use crate::{oracle, server};
 
 const VERSION: &str = "2.6.13.Final";
 const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set SCHEMA_REGISTRY_URL";
@@ -98,17 +100,61 @@ impl Drop for Registry {
     }
 }
 
+/// Asks the registry as anybody can, over plain HTTP, and gives its status and JSON. It blocks.
+pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> (u16, Value) {
+    let (status, text) = request(method, url, body).unwrap_or_else(|why| panic!("{method} {url}: {why}"));
+    (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{method} {url}: not JSON: {text}")))
+}
+
+/// Registers a schema under a subject, and gives its id.
+pub(crate) fn register(url: &str, subject: &str, schema: &str) -> u32 {
+    let body = json!({"schema": schema, "schemaType": "AVRO"});
+    let (status, answer) = ask("POST", &format!("{url}/subjects/{subject}/versions?normalize=true"), Some(&body));
+    assert_eq!(status, 200, "{answer}");
+    id(&answer)
+}
+
+/// What the registry's readers expect before each datum of a record, whose schema there is the checked-in one.
+pub(crate) fn frame(url: &str, subject: &str, record: &str) -> Vec<u8> {
+    let ours: Value = serde_json::from_str(&schema_text(record)).unwrap();
+    let (status, latest) = ask("GET", &format!("{url}/subjects/{subject}/versions/latest"), None);
+    assert_eq!(status, 200, "{subject}: {latest}");
+    let (status, by_id) = ask("GET", &format!("{url}/schemas/ids/{}", id(&latest)), None);
+    assert_eq!(status, 200, "{subject}: {by_id}");
+    for answer in [&latest, &by_id] {
+        let theirs: Value = serde_json::from_str(answer["schema"].as_str().unwrap()).unwrap();
+        assert_eq!(theirs, ours, "the schema of {subject}");
+    }
+    [&[0], id(&latest).to_be_bytes().as_slice()].concat()
+}
+
+/// A checked-in schema as it stands there.
+pub(crate) fn schema_text(record: &str) -> String {
+    std::fs::read_to_string(oracle::schema_file(record)).unwrap()
+}
+
+fn id(answer: &Value) -> u32 {
+    answer["id"].as_u64().and_then(|id| id.try_into().ok()).unwrap_or_else(|| panic!("no id in {answer}"))
+}
+
+/// HTTP/1.0: one request a connection, and an answer that ends with it.
+fn request(method: &str, url: &str, body: Option<&Value>) -> IoResult<(u16, String)> {
+    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("http:// and a path");
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let length = body.len();
+    let mut registry = TcpStream::connect(host)?;
+    let head = format!("{method} /{path} HTTP/1.0\r\nhost: {host}\r\ncontent-length: {length}");
+    registry.write_all(format!("{head}\r\ncontent-type: application/json\r\n\r\n{body}").as_bytes())?;
+    let mut answer = String::new();
+    registry.read_to_string(&mut answer)?;
+    let (head, text) = answer.split_once("\r\n\r\n").ok_or(ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+    Ok((status.ok_or(ErrorKind::InvalidData)?, text.to_owned()))
+}
+
 /// Whether the API at a URL serves.
 fn answers(url: &str) -> bool {
-    let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a URL with a path");
-    let ask = || -> IoResult<String> {
-        let mut registry = TcpStream::connect(host)?;
-        registry.write_all(format!("GET /{path} HTTP/1.0\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        registry.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    ask().is_ok_and(|answer| answer.contains(" 200 OK"))
+    request("GET", url, None).is_ok_and(|(status, _)| status == 200)
 }
 
 /// The folder with the registry and an archive of loaded classes, which halves its start.

@@ -5,9 +5,9 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, TopicsCreate};
+use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, SubjectStrategy, TopicsCreate};
 pub(crate) use ecs_sdm_producer::ecs::OBJECTS;
-use ecs_sdm_producer::report::{Report, Type};
+use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::tally::State;
@@ -17,7 +17,7 @@ use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value;
 
-use crate::{broker, oracle};
+use crate::{broker, oracle, registry};
 
 pub(crate) const ACCOUNT: &str = "111111111111";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -63,6 +63,17 @@ pub(crate) fn unique(test: &str) -> String {
 pub(crate) async fn sync(config: &Config) -> Report {
     let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
     engine.sync(Sink::Kafka, std::future::pending()).await
+}
+
+/// The reason of a sync that failed before anything was asked of ECS.
+pub(crate) fn assert_failed(report: &Report, simulator: &Simulator) -> String {
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2), "{}", report.text());
+    assert!(report.types.is_empty() && report.partitions.is_empty(), "failed before reading has no types");
+    assert_eq!(simulator.counters().requests, 0, "AWS is not asked");
+    match &report.cut {
+        Some(Cut::Failure(reason)) => reason.clone(),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// The totals of an object over all scopes.
@@ -174,16 +185,20 @@ pub(crate) fn assert_landed_as_reported(
                 assert!(expected.insert((source.clone(), id), (uid, record)).is_none(), "the truth is unique");
             }
         }
-        let records = read(servers, &topic);
-        let frame = oracle::frame(object);
+        let kinds = OBJECTS.iter().filter(|object| config.kafka.topic(object) == topic);
+        let kinds: BTreeMap<String, &str> = kinds.map(|object| (format!("sdm.ecs.{object}"), *object)).collect();
+        let mut records = read(servers, &topic);
+        records.retain(|record| kinds[&record.headers["ce_type"]] == object);
+        let frame = frame(config, object);
         for record in &records {
             let Landed { key, value, timestamp, headers, .. } = record;
             let name = (headers["ce_source"].clone(), headers["ce_id"].clone());
             let (uid, truth) =
                 expected.remove(&name).unwrap_or_else(|| panic!("{name:?} is not expected, or came twice"));
             assert_eq!((key, *timestamp), (&uid, report.sync));
-            assert_eq!(&value[..10], frame, "single-object header of {object}");
-            assert_eq!(oracle::decode(&schema, &value[10..]), truth, "{uid}");
+            let (told, datum) = value.split_at(frame.len());
+            assert_eq!(told, frame, "what tells the schema of {object}");
+            assert_eq!(oracle::decode(&schema, datum), truth, "{uid}");
             assert_eq!(headers["ce_specversion"], "1.0");
             assert_eq!(headers["ce_type"], format!("sdm.ecs.{object}"));
             assert_eq!(headers["ce_time"], time);
@@ -209,6 +224,24 @@ pub(crate) fn assert_landed_as_reported(
         }
     }
     assert_eq!(report.types.len(), scopes.len() * OBJECTS.len());
+}
+
+/// What stands before each datum of a record: the fingerprint that another implementation computed, or the registry's id.
+pub(crate) fn frame(config: &Config, record: &str) -> Vec<u8> {
+    match config.schema_registry.url.first() {
+        Some(url) => registry::frame(url, &subject(config, record), record),
+        None => oracle::frame(record),
+    }
+}
+
+/// Under which name a registry has a record's schema.
+pub(crate) fn subject(config: &Config, record: &str) -> String {
+    let topic = if record == "SyncEvent" { config.kafka.sync_topic() } else { config.kafka.topic(record) };
+    match config.schema_registry.subject_strategy {
+        SubjectStrategy::TopicName => format!("{topic}-value"),
+        SubjectStrategy::Record => format!("sdm.ecs.{record}"),
+        SubjectStrategy::TopicRecord => format!("{topic}-sdm.ecs.{record}"),
+    }
 }
 
 /// `ce_id` without its instant: the UID, and the cluster of a service whose ARN does not name it.

@@ -1,0 +1,73 @@
+//! Certificates of the tests' own: authorities, servers and clients, made anew for each test that asks.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ServerConfig, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore};
+
+use crate::support::unique;
+
+/// Who signs certificates.
+pub(crate) struct Authority {
+    /// Its own certificate.
+    pub(crate) pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+/// A certificate and its key, as PEM.
+pub(crate) struct Pair {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Authority {
+    /// An authority under a name that no other has.
+    pub(crate) fn new() -> Self {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, unique("authority"));
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// The certificate of a client.
+    pub(crate) fn client(&self) -> Pair {
+        self.sign(&[], ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A server under these names. With `clients` it takes only those who show a certificate of that authority.
+    pub(crate) fn server(&self, names: &[&str], clients: Option<&Authority>) -> TlsAcceptor {
+        let Pair { certificate, key } = self.sign(names, ExtendedKeyUsagePurpose::ServerAuth);
+        let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+        let config = match clients {
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+                config.with_client_cert_verifier(verifier)
+            }
+            None => config.with_no_client_auth(),
+        };
+        let config: Result<_, rustls::Error> = config.with_single_cert(vec![certificate], key);
+        TlsAcceptor::from(Arc::new(config.unwrap()))
+    }
+
+    fn sign(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Pair {
+        let key = KeyPair::generate().unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.extended_key_usages = vec![purpose];
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        Pair { certificate: certificate.pem(), key: key.serialize_pem() }
+    }
+}
