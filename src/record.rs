@@ -45,15 +45,26 @@ pub struct Span {
     pub first: i64,
     /// The last.
     pub last: i64,
+    /// How many there are.
+    pub count: i64,
     /// A record was acknowledged without its offset, as when the broker says that it has it already.
     pub vague: bool,
+}
+
+impl Span {
+    /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
+    /// for each there is no telling.
+    pub fn is_of_another(&self, low: i64) -> bool {
+        !self.vague && (self.first < low || self.count > self.last + 1 - low)
+    }
 }
 
 impl Reached {
     /// A record was acknowledged there; a negative offset is none.
     pub fn note(&self, partition: i32, offset: i64) {
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let span = spans.entry(partition).or_insert(Span { first: i64::MAX, last: -1, vague: false });
+        let span = spans.entry(partition).or_insert(Span { first: i64::MAX, last: -1, count: 0, vague: false });
+        span.count += 1;
         if offset < 0 {
             span.vague = true;
         } else {
@@ -218,14 +229,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_partition_that_was_made_anew_is_told_by_its_offsets() {
+        let span = |first, last, count| Span { first, last, count, vague: false };
+        assert!(!span(10, 19, 10).is_of_another(10) && !span(12, 30, 5).is_of_another(10));
+        assert!(span(0, 19, 15).is_of_another(10), "before where it ended");
+        assert!(span(0, 9, 15).is_of_another(0), "more than fit");
+        assert!(!Span { vague: true, ..span(0, 9, 15) }.is_of_another(0));
+    }
+
+    #[test]
     fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
         let reached = Reached::default();
         for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
             reached.note(partition, offset);
         }
         let spans = reached.spans();
-        assert_eq!(spans[&0], Span { first: 5, last: 9, vague: false });
-        assert_eq!(spans[&1], Span { first: 4, last: 4, vague: true });
-        assert_eq!(spans[&2], Span { first: 0, last: 0, vague: false });
+        assert_eq!(spans[&0], Span { first: 5, last: 9, count: 3, vague: false });
+        assert_eq!(spans[&1], Span { first: 4, last: 4, count: 2, vague: true });
+        assert_eq!(spans[&2], Span { first: 0, last: 0, count: 1, vague: false });
     }
 }

@@ -83,7 +83,7 @@ impl LastWords<'_> {
                     },
                 };
                 match ranges.iter_mut().find(|range| *range.topic == *topic && range.partition == partition) {
-                    Some(range) if !span.vague && span.first < range.low => {
+                    Some(range) if span.is_of_another(range.low) => {
                         return Err(format!(
                             "{topic} was deleted and made anew in mid-sync: what was sent before is gone"
                         ));

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
 use ecs_sdm_producer::report::Outcome;
-use ecs_sim::{Simulator, World};
+use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sim::{Fault, Shape, Simulator, World};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 
 use crate::broker;
-use crate::support::{assert_failed, config, config_on_kafka, on_broker, sync};
+use crate::support::{REGION, assert_failed, config, config_on_kafka, on_broker, read, sync};
 
 fn simulator() -> Simulator {
     Simulator::start(World::default()).unwrap()
@@ -88,4 +90,44 @@ async fn a_wrong_protocol_fails_at_once_with_the_setting_to_look_at() {
     let reason = assert_failed(&sync(&config).await, &simulator);
     assert!(began.elapsed() < config.kafka.startup_timeout, "it does not wait");
     assert!(reason.contains("PLAINTEXT broker listener") && reason.contains("security.protocol"), "{reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_made_anew_in_mid_sync_fails_it() {
+    let shape = Shape { clusters: 1, tasks: 300, ..Shape::empty() };
+    let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+    let mut config = config_on_kafka(&simulator, "anew");
+    config.kafka.partitions = 1;
+    config.objects = vec!["EcsTask".to_owned()];
+    config.parallel_requests = 1;
+    let gate = simulator.fault(Fault::hold("DescribeTasks").skip(1));
+    let (engine, topic) = (Engine::new(config.clone(), REGION.to_owned()).unwrap(), config.kafka.topic("EcsTask"));
+    let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
+    let anew = async {
+        gate.wait_met(1).await;
+        let admin: AdminClient<DefaultClientContext> =
+            ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
+        let servers = config.kafka.bootstrap_servers[0].clone();
+        let landed = topic.clone();
+        // The consumer blocks.
+        let landed = tokio::task::spawn_blocking(move || {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while read(&servers, &landed).len() < 100 {
+                assert!(Instant::now() < deadline, "the first batch does not land");
+            }
+        });
+        landed.await.unwrap();
+        admin.delete_topics(&[&topic], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        admin.create_topics([&new], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+        gate.release();
+    };
+    let report = tokio::select! {
+        report = &mut sync => panic!("the sync ended at the gate: {}", report.text()),
+        () = anew => sync.await,
+    };
+    assert_eq!(report.outcome, Outcome::Failed, "{}", report.text());
+    let reason = report.cut.as_ref().unwrap().to_string();
+    assert!(reason.contains(&topic) && reason.contains("made anew"), "{reason}");
+    assert!(report.partitions.is_empty(), "no ranges rather than wrong ones");
 }
