@@ -75,10 +75,13 @@ impl Producers {
         // Both block: a flush while it waits, a producer while it ends.
         let ended = tokio::task::spawn_blocking(move || {
             for producer in &old {
-                let answered = producer.flush(ANSWERS);
+                if let Err(error) = producer.flush(ANSWERS) {
+                    tracing::debug!(%error, "a failed producer had records in flight");
+                }
                 producer.purge(PurgeConfig::default().queue().inflight());
-                let called_back = producer.flush(CALLBACKS);
-                tracing::debug!(?answered, ?called_back, "a failed producer is ended");
+                if let Err(error) = producer.flush(CALLBACKS) {
+                    tracing::error!(%error, "what a failed producer had is not called back: a bug of ours");
+                }
             }
             drop(old);
         });

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use crate::server::{self, run};
 
 const VERSION: &str = "4.4.0";
-const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set KAFKA_BOOTSTRAP_SERVERS";
+pub(crate) const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set KAFKA_BOOTSTRAP_SERVERS";
 
 /// Small and quick to start. The log has warnings, and the one line that says the broker serves.
 const JVM: [&str; 6] = [
@@ -24,6 +24,12 @@ const JVM: [&str; 6] = [
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
 ];
 const STARTED: &str = "Kafka Server started";
+
+/// The archive of loaded classes.
+pub(crate) const ARCHIVE: &str = "-XX:SharedArchiveFile=kafka.jsa";
+
+/// What Kafka says, in the folder of its process.
+const LOG: &str = "broker.log";
 
 /// Where the tests of this process find Kafka: KAFKA_BOOTSTRAP_SERVERS, else one broker of our own, started for the
 /// first test that asks. Topics are shared too: a test takes names of its own.
@@ -44,6 +50,7 @@ pub(crate) fn bootstrap_servers() -> Result<&'static str, String> {
 pub(crate) struct Broker {
     process: Child,
     bootstrap_servers: String,
+    behind_proxy: String,
 }
 
 impl Broker {
@@ -52,14 +59,27 @@ impl Broker {
     /// # Errors
     /// One line: what is missing, or how the broker's log ends, and the way out.
     pub(crate) fn start() -> Result<Broker, String> {
+        Broker::start_behind(None)
+    }
+
+    /// The same, with a second listener that says it is to be reached at the port `proxy`.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub(crate) fn start_behind(proxy: Option<u16>) -> Result<Broker, String> {
         kit()
-            .and_then(|kit| Broker::start_from(&kit, "-XX:SharedArchiveFile=kafka.jsa"))
+            .and_then(|kit| Broker::start_from(&kit, ARCHIVE, proxy))
             .map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}"))
     }
 
     /// `127.0.0.1:PORT`.
     pub(crate) fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// Where the proxy finds the second listener.
+    pub(crate) fn behind_proxy(&self) -> &str {
+        &self.behind_proxy
     }
 
     /// Stops the broker where it stands: connections stay open, nothing is answered.
@@ -73,35 +93,30 @@ impl Broker {
     }
 
     /// A port found free may be taken before Kafka binds it: then others are tried.
-    fn start_from(kit: &Path, archive: &str) -> IoResult<Broker> {
+    fn start_from(kit: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
         let mut tries = 1..=3;
         loop {
             let last = tries.next() == Some(3);
-            match Broker::try_start_from(kit, archive) {
+            match Broker::try_start_from(kit, archive, proxy) {
                 Err(why) if !last && why.to_string().contains("BindException") => {}
                 outcome => return outcome,
             }
         }
     }
 
-    fn try_start_from(kit: &Path, archive: &str) -> IoResult<Broker> {
-        let [broker_port, controller_port] = server::free_ports()?;
+    fn try_start_from(kit: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
+        let [broker_port, controller_port, behind] = server::free_ports()?;
         let folder = server::new_folder("kafka-")?;
-        let data = folder.join("data");
-        let properties = folder.join("server.properties");
-        fs::write(&properties, server_properties(broker_port, controller_port, &data))?;
-        run(Command::new("cp").arg("-R").arg(kit.join("formatted")).arg(&data))?;
-
-        let log = folder.join("broker.log");
-        let process = server::kept(&folder, "java", &log)?
-            .args(JVM)
-            .args([archive, "-cp", "lib/*", "kafka.Kafka"])
-            .arg(&properties)
-            // The archive of classes holds for the class path it was made with: a relative one outlives the kit's move.
-            .current_dir(kit)
-            .spawn()?;
-        let mut broker = Broker { process, bootstrap_servers: format!("127.0.0.1:{broker_port}") };
-        server::wait_until_started("Kafka", &mut broker.process, &log, |said| said.contains(STARTED))?;
+        let mut properties = server_properties(broker_port, controller_port, &folder.join("data"));
+        if let Some(proxy) = proxy {
+            // Of a property that comes twice the last one counts.
+            properties.push_str(&proxied(broker_port, controller_port, behind, proxy));
+        }
+        run(Command::new("cp").arg("-R").arg(kit.join("formatted")).arg(folder.join("data")))?;
+        let process = spawn(kit, archive, &folder, &properties)?;
+        let bootstrap_servers = format!("127.0.0.1:{broker_port}");
+        let mut broker = Broker { process, bootstrap_servers, behind_proxy: format!("127.0.0.1:{behind}") };
+        wait_until_started(&mut broker.process, &folder)?;
         Ok(broker)
     }
 
@@ -116,9 +131,27 @@ impl Drop for Broker {
     }
 }
 
+/// Starts Kafka on the data in a folder, and does not wait for it.
+pub(crate) fn spawn(kit: &Path, archive: &str, folder: &Path, properties: &str) -> IoResult<Child> {
+    let server_properties = folder.join("server.properties");
+    fs::write(&server_properties, properties)?;
+    server::kept(folder, "java", &folder.join(LOG))?
+        .args(JVM)
+        .args([archive, "-cp", "lib/*", "kafka.Kafka"])
+        .arg(&server_properties)
+        // The archive of classes holds for the class path it was made with: a relative one outlives the kit's move.
+        .current_dir(kit)
+        .spawn()
+}
+
+/// Waits until Kafka in that folder serves.
+pub(crate) fn wait_until_started(process: &mut Child, folder: &Path) -> IoResult<()> {
+    server::wait_until_started("Kafka", process, &folder.join(LOG), |said| said.contains(STARTED))
+}
+
 /// The folder with everything a broker needs to start fast: the jars, a formatted log folder, an archive of loaded
 /// classes (which halves the start).
-fn kit() -> IoResult<PathBuf> {
+pub(crate) fn kit() -> IoResult<PathBuf> {
     server::made_once(&format!("kafka-{VERSION}"), make_kit)
 }
 
@@ -138,7 +171,7 @@ fn make_kit(part: &Path) -> IoResult<()> {
         .current_dir(part))?;
 
     // The archive is written at a clean end.
-    let mut broker = Broker::start_from(part, "-XX:ArchiveClassesAtExit=kafka.jsa")?;
+    let mut broker = Broker::start_from(part, "-XX:ArchiveClassesAtExit=kafka.jsa", None)?;
     server::end(&mut broker.process, "TERM")
 }
 
@@ -173,5 +206,16 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 ",
         log_dirs.display()
+    )
+}
+
+/// A second listener, behind a proxy.
+fn proxied(broker_port: u16, controller_port: u16, behind: u16, proxy: u16) -> String {
+    format!(
+        "listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port},PROXIED://127.0.0.1:{behind}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port},PROXIED://127.0.0.1:{proxy}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+"
     )
 }
