@@ -92,7 +92,7 @@ fn assert_nothing_produced(config: &Config) {
                     Ok(marks) => break marks,
                     Err(why) => assert!(began.elapsed() < PATIENCE, "{name}: {why}"),
                 }
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(Duration::from_millis(20)); // why: a registry tells nobody that it is there
             };
             assert_eq!(marks, (0, 0), "{name} {}", partition.id());
         }

@@ -80,7 +80,7 @@ pub(crate) fn wait_until_started(
             None if started(&said) => return Ok(()),
             None if Instant::now() > deadline => format!("{name} took over {START_TIMEOUT:?}"),
             None => {
-                thread::sleep(Duration::from_millis(20));
+                thread::sleep(Duration::from_millis(20)); // why: a log file tells nobody that it grows
                 continue;
             }
         };
