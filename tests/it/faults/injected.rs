@@ -1,7 +1,7 @@
 //! Cells on librdkafka's mock cluster, for what a real broker does not do when it is asked: it answers the next produce requests with
 //! errors. It appends nothing then.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::TopicsCreate;
 use ecs_sdm_producer::report::Outcome::{self, Completed, Failed};
@@ -38,6 +38,9 @@ pub(super) const CELLS: &[Cell<()>] = &[
     ("request timed out, ten times", |(), cell| renewed_by_itself(cell, &[REQUEST_TIMED_OUT; 10])),
     ("duplicate sequence number", without_offset),
 ];
+
+/// How long a batch may take to be sent again.
+const AGAIN: Duration = Duration::from_millis(300);
 
 /// The broker that the cells are about.
 const FIRST: i32 = 1;
@@ -117,10 +120,19 @@ fn answered_late((): &mut (), cell: &'static str) -> Line {
 fn unknown_producer((): &mut (), cell: &'static str) -> Line {
     let mut mock = Mock::new(cell);
     let cluster = &mock.cluster;
-    mock.scene.sync_amid(|scene, _| {
-        cluster.request_errors(Produce, &[[REQUEST_TIMED_OUT; 6], [UNKNOWN_PRODUCER_ID; 6]].concat());
-        wait_until("a producer was made anew", || scene.heard.renewed() == 1);
+    // So slowly that there are batches for as long as none has met both errors: one may meet the second alone.
+    mock.scene.sync_slowly_amid(Duration::from_millis(400), |scene, flow| {
+        let mut asked = Instant::now();
+        cluster.request_errors(Produce, &[REQUEST_TIMED_OUT, UNKNOWN_PRODUCER_ID]);
+        wait_until("a producer was made anew", || {
+            if asked.elapsed() > AGAIN {
+                asked = Instant::now();
+                cluster.request_errors(Produce, &[REQUEST_TIMED_OUT, UNKNOWN_PRODUCER_ID]);
+            }
+            scene.heard.renewed() == 1
+        });
         cluster.clear_request_errors(Produce);
+        flow.flood();
     });
     mock.judge([Completed, Completed], &[])
 }
