@@ -203,6 +203,11 @@ fn long<N: TryInto<i64>>(count: N) -> i64 {
     count.try_into().unwrap_or(i64::MAX)
 }
 
+/// The schemas of all that a sync sends: the objects', in the contract's order, and the event's.
+pub fn schemas() -> impl Iterator<Item = (&'static str, Value)> {
+    crate::ecs::schemas().into_iter().chain([(NAME, schema())])
+}
+
 /// The Avro schema of [`SyncEvent`].
 pub fn schema() -> Value {
     let field = |name: &str, kind: Value, doc: &str| json!({"name": name, "type": kind, "doc": doc});

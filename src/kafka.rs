@@ -86,16 +86,13 @@ impl Kafka {
                 .key(record.key.as_bytes())
                 .payload(record.value)
                 .timestamp(line.captured);
-            if !line.headers.is_empty() {
-                message = message.headers(headers(line, &event_id));
+            if let Some(headers) = headers(line, &event_id) {
+                message = message.headers(headers);
             }
             producers.send(producers.main(), message).await;
         }
         for spoilt in &encoded.spoilt {
-            let headers = match line.headers.is_empty() {
-                true => OwnedHeaders::new(),
-                false => headers(line, &format!("{}{}", spoilt.id, line.at)),
-            };
+            let headers = headers(line, &format!("{}{}", spoilt.id, line.at));
             let letter = Letter::unencoded(line, &spoilt.key, headers);
             self.deliveries.refuse(letter, &ticket, &format!("cannot be encoded: {}", spoilt.reason), false);
         }
@@ -130,8 +127,12 @@ impl Kafka {
     }
 }
 
-fn headers(line: &Line, event_id: &str) -> OwnedHeaders {
+/// None where they are off.
+fn headers(line: &Line, event_id: &str) -> Option<OwnedHeaders> {
+    if line.headers.is_empty() {
+        return None;
+    }
     let headers = OwnedHeaders::new_with_capacity(line.headers.len() + 1);
     let headers = headers.insert(Header { key: "ce_id", value: Some(event_id) });
-    line.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) }))
+    Some(line.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })))
 }

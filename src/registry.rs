@@ -11,8 +11,7 @@ use std::collections::HashMap;
 
 use tokio::sync::Mutex;
 
-use self::client::Client;
-pub use self::client::Compatibility;
+pub use self::client::{Client, Compatibility};
 pub use self::error::Error;
 pub use self::subject::{Subject, subjects};
 use crate::config::{Config, RegistryMode};
@@ -60,21 +59,5 @@ impl Registry {
             frames.push((subject.record, id));
         }
         Ok(Frames::confluent(frames))
-    }
-
-    /// Registers a schema, or finds it registered.
-    ///
-    /// # Errors
-    /// No registry that answers, or its refusal.
-    pub async fn register(&self, subject: &Subject) -> Result<u32, Error> {
-        Client::new(&self.config).await?.register(subject).await
-    }
-
-    /// Asks whether a schema may be registered, by the compatibility level that the registry has for its subject.
-    ///
-    /// # Errors
-    /// No registry that answers, or its refusal to judge.
-    pub async fn test(&self, subject: &Subject) -> Result<Compatibility, Error> {
-        Client::new(&self.config).await?.test(subject).await
     }
 }

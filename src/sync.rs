@@ -31,13 +31,13 @@ use crate::registry::Registry;
 use crate::report::{self, CallCounts, Cut, Ledger, Outcome, Report};
 use crate::stage::{print, produce};
 
-/// What lives longer than a sync.
-#[derive(Debug)]
+/// What lives longer than a sync. Clones share all of it.
+#[derive(Debug, Clone)]
 pub struct Engine {
     config: Config,
     region: String,
     kafka: Option<Arc<Kafka>>,
-    registry: Option<Registry>,
+    registry: Option<Arc<Registry>>,
     parallel: Arc<Semaphore>,
     seats: Arc<Semaphore>,
     buckets: Arc<Buckets>,
@@ -78,7 +78,7 @@ impl Engine {
             seats: Arc::new(Semaphore::new(seats(&config))),
             buckets: Arc::new(Buckets::new(&config)),
             kafka: None,
-            registry: Registry::of(&config),
+            registry: Registry::of(&config).map(Arc::new),
             config,
             region,
         }
@@ -87,26 +87,15 @@ impl Engine {
     /// Reads everything once. `stop` ends the reading; what was read is still delivered.
     pub async fn sync(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let Some(kafka) = self.kafka.as_ref().filter(|_| matches!(sink, Sink::Kafka)) else {
-            return Box::pin(self.without_kafka().attend(sink, stop)).await;
+            // What goes on at Kafka is nothing to a dry run.
+            let dry = Self { kafka: None, ..self.clone() };
+            return Box::pin(dry.attend(sink, stop)).await;
         };
         kafka.begin();
         tokio::select! {
             biased;
             report = Box::pin(self.attend(sink, stop)) => report,
             never = kafka.mend() => match never {},
-        }
-    }
-
-    /// The same for a dry run: what goes on at Kafka is nothing to it.
-    fn without_kafka(&self) -> Self {
-        Self {
-            config: self.config.clone(),
-            region: self.region.clone(),
-            kafka: None,
-            registry: None,
-            parallel: Arc::clone(&self.parallel),
-            seats: Arc::clone(&self.seats),
-            buckets: Arc::clone(&self.buckets),
         }
     }
 
@@ -138,7 +127,7 @@ impl Engine {
     }
 
     async fn ready(&self, started: i64) -> Result<Ready, String> {
-        let (kafka, registry) = (self.kafka.as_ref(), self.registry.as_ref());
+        let (kafka, registry) = (self.kafka.as_ref(), self.registry.as_deref());
         Start { config: &self.config, region: &self.region, kafka, registry }.ready(started).await
     }
 

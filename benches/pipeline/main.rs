@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `records`, `scopes` | the two tables |
 //! | `subject` | what is measured: ours, the SDK alone, librdkafka alone |
+//! | `sync` | one sync of the product |
 //! | `child`, `gate` | starts subjects and the simulator; starts two subjects at the same moment |
 //! | `tape` | the records of a sync in a file, for librdkafka alone |
 //! | `meter`, `machine` | CPU, wall and memory of a process; what it all ran on |
@@ -25,6 +26,8 @@ mod scopes;
 #[path = "../../tests/it/server.rs"]
 mod server;
 mod subject;
+#[allow(dead_code, reason = "other benches want more of it")]
+mod sync;
 mod table;
 mod tape;
 

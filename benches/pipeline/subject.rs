@@ -6,16 +6,13 @@ pub(crate) mod ours;
 pub(crate) mod sdk;
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, TopicsCreate};
-use ecs_sdm_producer::kafka::Kafka;
+use ecs_sdm_producer::config::{Config, Rate, Rates};
 use serde::Serialize;
-use tokio::runtime::Runtime;
 
 use crate::gate::Gate;
-use crate::{REGION, Result};
+use crate::{REGION, Result, sync};
 
 /// A sync of the product and what it is compared with.
 #[derive(Debug, Subcommand)]
@@ -73,21 +70,8 @@ impl Topics {
     /// The product's settings for them.
     fn config(&self) -> Config {
         // The bench is about what the program can, not about what AWS allows.
-        let endless = Rates::all(Rate { burst: 1_000_000, per_second: 500_000 });
-        let mut config = Config { objects: self.objects.clone(), rates: endless, ..Config::default() };
-        config.kafka.bootstrap_servers = vec![self.brokers.clone()];
-        config.kafka.topic_prefix.clone_from(&self.prefix);
-        config.kafka.topics_create = TopicsCreate::IfMissing;
-        config.kafka.partitions = 6;
-        config
-    }
-
-    /// Makes them as the product makes them.
-    fn make(&self) -> Result<()> {
-        let config = self.config();
-        let kafka = Arc::new(Kafka::connect(&config)?);
-        runtime()?.block_on(kafka.ready(&config))?;
-        Ok(())
+        let rates = Rates::all(Rate { burst: 1_000_000, per_second: 500_000 });
+        Config { objects: self.objects.clone(), rates, ..sync::on_topics(&self.brokers, &self.prefix) }
     }
 }
 
@@ -99,7 +83,7 @@ pub(crate) fn run(subject: Subject, held: f64) -> Result<()> {
         Subject::Describe { endpoint } => print(&sdk::describe_all(&endpoint)?),
         Subject::ListAndDescribe { endpoint, gate } => print(&sdk::list_and_describe(&endpoint, &gate)?),
         Subject::Sequential { endpoint } => print(&sdk::one_after_the_other(&endpoint)?),
-        Subject::Make(topics) => topics.make(),
+        Subject::Make(topics) => sync::make_topics(&topics.config()),
         Subject::Capture(topics) => capture::capture(&topics),
         Subject::Librdkafka { topics, gate } => print(&librdkafka::produce(&topics, &gate)?),
     }
@@ -107,16 +91,6 @@ pub(crate) fn run(subject: Subject, held: f64) -> Result<()> {
 
 fn print(figures: &impl Serialize) -> Result<()> {
     Ok(writeln!(io::stdout(), "{}", serde_json::to_string(figures)?)?)
-}
-
-/// The simulator takes any.
-fn key() -> Secret {
-    Secret::Inline("simulated".to_owned())
-}
-
-/// As the product has it.
-fn runtime() -> Result<Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 fn region() -> String {

@@ -13,8 +13,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use crate::broker::Broker;
-use crate::ours::{Figures, PARTITIONS, Settings};
+use crate::ours::{Figures, Settings};
 use crate::series::Series;
+use crate::sync::{self, PARTITIONS};
 use crate::{CLUSTERS, LATENCY, Result, SETTLING, TASKS, landed, ours};
 
 /// Seconds from the first record on that are not judged: a full bucket, and empty channels.
@@ -120,7 +121,7 @@ struct Watched {
 impl Watched {
     fn start(simulator: Simulator, settings: &Settings) -> Result<Self> {
         // What looks at a topic wants it to be there.
-        settings.make_topics()?;
+        sync::make_topics(&settings.config())?;
         let consumer =
             ClientConfig::new().set("bootstrap.servers", &settings.brokers).set("group.id", "stall").create()?;
         let (topic, start) = (settings.topic("EcsTask"), Instant::now());

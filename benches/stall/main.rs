@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `course` | the sync, the stop, the stall, the going on, and what is seen meanwhile |
 //! | `series` | what is seen, over time: windows, medians, when a rate is back |
-//! | `ours` | the sync |
+//! | `ours`, `sync` | the sync |
 //! | `landed` | what a consumer finds on the topics |
 
 #[path = "../../tests/it/broker.rs"]
@@ -27,6 +27,9 @@ mod ours;
 mod series;
 #[path = "../../tests/it/server.rs"]
 mod server;
+#[path = "../pipeline/sync.rs"]
+#[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
+mod sync;
 #[path = "../pipeline/table.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which also has bars of another kind")]
 mod table;

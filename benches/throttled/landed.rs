@@ -10,7 +10,8 @@ use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::Result;
-use crate::ours::{PARTITIONS, Settings};
+use crate::ours::Settings;
+use crate::sync::PARTITIONS;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -7,7 +7,7 @@
 //! | `alone`, `account`, `accounts` | the tables: the task definition bucket alone, whole accounts, many accounts |
 //! | `case` | one client against one simulator, and what came of it |
 //! | `traffic` | what arrivals tell: spans, windows, the least calls |
-//! | `ours`, `boto3` | the clients |
+//! | `ours` (`sync`), `boto3` | the clients |
 //! | `landed` | what a consumer finds on the topics |
 
 mod account;
@@ -29,6 +29,9 @@ mod meter;
 mod ours;
 #[path = "../../tests/it/server.rs"]
 mod server;
+#[path = "../pipeline/sync.rs"]
+#[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
+mod sync;
 #[path = "../pipeline/table.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which also takes medians")]
 mod table;

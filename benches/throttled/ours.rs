@@ -1,21 +1,13 @@
 //! One sync of the product, in a process of its own.
 
-use std::env;
 use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use ecs_sdm_producer::config::{Config, LogFormat, Rate, Rates, Secret, TopicsCreate};
+use ecs_sdm_producer::config::{Config, Rate, Rates};
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::sync::{Engine, Sink};
-use ecs_sdm_producer::telemetry;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::meter::Meter;
-use crate::{REGION, Result};
-
-/// Partitions of each topic.
-pub(crate) const PARTITIONS: i32 = 6;
+use crate::{Result, sync};
 
 /// Settings of a sync. What is not named here is as users have it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,12 +44,9 @@ pub(crate) struct Figures {
     pub(crate) throttled: u64,
 }
 
-/// Runs a sync in a process of its own, away from the AWS settings of this machine.
+/// Runs a sync in a process of its own.
 pub(crate) fn measure(settings: &Settings) -> Result<Figures> {
-    let mut command = Command::new(env::current_exe()?);
-    command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
-    command.arg("sync").arg(serde_json::to_string(settings)?).stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output()?;
+    let output = sync::process(settings)?.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     if !output.status.success() {
         return Err(format!("the sync on {} failed ({})", settings.prefix, output.status).into());
     }
@@ -68,17 +57,7 @@ pub(crate) fn measure(settings: &Settings) -> Result<Figures> {
 pub(crate) fn run(settings: &str) -> Result<()> {
     let settings: Settings = serde_json::from_str(settings)?;
     let name = settings.prefix.clone();
-    let config = config(settings);
-    telemetry::subscriber(LogFormat::Text, "error", io::stderr, false).init();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let meter = Meter::of_process();
-    let (engine, report) = runtime.block_on(async {
-        let engine = Engine::new(config, REGION.to_owned())?;
-        let report = engine.sync(Sink::Kafka, std::future::pending()).await;
-        Result::Ok((engine, report))
-    })?;
-    let cpu = meter.read().cpu;
-    drop(engine);
+    let (report, cpu) = sync::run(config(settings), "error", |meter| Ok(meter.read().cpu))?;
     if report.outcome != Outcome::Completed {
         // What is lost is judged by whoever counts what has landed.
         writeln!(io::stderr(), "{name}: {}", report.text())?;
@@ -90,25 +69,9 @@ pub(crate) fn run(settings: &str) -> Result<()> {
 
 fn config(settings: Settings) -> Config {
     let Settings { endpoint, brokers, prefix, objects, api_share, parallel_requests, rates_times, roles } = settings;
-    // The simulator takes any.
-    let key = || Some(Secret::Inline("simulated".to_owned()));
-    let mut config = Config {
-        endpoint_url: Some(endpoint),
-        default_region: Some(REGION.to_owned()),
-        access_key_id: key(),
-        secret_access_key: key(),
-        assume_role_arns: roles,
-        objects,
-        api_share,
-        parallel_requests,
-        ..Config::default()
-    };
-    config.rates = times(&config.rates, rates_times);
-    config.kafka.bootstrap_servers = vec![brokers];
-    config.kafka.topic_prefix = prefix;
-    config.kafka.topics_create = TopicsCreate::IfMissing;
-    config.kafka.partitions = PARTITIONS;
-    config
+    let config = sync::reading(endpoint, sync::on_topics(&brokers, &prefix));
+    let rates = times(&config.rates, rates_times);
+    Config { assume_role_arns: roles, objects, api_share, parallel_requests, rates, ..config }
 }
 
 fn times(rates: &Rates, n: u32) -> Rates {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use ecs_sdm_producer::registry::{Compatibility, Error, Registry, Subject, subjects};
+use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects};
 use ecs_sdm_producer::{ecs, event};
 
 use super::settings::{read, refuse};
@@ -28,7 +28,7 @@ pub(crate) fn schemas(command: &Schemas) -> ExitCode {
 fn show(object: Option<&str>) -> ExitCode {
     let wanted = |name: &str| object.is_none_or(|object| object == name);
     let mut text = String::new();
-    for (name, schema) in ecs::schemas().into_iter().chain([(event::NAME, event::schema())]) {
+    for (name, schema) in event::schemas() {
         if wanted(name) {
             text.push_str(&format!("{schema:#}\n"));
         }
@@ -48,7 +48,7 @@ fn show(object: Option<&str>) -> ExitCode {
 /// A line for every subject, good or bad, and an exit code for all.
 fn with_registry(
     settings: &Settings,
-    ask: &impl AsyncFn(&Registry, &Subject) -> Result<(bool, String), Error>,
+    ask: &impl AsyncFn(&Client, &Subject) -> Result<(bool, String), Error>,
 ) -> ExitCode {
     let mut loaded = read(settings);
     if let Some(mistake) = loaded.missing_registry() {
@@ -63,32 +63,39 @@ fn with_registry(
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("error: the runtime cannot start: {error}"));
-            return ExitCode::from(2);
-        }
+        Err(error) => return fail(format!("the runtime cannot start: {error}")),
     };
-    let Some(registry) = Registry::of(&config) else { return ExitCode::from(2) };
+    let registry = match runtime.block_on(Client::new(&config)) {
+        Ok(registry) => registry,
+        Err(error) => return fail(error),
+    };
     let subjects = subjects(&config);
     let width = subjects.iter().map(|subject| subject.name.len()).max().unwrap_or_default();
-    let (mut text, mut code) = (String::new(), 0);
+    let (mut text, mut code) = (String::new(), ExitCode::SUCCESS);
     for subject in &subjects {
         match runtime.block_on(ask(&registry, subject)) {
             Ok((good, said)) => {
                 text.push_str(&format!("{:width$}  {said}\n", subject.name));
-                code = code.max(u8::from(!good));
+                if !good {
+                    code = ExitCode::FAILURE;
+                }
             }
             Err(error @ Error::Refused { .. }) => {
                 complain(&format!("error: {error}"));
-                code = code.max(1);
+                code = ExitCode::FAILURE;
             }
             // The next subject would meet the same.
             Err(error) => {
-                complain(&format!("error: {error}"));
-                code = 2;
+                code = fail(error);
                 break;
             }
         }
     }
-    print_then(text.as_bytes(), ExitCode::from(code))
+    print_then(text.as_bytes(), code)
+}
+
+/// Nothing can be asked.
+fn fail(reason: impl std::fmt::Display) -> ExitCode {
+    complain(&format!("error: {reason}"));
+    ExitCode::from(2)
 }

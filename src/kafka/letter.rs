@@ -30,8 +30,8 @@ impl Letter {
     }
 
     /// Of a record that has no bytes, because it cannot be encoded.
-    pub(super) fn unencoded(line: &Line, key: &str, headers: OwnedHeaders) -> Self {
-        Self { topic: line.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers: Some(headers) }
+    pub(super) fn unencoded(line: &Line, key: &str, headers: Option<OwnedHeaders>) -> Self {
+        Self { topic: line.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers }
     }
 
     /// Of a record that librdkafka did not take.

@@ -1,6 +1,7 @@
 //! Requests to the registry: the next URL where one does not answer, and no other reason to leave it.
 
 use std::error::Error as _;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde_json::Value;
 use super::error::{Error, Refusal, Wish, hint};
 use super::subject::Subject;
 use crate::aws::trust::{self, Trust};
-use crate::config::{Config, SchemaRegistryConfig, SecretError, pem};
+use crate::config::{Config, SchemaRegistryConfig, Secret, SecretError, pem};
 
 /// One attempt at one URL.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -35,7 +36,7 @@ pub enum Compatibility {
 }
 
 /// A client for one use: secrets may come from files, which are read anew for each sync.
-pub(super) struct Client {
+pub struct Client {
     http: reqwest::Client,
     urls: Vec<String>,
     /// The URL that answered last: one that is silent costs its time once.
@@ -67,11 +68,21 @@ struct Judged {
     reason: Option<String>,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("urls", &self.urls).finish_non_exhaustive()
+    }
+}
+
 impl Client {
-    pub(super) async fn new(config: &Config) -> Result<Self, Error> {
+    /// A client for the registry of `schema_registry.url`. Nothing is contacted.
+    ///
+    /// # Errors
+    /// A setting that makes no client: a file that cannot be read, a certificate that is none.
+    pub async fn new(config: &Config) -> Result<Self, Error> {
         let settings = &config.schema_registry;
         let failed = |key| move |reason: String| Error::Setting { key, reason };
-        let secret = |key, secret: &Option<crate::config::Secret>| {
+        let secret = |key, secret: &Option<Secret>| {
             let read = secret.as_ref().map(|secret| secret.read()).transpose();
             read.map_err(|error| failed(key)(unread(&error)))
         };
@@ -106,7 +117,10 @@ impl Client {
     }
 
     /// Registers a schema; the id of one that is registered already.
-    pub(super) async fn register(&self, subject: &Subject) -> Result<u32, Error> {
+    ///
+    /// # Errors
+    /// No registry that answers, or its refusal.
+    pub async fn register(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}/versions?normalize=true", subject.name);
         let registered = self.id(Wish::Register, &path, subject).await;
         match &registered {
@@ -117,7 +131,10 @@ impl Client {
     }
 
     /// Holds a schema against those of its subject, as many as its compatibility level asks for.
-    pub(super) async fn test(&self, subject: &Subject) -> Result<Compatibility, Error> {
+    ///
+    /// # Errors
+    /// No registry that answers, or its refusal to judge.
+    pub async fn test(&self, subject: &Subject) -> Result<Compatibility, Error> {
         // A subject that nobody knows is no refusal of the test, and not every registry says so of it.
         let known = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
         match known {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::config::{Config, SubjectStrategy};
-use crate::{ecs, event, sdm};
+use crate::{event, sdm};
 
 /// A schema, and where the registry keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,16 +18,15 @@ pub struct Subject {
 
 /// The subjects of the wanted objects and of the sync's events.
 pub fn subjects(config: &Config) -> Vec<Subject> {
-    let wanted = |record: &str| config.objects.iter().any(|object| object == record);
-    let objects = ecs::schemas().into_iter().filter(|(record, _)| wanted(record));
-    let objects = objects.map(|(record, schema)| (record, config.kafka.topic(record), schema));
-    let events = (event::NAME, config.kafka.sync_topic(), event::schema());
-    let subject = |(record, topic, schema): (&'static str, String, Value)| Subject {
-        record,
-        name: name(config.schema_registry.subject_strategy, &topic, record),
-        schema,
+    let topic = |record: &str| match record {
+        event::NAME => Some(config.kafka.sync_topic()),
+        object => config.objects.iter().any(|wanted| wanted == object).then(|| config.kafka.topic(object)),
     };
-    objects.chain([events]).map(subject).collect()
+    let subject = |(record, schema): (&'static str, Value)| {
+        let name = name(config.schema_registry.subject_strategy, &topic(record)?, record);
+        Some(Subject { record, name, schema })
+    };
+    event::schemas().filter_map(subject).collect()
 }
 
 /// `TopicNameStrategy`, `RecordNameStrategy` and `TopicRecordNameStrategy` of Confluent's serializers, for values.

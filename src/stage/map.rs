@@ -22,11 +22,10 @@ use crate::sdm::{Stamp, View, rfc3339, schema};
 #[derive(Debug)]
 pub struct Form {
     name: String,
-    /// Where they go.
-    pub topic: Arc<str>,
+    topic: Arc<str>,
     headers: bool,
-    /// Shared by the records of all scopes.
-    pub reached: Arc<Reached>,
+    /// Shared by all that goes to the topic.
+    reached: Arc<Reached>,
     wire: Wire,
     schema: Schema,
 }
@@ -48,14 +47,18 @@ impl Form {
     ///
     /// # Errors
     /// apache-avro's word, should the table make a schema that is none.
-    pub fn of<O: Object>(config: &Config, frames: Option<&Frames>) -> Result<Self, apache_avro::Error> {
+    pub fn of<O: Object>(
+        config: &Config,
+        frames: Option<&Frames>,
+        reached: Arc<Reached>,
+    ) -> Result<Self, apache_avro::Error> {
         let schema = schema(O::NAME, O::DOC, O::TABLE);
         let wire = frames.map_or(Wire::JsonLines, |frames| Wire::Avro { frame: frames.of(O::NAME) });
         Ok(Self {
             name: config.name.clone(),
             topic: Arc::from(config.kafka.topic(O::NAME)),
             headers: config.kafka.headers == Headers::CloudEvents,
-            reached: Arc::default(),
+            reached,
             wire,
             schema: Schema::parse(&schema)?,
         })

@@ -76,22 +76,19 @@ impl LastWords<'_> {
         for (topic, reached) in self.plan.reached() {
             for (partition, span) in reached.spans() {
                 let high = match span.vague {
-                    false => span.last + 1,
-                    true => match self.end(&topic, partition).await {
-                        Some(end) => end,
-                        None => return Ok(Vec::new()),
-                    },
+                    false => Some(span.last + 1),
+                    true => self.end(&topic, partition).await,
                 };
-                match ranges.iter_mut().find(|range| *range.topic == *topic && range.partition == partition) {
+                let Some(high) = high else { return Ok(Vec::new()) };
+                match ranges.iter_mut().find(|range| range.topic == topic && range.partition == partition) {
                     Some(range) if span.is_of_another(range.low) => {
                         return Err(format!(
                             "{topic} was deleted and made anew in mid-sync: what was sent before is gone"
                         ));
                     }
-                    // Objects may share a topic.
-                    Some(range) => range.high = range.high.max(high),
+                    Some(range) => range.high = high,
                     // A partition that the topic was given meanwhile.
-                    None => ranges.push(Range { topic: topic.to_string(), partition, low: span.first, high }),
+                    None => ranges.push(Range { topic: topic.clone(), partition, low: span.first, high }),
                 }
             }
         }

@@ -26,6 +26,8 @@ pub(super) struct Plan {
     /// None in a dry run.
     output: Option<Output>,
     forms: Mutex<HashMap<&'static str, Arc<Form>>>,
+    /// How far each topic reaches: objects may share one.
+    reached: Mutex<HashMap<String, Arc<Reached>>>,
     ledgers: Mutex<Vec<Arc<Ledger>>>,
     /// What was last said of an identity: hundreds of roles may fail for one reason.
     said: Mutex<String>,
@@ -43,8 +45,8 @@ pub(super) struct Output {
 impl Plan {
     /// Without an output it is a dry run.
     pub(super) fn new(config: &Config, captured: i64, caller: Arc<Caller>, output: Option<Output>) -> Self {
-        let (forms, ledgers, said) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { config: config.clone(), captured, caller, output, forms, ledgers, said }
+        let (forms, reached, ledgers, said) = Default::default();
+        Self { config: config.clone(), captured, caller, output, forms, reached, ledgers, said }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -90,9 +92,8 @@ impl Plan {
     }
 
     /// Where the acknowledged records of each topic lie.
-    pub(super) fn reached(&self) -> Vec<(Arc<str>, Arc<Reached>)> {
-        let forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
-        forms.values().map(|form| (Arc::clone(&form.topic), Arc::clone(&form.reached))).collect()
+    pub(super) fn reached(&self) -> HashMap<String, Arc<Reached>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until the last record of a scope is acknowledged or given up, and says so on the sync topic.
@@ -162,7 +163,9 @@ impl Plan {
             return Ok(Arc::clone(form));
         }
         let frames = self.output.as_ref().map(|output| &output.frames);
-        let form = Arc::new(Form::of::<O>(&self.config, frames)?);
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let reached = reached.entry(self.config.kafka.topic(O::NAME)).or_default();
+        let form = Arc::new(Form::of::<O>(&self.config, frames, Arc::clone(reached))?);
         Ok(Arc::clone(forms.entry(O::NAME).or_insert(form)))
     }
 }

@@ -7,12 +7,12 @@ use aws_credential_types::Credentials as Keys;
 use super::plan::Output;
 use crate::aws::scope::Base;
 use crate::config::{Config, SecretError};
+use crate::event;
 use crate::kafka::Kafka;
 use crate::kafka::framing::Frames;
 use crate::kafka::topics::Range;
 use crate::registry::Registry;
 use crate::stage::announce::Announcer;
-use crate::{ecs, event};
 
 /// What a sync starts from.
 pub(super) struct Start<'a> {
@@ -52,10 +52,7 @@ impl Start<'_> {
     async fn frames(&self) -> Result<Frames, String> {
         match self.registry {
             Some(registry) => registry.frames().await.map_err(|error| error.to_string()),
-            None => {
-                let schemas = ecs::schemas().into_iter().chain([(event::NAME, event::schema())]);
-                Frames::single_object(schemas).map_err(|error| error.to_string())
-            }
+            None => Frames::single_object(event::schemas()).map_err(|error| error.to_string()),
         }
     }
 }

@@ -185,7 +185,8 @@ const POM: &str = "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">
 </project>
 ";
 
-fn server_properties(broker_port: u16, controller_port: u16, log_dirs: &Path) -> String {
+/// One node's properties.
+pub(crate) fn server_properties(broker_port: u16, controller_port: u16, log_dirs: &Path) -> String {
     format!(
         "process.roles=broker,controller
 node.id=1

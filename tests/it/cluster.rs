@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 use tempfile::TempDir;
 
-use crate::broker::{ARCHIVE, WAY_OUT, kit, spawn, wait_until_started};
+use crate::broker::{ARCHIVE, WAY_OUT, kit, server_properties, spawn, wait_until_started};
 use crate::server::{self, new_folder, run};
 
 pub(crate) const NODES: usize = 3;
@@ -181,32 +181,20 @@ impl Cluster {
         let voter = |(id, node): (usize, &Node)| format!("{id}@127.0.0.1:{}", node.ports[1]);
         let voters: Vec<String> = (1..).zip(&self.nodes).map(voter).collect();
         let [broker, controller] = self.nodes[node].ports;
-        format!(
-            "process.roles=broker,controller
-node.id={}
+        // Of a property that comes twice the last one counts.
+        server_properties(broker, controller, data)
+            + &format!(
+                "node.id={}
 controller.quorum.voters={}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-log.dirs={}
-log.cleaner.dedupe.buffer.size=4194304
-auto.create.topics.enable=false
 default.replication.factor=3
 min.insync.replicas=2
 broker.heartbeat.interval.ms=500
 broker.session.timeout.ms=3000
 replica.lag.time.max.ms=3000
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
 ",
-            node + 1,
-            voters.join(","),
-            data.display()
-        )
+                node + 1,
+                voters.join(",")
+            )
     }
 }
 

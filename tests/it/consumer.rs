@@ -9,14 +9,13 @@ use ecs_sdm_producer::config::{Config, RegistryMode};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::AdminOptions;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, config_on_kafka, read, sync, text};
+use crate::support::{REGION, admin, config_on_kafka, read, sync, text};
 use crate::{oracle, registry};
 
 #[allow(dead_code, unreachable_pub)]
@@ -85,8 +84,7 @@ async fn a_completed_sync_is_whole_and_one_missing_record_is_seen() {
     let mut first = TopicPartitionList::new();
     first.add_partition_offset(&range.topic, range.partition, Offset::Offset(range.low + 1)).unwrap();
     let servers = config.kafka.bootstrap_servers.join(",");
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
+    let admin = admin(&servers);
     admin.delete_records(&first, &AdminOptions::new()).await.unwrap();
     let (whole, words) = ask(&config).await;
     assert!(!whole, "{words}");

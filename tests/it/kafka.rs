@@ -9,12 +9,10 @@ use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 
 use crate::broker;
-use crate::support::{REGION, assert_failed, config, config_on_kafka, on_broker, read, sync};
+use crate::support::{REGION, admin, assert_failed, config, config_on_kafka, on_broker, read, sync};
 
 fn simulator() -> Simulator {
     Simulator::start(World::default()).unwrap()
@@ -43,8 +41,7 @@ async fn topics_are_made_with_the_settings_of_the_contract() {
     config.kafka.topics.insert("EcsTask".to_owned(), format!("{}-of-tasks", config.kafka.topic_prefix));
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
+    let admin = admin(broker::bootstrap_servers().unwrap());
     let data = ("compact,delete", "86400000", "86400000");
     for (topic, partitions, expected) in [
         (config.kafka.topic("EcsCluster"), 2, data),
@@ -105,8 +102,7 @@ async fn a_topic_that_is_made_anew_in_mid_sync_fails_it() {
     let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
     let anew = async {
         gate.wait_met(1).await;
-        let admin: AdminClient<DefaultClientContext> =
-            ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
+        let admin = admin(broker::bootstrap_servers().unwrap());
         let servers = config.kafka.bootstrap_servers[0].clone();
         let landed = topic.clone();
         // The consumer blocks.

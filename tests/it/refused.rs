@@ -11,27 +11,15 @@ use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::stage::produce::hand_over;
 use ecs_sdm_producer::tally::{State, Tally};
 use ecs_sim::{Shape, Simulator, World};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
 
 use crate::broker;
-use crate::support::{Landed, config_on_kafka, read, sync};
+use crate::support::{Landed, config_on_kafka, limit, read, sync};
 
 const TASKS: Shape =
     Shape { clusters: 1, services: 0, tasks: 300, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
 
 fn simulator(shape: Shape) -> Simulator {
     Simulator::start(World { shape, ..World::default() }).unwrap()
-}
-
-/// Lets a topic take no batch of more bytes.
-async fn limit(topic: &str, bytes: usize) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", broker::bootstrap_servers().unwrap()).create().unwrap();
-    let bytes = bytes.to_string();
-    let limit = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
-    admin.alter_configs([&limit], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
 }
 
 fn of<'a>(report: &'a Report, object: &str) -> &'a Type {
@@ -54,7 +42,7 @@ async fn all_but_the_longest(config: &mut Config) -> BTreeMap<String, usize> {
     let length = |one: &Landed| one.key.len() + one.value.len();
     let longest = records.iter().map(length).max().unwrap();
     // A batch of one record is 61 bytes, 10 of the record's own, key and value (Kafka's message format, version 2).
-    limit(&topic, 61 + 10 + longest - 1).await;
+    limit(&config.kafka.bootstrap_servers[0], &topic, 61 + 10 + longest - 1).await;
     let longest: BTreeMap<String, usize> =
         records.into_iter().filter(|one| length(one) == longest).map(|one| (one.key, one.value.len())).collect();
     assert!(longest.len() < 30, "{} of 300 are the longest", longest.len());
@@ -176,7 +164,7 @@ async fn a_refused_record_ends_its_type_and_no_other() {
     let first = sync(&config).await;
     assert_eq!(first.outcome, Outcome::Completed, "{}", first.text());
     let topic = config.kafka.topic("EcsTask");
-    limit(&topic, 200).await;
+    limit(&config.kafka.bootstrap_servers[0], &topic, 200).await;
 
     config.kafka.headers = Headers::None;
     let report = sync(&config).await;
@@ -205,7 +193,7 @@ async fn refused_clusters_do_not_end_the_rows_that_their_list_feeds() {
     first.endpoint_url = Some(empty.endpoint());
     assert_eq!(sync(&first).await.outcome, Outcome::Completed, "the topics are made");
     let topic = config.kafka.topic("EcsCluster");
-    limit(&topic, 200).await;
+    limit(&config.kafka.bootstrap_servers[0], &topic, 200).await;
 
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());

@@ -20,17 +20,13 @@ fn at_registry() -> String {
 }
 
 /// Registers a schema that ours can neither read nor be read by, and asks for both.
-async fn occupy(subject: &str) {
-    let http = reqwest::Client::new();
+fn occupy(subject: &str) {
     let schema = json!({"type": "record", "name": "EcsTask", "namespace": "sdm.ecs", "fields": [{"name": "UID", "type": "long"}]});
     let url = registry::url().unwrap();
-    let post =
-        http.post(format!("{url}/subjects/{subject}/versions")).body(json!({"schema": schema.to_string()}).to_string());
-    let put = http.put(format!("{url}/config/{subject}")).body(json!({"compatibility": "FULL"}).to_string());
-    for request in [post, put] {
-        let answer = request.header("content-type", "application/json").send().await.unwrap();
-        assert!(answer.status().is_success(), "{answer:?}");
-    }
+    registry::register(url, subject, &schema.to_string());
+    let (status, answer) =
+        registry::ask("PUT", &format!("{url}/config/{subject}"), Some(&json!({"compatibility": "FULL"})));
+    assert_eq!(status, 200, "{answer}");
 }
 
 #[test]
@@ -53,10 +49,10 @@ fn a_pipeline_tests_registers_and_tests_again() {
     assert_eq!(said("register"), ids, "what is registered is found");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_incompatible_schema_stops_a_pipeline_and_the_others_are_still_judged() {
+#[test]
+fn an_incompatible_schema_stops_a_pipeline_and_the_others_are_still_judged() {
     let prefix = unique("incompatible");
-    occupy(&format!("{prefix}.task-value")).await;
+    occupy(&format!("{prefix}.task-value"));
     let tested = schemas("test", &prefix, &[&at_registry()]);
     assert_eq!(code(&tested), 1);
     let lines = text(&tested.stdout);

@@ -12,6 +12,8 @@ use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::tally::State;
 use ecs_sim::{Simulator, World};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -74,6 +76,18 @@ pub(crate) fn assert_failed(report: &Report, simulator: &Simulator) -> String {
         Some(Cut::Failure(reason)) => reason.clone(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Who may make, change and delete topics there.
+pub(crate) fn admin(servers: &str) -> AdminClient<DefaultClientContext> {
+    ClientConfig::new().set("bootstrap.servers", servers).create().unwrap()
+}
+
+/// Lets a topic take no batch of more bytes.
+pub(crate) async fn limit(servers: &str, topic: &str, bytes: usize) {
+    let bytes = bytes.to_string();
+    let limit = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
+    admin(servers).alter_configs([&limit], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
 }
 
 /// The totals of an object over all scopes.

@@ -7,15 +7,13 @@ use ecs_sdm_producer::report::{Cut, Outcome, Report};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 
 use crate::oracle;
-use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, config, config_on_kafka, on_broker, read, sync};
+use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, admin, config, config_on_kafka, on_broker, read, sync};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 4, tasks: 30, stopped_tasks: 0, task_definitions: 5, inactive_clusters: 0 };
@@ -147,8 +145,7 @@ async fn an_outcome_names_a_hundred_incomplete_types_and_counts_them_all() {
 async fn a_sync_that_cannot_be_announced_asks_ecs_nothing() {
     let simulator = simulator();
     let config = config_on_kafka(&simulator, "unannounced");
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", &config.kafka.bootstrap_servers[0]).create().unwrap();
+    let admin = admin(&config.kafka.bootstrap_servers[0]);
     let topic = config.kafka.sync_topic();
     let tiny = NewTopic::new(&topic, 1, TopicReplication::Fixed(1)).set("max.message.bytes", "20");
     admin.create_topics([&tiny], &AdminOptions::new()).await.unwrap();

@@ -1,18 +1,13 @@
 //! One sync of the product, from its settings to its last acknowledgement.
 
-use std::io::{self, Write};
-
 use clap::Args;
-use ecs_sdm_producer::config::{Config, LogFormat};
-use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::sync::{Engine, Sink};
-use ecs_sdm_producer::telemetry;
+use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::report::Report;
 use serde::{Deserialize, Serialize};
-use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{Topics, key, region, runtime};
-use crate::Result;
-use crate::meter::{self, Cost, Meter};
+use super::Topics;
+use crate::meter::{self, Cost};
+use crate::{Result, sync};
 
 /// Settings of a sync.
 #[derive(Debug, Args)]
@@ -49,37 +44,15 @@ impl Sync {
     pub(crate) fn run(self, held: f64) -> Result<Figures> {
         let objects = self.topics.objects.len();
         let config = self.config();
-        // The product never runs without it, and what it filters costs a little in each call.
-        telemetry::subscriber(LogFormat::Text, "warn", io::stderr, false).init();
-        let runtime = runtime()?;
-        let meter = Meter::of_process();
-        let (engine, report) = runtime.block_on(async {
-            let engine = Engine::new(config, region())?;
-            let report = engine.sync(Sink::Kafka, std::future::pending()).await;
-            Result::Ok((engine, report))
-        })?;
-        let cost = meter.read();
-        let peak = meter::peak()? - held;
-        // The end of the producer is no part of a sync.
-        drop(engine);
-        if report.outcome != Outcome::Completed {
-            writeln!(io::stderr(), "{}", report.text())?;
-            return Err(format!("the sync ended {}", report.outcome).into());
-        }
+        let (report, (cost, peak)) = sync::run(config, "warn", |meter| Ok((meter.read(), meter::peak()? - held)))?;
+        sync::completed(&report)?;
         Ok(figures(&report, cost, peak, objects))
     }
 
     fn config(self) -> Config {
         let role = |n: u64| format!("arn:aws:iam::{:012}:role/reader", 100_000_000_000 + n);
-        Config {
-            endpoint_url: Some(self.endpoint),
-            default_region: Some(region()),
-            access_key_id: Some(key()),
-            secret_access_key: Some(key()),
-            assume_role_arns: (0..self.roles).map(role).collect(),
-            regions: self.regions,
-            ..self.topics.config()
-        }
+        let config = sync::reading(self.endpoint, self.topics.config());
+        Config { assume_role_arns: (0..self.roles).map(role).collect(), regions: self.regions, ..config }
     }
 }
 

@@ -13,10 +13,11 @@ use ecs_sdm_producer::aws::trust::Trust;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
-use super::{region, runtime};
+use super::region;
 use crate::Result;
 use crate::gate::Gate;
 use crate::meter::{Cost, Meter};
+use crate::sync::runtime;
 
 /// Calls in flight: the default of `parallel_requests`.
 const PARALLEL: usize = 8;

@@ -6,15 +6,13 @@ use ecs_sdm_producer::config::Tolerance;
 use ecs_sdm_producer::report::Outcome::{Completed, Partial};
 use ecs_sdm_producer::report::Type;
 use ecs_sdm_producer::tally::State;
-use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::admin::AdminOptions;
 
 use super::judgement::Allowed;
 use super::scene::{LARGE, Scene};
 use super::{Cell, Line};
 use crate::broker;
-use crate::support::read;
+use crate::support::{admin, limit, read};
 
 const OBJECT: &str = "EcsTaskDefinition";
 
@@ -26,18 +24,6 @@ pub(super) const CELLS: &[Cell<&'static str>] = &[
 
 pub(super) fn start() -> &'static str {
     broker::bootstrap_servers().unwrap()
-}
-
-fn admin(servers: &str) -> AdminClient<DefaultClientContext> {
-    ClientConfig::new().set("bootstrap.servers", servers).create().unwrap()
-}
-
-/// Lets a topic take no batch of more bytes.
-fn limit(scene: &Scene, servers: &str, topic: &str, bytes: usize) {
-    let bytes = bytes.to_string();
-    let limit = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
-    let done = scene.block_on(async { admin(servers).alter_configs([&limit], &AdminOptions::new()).await });
-    done.unwrap().pop().unwrap().unwrap();
 }
 
 /// The topic takes any batch of records but one that holds a large one.
@@ -54,7 +40,7 @@ fn too_large(servers: &mut &'static str, cell: &'static str, tolerance: Toleranc
     let (large, other) = records.split_at(usize::try_from(LARGE).unwrap());
     let smallest = large.iter().map(|record| record.value.len()).min().unwrap();
     assert!(smallest > 3 * other[0].value.len(), "{smallest} {}", other[0].value.len());
-    limit(&scene, servers, &topic, smallest);
+    scene.block_on(limit(servers, &topic, smallest));
     scene.sync();
 
     let refused = scene.reports[1].types.iter().find(|one| one.object == OBJECT).unwrap();
@@ -76,7 +62,7 @@ fn too_large(servers: &mut &'static str, cell: &'static str, tolerance: Toleranc
         assert!((1..all).contains(failed), "{failed} of {all}");
     }
     assert!(scene.reports[1].types.iter().all(|one| one.object == OBJECT || one.state == State::Complete));
-    limit(&scene, servers, &topic, 1 << 20);
+    scene.block_on(limit(servers, &topic, 1 << 20));
     scene.sync();
     scene.judge(&Allowed { outcomes: vec![Completed, Partial, Completed], ..Allowed::default() })
 }
