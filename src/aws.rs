@@ -1,16 +1,16 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
 pub mod account;
-pub mod buckets;
+pub mod concurrency;
 pub mod credentials;
 pub mod environment;
-pub mod gate;
 pub mod http;
-pub mod pace;
+pub mod rate_limiter;
 pub mod region;
 pub mod retry;
 pub mod role;
 pub mod scope;
+pub mod token_bucket;
 pub mod trust;
 
 use std::future::Future;
@@ -20,9 +20,9 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::buckets::{Buckets, Category, Paced};
+pub use self::concurrency::{ConcurrencyLimit, RetryPolicy};
 pub use self::credentials::Credentials;
-pub use self::gate::{Gate, Patience};
+pub use self::rate_limiter::{Category, RateLimiter, RateLimiters};
 pub use self::retry::{Fault, Verdict};
 
 /// The ECS client of one scope.
@@ -68,13 +68,13 @@ impl Calls {
 ///
 /// No answer is fetched without a place to put it: this is where back-pressure reaches AWS.
 #[derive(Debug)]
-pub struct Seat {
+pub struct BufferPermit {
     _permit: OwnedSemaphorePermit,
 }
 
 /// What a request waits for, in hand.
 struct Turn {
-    seat: Option<Seat>,
+    buffer: Option<BufferPermit>,
     permit: OwnedSemaphorePermit,
     /// When its token was taken.
     sent: Instant,
@@ -82,26 +82,26 @@ struct Turn {
 
 /// In whose name a request is sent, and whose bucket it draws from.
 #[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
+pub struct RequestContext<'a> {
     /// The scope's credentials.
     pub credentials: &'a Credentials,
     /// The token bucket of the action, in the scope's account and region.
-    pub paced: &'a Paced,
+    pub limiter: &'a RateLimiter,
 }
 
 /// Lets ECS requests through the gate, counts and judges them.
 #[derive(Debug)]
 pub struct Caller {
-    gate: Gate,
-    seats: Arc<Semaphore>,
-    buckets: Arc<Buckets>,
+    concurrency: ConcurrencyLimit,
+    buffer_permits: Arc<Semaphore>,
+    limiters: Arc<RateLimiters>,
     calls: Calls,
 }
 
 impl Caller {
     /// A caller for one sync; seats and buckets live as long as the process.
-    pub fn new(gate: Gate, seats: Arc<Semaphore>, buckets: Arc<Buckets>) -> Self {
-        Self { gate, seats, buckets, calls: Calls::default() }
+    pub fn new(concurrency: ConcurrencyLimit, buffer_permits: Arc<Semaphore>, limiters: Arc<RateLimiters>) -> Self {
+        Self { concurrency, buffer_permits, limiters, calls: Calls::default() }
     }
 
     /// What was sent so far.
@@ -110,55 +110,59 @@ impl Caller {
     }
 
     /// The gate, for what is asked of STS.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    pub fn concurrency(&self) -> &ConcurrencyLimit {
+        &self.concurrency
     }
 
     /// The token buckets.
-    pub fn buckets(&self) -> &Buckets {
-        &self.buckets
+    pub fn limiters(&self) -> &RateLimiters {
+        &self.limiters
     }
 
     /// Calls a List action until it is answered or its retries are spent.
     ///
     /// # Errors
     /// The last attempt's [`Fault`].
-    pub async fn list<T, F>(&self, way: Way<'_>, request: impl Fn() -> F) -> Result<T, Fault>
+    pub async fn list<T, F>(&self, context: RequestContext<'_>, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        self.call(way, None, request).await.map(|(answer, _)| answer)
+        self.call(context, None, request).await.map(|(answer, _)| answer)
     }
 
     /// Calls a Describe action with a seat in hand, and returns the answer with it.
     ///
     /// # Errors
     /// The last attempt's [`Fault`]; the seat is free again.
-    pub async fn describe<T, F>(&self, way: Way<'_>, request: impl Fn() -> F) -> Result<(T, Seat), Fault>
+    pub async fn describe<T, F>(
+        &self,
+        context: RequestContext<'_>,
+        request: impl Fn() -> F,
+    ) -> Result<(T, BufferPermit), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let (answer, seat) = self.call(way, Some(&self.seats), request).await?;
-        seat.map(|seat| (answer, seat)).ok_or_else(gate::closed)
+        let (answer, buffer) = self.call(context, Some(&self.buffer_permits), request).await?;
+        buffer.map(|buffer| (answer, buffer)).ok_or_else(concurrency::closed)
     }
 
     /// The loop of tries. Neither a parallel request nor a seat is held while waiting for the next one, for a token, or for keys.
     async fn call<T, F>(
         &self,
-        way: Way<'_>,
-        seats: Option<&Arc<Semaphore>>,
+        context: RequestContext<'_>,
+        buffer_permits: Option<&Arc<Semaphore>>,
         request: impl Fn() -> F,
-    ) -> Result<(T, Option<Seat>), Fault>
+    ) -> Result<(T, Option<BufferPermit>), Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let Way { credentials, paced } = way;
+        let RequestContext { credentials, limiter } = context;
         let blamed = |fault| credentials.blame(fault);
         let mut tries = 0;
         let mut resolved_anew = false;
         loop {
-            credentials.ensure(&self.gate).await.map_err(blamed)?;
-            let Some(Turn { seat, permit, sent }) = self.turn(way, seats).await? else {
+            credentials.ensure(&self.concurrency).await.map_err(blamed)?;
+            let Some(Turn { buffer, permit, sent }) = self.turn(context, buffer_permits).await? else {
                 continue;
             };
             let generation = credentials.generation();
@@ -166,25 +170,25 @@ impl Caller {
             let answer = request().await;
             drop(permit);
             let fault = match answer {
-                Ok(answer) => return Ok((answer, seat)),
+                Ok(answer) => return Ok((answer, buffer)),
                 Err(fault) => fault,
             };
-            drop(seat);
+            drop(buffer);
             self.calls.failed(tries, fault.verdict);
             if fault.verdict == Verdict::Throttled {
-                paced.throttle(sent);
+                limiter.throttle(sent);
             }
             tries += 1;
             let unknown = fault.verdict == Verdict::Unrecognized;
             if !(unknown || fault.verdict == Verdict::Credentials) {
-                self.gate.pause(fault, tries).await?;
+                self.concurrency.pause(fault, tries).await?;
                 continue;
             }
-            if !self.gate.allows(tries) {
+            if !self.concurrency.allows(tries) {
                 return Err(fault.denied());
             }
-            let renewed =
-                !resolved_anew && credentials.resolve_anew(&self.gate, generation, unknown).await.map_err(blamed)?;
+            let renewed = !resolved_anew
+                && credentials.resolve_anew(&self.concurrency, generation, unknown).await.map_err(blamed)?;
             if !renewed {
                 return Err(if unknown { not_enabled(fault) } else { fault.denied() });
             }
@@ -195,25 +199,29 @@ impl Caller {
     /// Waits in line for a token, then for a seat if need be, then for one of the parallel requests, and only then takes the
     /// token: one taken first and spent later would overdraw the bucket. Where it is gone by then, all is given back.
     /// None where the keys have aged meanwhile, as when the broker stands still for long.
-    async fn turn(&self, way: Way<'_>, seats: Option<&Arc<Semaphore>>) -> Result<Option<Turn>, Fault> {
-        let Way { credentials, paced } = way;
-        let line = if seats.is_some() { &paced.describes } else { &paced.lists };
-        let _first = line.lock().await;
+    async fn turn(
+        &self,
+        context: RequestContext<'_>,
+        buffer_permits: Option<&Arc<Semaphore>>,
+    ) -> Result<Option<Turn>, Fault> {
+        let RequestContext { credentials, limiter } = context;
+        let queue = if buffer_permits.is_some() { &limiter.describes } else { &limiter.lists };
+        let _first = queue.lock().await;
         loop {
-            paced.due().await;
-            let seat = match seats {
-                Some(seats) => {
-                    let permit = Arc::clone(seats).acquire_owned().await.map_err(|_| gate::closed())?;
-                    Some(Seat { _permit: permit })
+            limiter.due().await;
+            let buffer = match buffer_permits {
+                Some(buffer_permits) => {
+                    let permit = Arc::clone(buffer_permits).acquire_owned().await.map_err(|_| concurrency::closed())?;
+                    Some(BufferPermit { _permit: permit })
                 }
                 None => None,
             };
-            let permit = self.gate.permit().await?;
+            let permit = self.concurrency.permit().await?;
             if !credentials.serve() {
                 return Ok(None);
             }
-            if let Some(sent) = paced.take() {
-                return Ok(Some(Turn { seat, permit, sent }));
+            if let Some(sent) = limiter.take() {
+                return Ok(Some(Turn { buffer, permit, sent }));
             }
         }
     }

@@ -40,17 +40,17 @@ Exit codes: 0 completed, 1 partial or aborted, 2 failed, 64 wrong settings or fl
 pub(crate) enum Command {
     /// Runs as settings say: one sync, then exit (a sidecar with `interval`, once that is available)
     #[command(after_help = "Example:\n  ecs-sdm-producer run --config connector.toml")]
-    Run(Run),
+    Run(RunArgs),
     /// Runs one sync, whatever `interval` says
     #[command(after_help = "Example:\n  ecs-sdm-producer sync --dry-run --set objects=EcsTask | jq .value.TASK_ARN")]
-    Sync(Run),
+    Sync(RunArgs),
     /// Checks the settings and shows each with where it comes from; contacts nothing
     #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
-    Check(Settings),
+    Check(SettingsArgs),
     /// Prints the Avro schemas, registers them, or tests whether they may be registered
     Schemas {
         #[command(subcommand)]
-        command: Schemas,
+        command: SchemasCommand,
     },
     /// Prints a completion script for a shell
     #[command(after_help = "Example:\n  ecs-sdm-producer completions bash > /etc/bash_completion.d/ecs-sdm-producer")]
@@ -62,20 +62,20 @@ pub(crate) enum Command {
 
 /// What `run` and `sync` take.
 #[derive(Debug, Args)]
-pub(crate) struct Run {
+pub(crate) struct RunArgs {
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) settings: SettingsArgs,
     /// Prints records as JSON lines on standard output instead of producing them; needs no broker
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// How the report is given at the end: text on standard error, or JSON as the last line of standard output
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) report: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) report: ReportFormat,
 }
 
 /// Where settings come from, beside the environment.
 #[derive(Debug, Args)]
-pub(crate) struct Settings {
+pub(crate) struct SettingsArgs {
     /// A TOML file; config/connector.toml has every setting at its default
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -85,13 +85,13 @@ pub(crate) struct Settings {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum ReportFormat {
     Text,
     Json,
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum Schemas {
+pub(crate) enum SchemasCommand {
     /// Prints the schema of one object, or of all
     #[command(after_help = "Example:\n  ecs-sdm-producer schemas print EcsTask")]
     Print {
@@ -100,10 +100,10 @@ pub(crate) enum Schemas {
     },
     /// Registers the schemas of the wanted objects and of the sync topic under their subjects, and prints their ids
     #[command(after_help = REGISTER)]
-    Register(Settings),
+    Register(SettingsArgs),
     /// Asks the registry whether the schemas may be registered under their subjects; registers nothing
     #[command(after_help = TEST)]
-    Test(Settings),
+    Test(SettingsArgs),
 }
 
 const REGISTER: &str = "\

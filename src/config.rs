@@ -1,31 +1,31 @@
 //! Settings: the contract's names, their defaults, and one list of everything wrong with them.
 //!
 //! Defaults < TOML file < environment < `--set`. `table` says which settings there are, and `rule` what a text may be;
-//! `written` is a value with its place, `toml` reads and writes them, `notes` keeps what is wrong. `source` reads the three
+//! `spanned` is a value with its place, `toml` reads and writes them, `diagnostics` keeps what is wrong. `source` reads the three
 //! places, `convert` makes values (`wording` says why not), `property` guards librdkafka's names, `layer` holds the entries of a
 //! source against the table, `check` looks at settings that meet, `load` stacks it all. The environment is read here alone.
 
 mod check;
 mod convert;
+mod diagnostics;
 mod kafka;
 mod layer;
 mod load;
-mod notes;
 mod property;
 mod rule;
 mod secret;
 mod source;
+mod spanned;
 mod table;
 mod toml;
 mod wording;
-mod written;
 
+pub use diagnostics::Diagnostic;
 pub use kafka::{
     Headers, KafkaConfig, OauthConfig, RegistryMode, SchemaRegistryConfig, SecurityConfig, SubjectStrategy,
     TopicsCreate,
 };
 pub use load::{Effective, Loaded, load};
-pub use notes::Mistake;
 pub use property::guarantees;
 pub use secret::{Properties, Secret, SecretError, pem};
 pub use source::Sources;
@@ -213,7 +213,7 @@ pub struct Limits {
     /// How long what was read may take to be delivered after a stop.
     pub drain_timeout: Duration,
     /// How long the outcome's way onto the sync topic may take after a stop.
-    pub last_words: Duration,
+    pub outcome_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -226,7 +226,7 @@ impl Default for Limits {
             in_flight_bytes: 24 << 20,
             stall: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(15),
-            last_words: Duration::from_secs(3),
+            outcome_timeout: Duration::from_secs(3),
         }
     }
 }

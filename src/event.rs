@@ -6,9 +6,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::ecs::OBJECTS;
-use crate::kafka::topics::Range;
-use crate::report::{CallCounts, Report, Type};
-use crate::tally::State;
+use crate::kafka::topics::PartitionRange;
+use crate::report::{CallCounts, Report, TypeReport};
+use crate::statistics::State;
 
 /// The record's name in Avro, and what `ce_type` ends with.
 pub const NAME: &str = "SyncEvent";
@@ -77,13 +77,13 @@ struct SyncPartition<'a> {
 
 impl<'a> SyncEvent<'a> {
     /// STARTED: where every data partition ends before the first record of this sync.
-    pub fn started(name: &'a str, sync: i64, ranges: &'a [Range]) -> Self {
+    pub fn started(name: &'a str, sync: i64, ranges: &'a [PartitionRange]) -> Self {
         let partitions = ranges.iter().map(SyncPartition::new).collect();
         Self { partitions, ..Self::new(STARTED, name, sync) }
     }
 
     /// SCOPE: the types of one role in one region, with their causes.
-    pub fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [Type]) -> Self {
+    pub fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [TypeReport]) -> Self {
         Self {
             ended: Some(ended),
             types: types.iter().map(|one| SyncType::new(one, SyncCause::all(one))).collect(),
@@ -130,7 +130,7 @@ impl<'a> SyncEvent<'a> {
 }
 
 impl<'a> SyncType<'a> {
-    fn new(one: &'a Type, causes: Vec<SyncCause<'a>>) -> Self {
+    fn new(one: &'a TypeReport, causes: Vec<SyncCause<'a>>) -> Self {
         Self {
             account: one.account.as_deref(),
             region: Some(&one.region),
@@ -149,8 +149,8 @@ impl<'a> SyncType<'a> {
     }
 
     /// An object over all scopes: complete if it is in all of them, denied if it is in all of them.
-    fn total(object: &'a str, types: &[&Type]) -> Self {
-        let sum = |count: fn(&Type) -> u64| long(types.iter().map(|one| count(one)).sum::<u64>());
+    fn total(object: &'a str, types: &[&TypeReport]) -> Self {
+        let sum = |count: fn(&TypeReport) -> u64| long(types.iter().map(|one| count(one)).sum::<u64>());
         let all = |state: State| types.iter().all(|one| one.state == state);
         let incomplete = types.iter().filter(|one| is_incomplete(one)).count();
         Self {
@@ -172,27 +172,27 @@ impl<'a> SyncType<'a> {
 }
 
 impl<'a> SyncCause<'a> {
-    fn all(one: &'a Type) -> Vec<Self> {
+    fn all(one: &'a TypeReport) -> Vec<Self> {
         one.causes.iter().map(|cause| Self { parent: cause.parent.as_deref(), error: &cause.error }).collect()
     }
 }
 
 impl<'a> SyncPartition<'a> {
-    fn new(range: &'a Range) -> Self {
+    fn new(range: &'a PartitionRange) -> Self {
         Self { topic: &range.topic, partition: range.partition, low: range.low, high: range.high }
     }
 }
 
-fn is_incomplete(one: &Type) -> bool {
+fn is_incomplete(one: &TypeReport) -> bool {
     one.state != State::Complete
 }
 
 /// Types stand in the order of their scopes.
-fn scopes(types: &[Type]) -> usize {
+fn scopes(types: &[TypeReport]) -> usize {
     types.chunk_by(|a, b| (&a.account, &a.region, &a.role) == (&b.account, &b.region, &b.role)).count()
 }
 
-fn totals(types: &[Type]) -> Vec<SyncType<'_>> {
+fn totals(types: &[TypeReport]) -> Vec<SyncType<'_>> {
     let of = |object: &str| types.iter().filter(|one| one.object == object).collect::<Vec<_>>();
     let read = OBJECTS.into_iter().map(|object| (object, of(object))).filter(|(_, types)| !types.is_empty());
     read.map(|(object, types)| SyncType::total(object, &types)).collect()

@@ -1,18 +1,18 @@
 //! Kafka: client settings, the start, topics, framing, and what becomes of every record sent.
 //!
-//! `letter` is a record outside librdkafka and `ticket` what is kept of one inside. `fate` says what becomes of it, `delivery` does
+//! `owned` is a record outside librdkafka and `opaque` what is kept of one inside. `classify` says what becomes of it, `delivery` does
 //! it, `mend` sends again; `flight` bounds all of them. `producers` are librdkafka's own.
 
 pub mod client;
 mod delivery;
 mod error;
-mod fate;
-mod flight;
+mod error_class;
 pub mod framing;
-mod letter;
-mod mend;
+mod in_flight;
+mod opaque;
+mod owned_record;
 mod producers;
-mod ticket;
+mod recovery;
 pub mod topics;
 
 use std::sync::Arc;
@@ -22,23 +22,23 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::{RwLock, watch};
 
-use self::delivery::Deliveries;
-pub use self::delivery::Gone;
+use self::delivery::DeliveryHandler;
+pub use self::delivery::FatalProducerError;
 pub use self::error::Error;
-pub use self::flight::{InFlight, Places};
-use self::letter::Letter;
+pub use self::in_flight::{InFlightLimit, InFlightPermit};
+use self::opaque::Opaque;
+use self::owned_record::OwnedRecord;
 use self::producers::{Producer, Producers};
-use self::ticket::Ticket;
 use crate::config::Config;
-use crate::record::{Encoded, Line};
+use crate::record::{RecordBatch, RecordContext};
 
 /// The producer, made first thing: its handshake with the cluster runs while AWS is still being asked who we are.
 pub struct Kafka {
     /// Whoever sends reads it; whoever sends again holds it alone, so that nothing new comes before what came back.
     producers: RwLock<Producers>,
-    deliveries: Deliveries,
+    deliveries: DeliveryHandler,
     /// Records and bytes that may be unacknowledged.
-    pub in_flight: InFlight,
+    pub in_flight: InFlightLimit,
     startup_timeout: Duration,
     stall: Duration,
     servers: String,
@@ -56,12 +56,12 @@ impl Kafka {
     /// # Errors
     /// [`Error::Client`] where librdkafka refuses a property or a combination of them.
     pub fn connect(config: &Config) -> Result<Self, Error> {
-        let deliveries = Deliveries::new(config);
+        let deliveries = DeliveryHandler::new(config);
         let producers = Producers::new(client::properties(config), deliveries.clone()).map_err(Error::Client)?;
         Ok(Self {
             producers: RwLock::new(producers),
             deliveries,
-            in_flight: InFlight::new(config.limits.in_flight_records, config.limits.in_flight_bytes),
+            in_flight: InFlightLimit::new(config.limits.in_flight_records, config.limits.in_flight_bytes),
             startup_timeout: config.kafka.startup_timeout,
             stall: config.limits.stall,
             servers: config.kafka.bootstrap_servers.join(","),
@@ -69,32 +69,32 @@ impl Kafka {
     }
 
     /// A new sync: what was said of an earlier one counts no more.
-    pub fn begin(&self) {
-        self.deliveries.begin();
+    pub fn begin_sync(&self) {
+        self.deliveries.begin_sync();
     }
 
     /// Hands a batch to librdkafka. What does not become acknowledged there is called back, and counted or sent again.
-    pub async fn send(&self, encoded: &Encoded, places: Places) {
-        let line = &encoded.line;
-        let ticket = Arc::new(Ticket::new(Arc::clone(line), places));
+    pub async fn send(&self, batch: &RecordBatch, permit: InFlightPermit) {
+        let context = &batch.context;
+        let opaque = Arc::new(Opaque::new(Arc::clone(context), permit));
         let producers = self.producers.read().await;
         let mut event_id = String::new();
-        for record in encoded.records() {
+        for record in batch.records() {
             event_id.clear();
-            event_id.extend([record.id, &line.at]);
-            let mut message = BaseRecord::with_opaque_to(&line.topic, Arc::clone(&ticket))
+            event_id.extend([record.id, &context.at]);
+            let mut message = BaseRecord::with_opaque_to(&context.topic, Arc::clone(&opaque))
                 .key(record.key.as_bytes())
                 .payload(record.value)
-                .timestamp(line.captured);
-            if let Some(headers) = headers(line, &event_id) {
+                .timestamp(context.captured);
+            if let Some(headers) = headers(context, &event_id) {
                 message = message.headers(headers);
             }
             producers.send(producers.main(), message).await;
         }
-        for spoilt in &encoded.spoilt {
-            let headers = headers(line, &format!("{}{}", spoilt.id, line.at));
-            let letter = Letter::unencoded(line, &spoilt.key, headers);
-            self.deliveries.refuse(letter, &ticket, &format!("cannot be encoded: {}", spoilt.reason), false);
+        for encode_errors in &batch.encode_errors {
+            let headers = headers(context, &format!("{}{}", encode_errors.id, context.at));
+            let owned = OwnedRecord::unencoded(context, &encode_errors.key, headers);
+            self.deliveries.refuse(owned, &opaque, &format!("cannot be encoded: {}", encode_errors.reason), false);
         }
     }
 
@@ -111,8 +111,8 @@ impl Kafka {
     }
 
     /// Tells when Kafka is gone for good.
-    pub fn gone(&self) -> watch::Receiver<Option<Gone>> {
-        self.deliveries.gone()
+    pub fn fatal(&self) -> watch::Receiver<Option<FatalProducerError>> {
+        self.deliveries.fatal()
     }
 
     /// Runs a blocking librdkafka call beside the runtime.
@@ -128,11 +128,16 @@ impl Kafka {
 }
 
 /// None where they are off.
-fn headers(line: &Line, event_id: &str) -> Option<OwnedHeaders> {
-    if line.headers.is_empty() {
+fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
+    if context.headers.is_empty() {
         return None;
     }
-    let headers = OwnedHeaders::new_with_capacity(line.headers.len() + 1);
+    let headers = OwnedHeaders::new_with_capacity(context.headers.len() + 1);
     let headers = headers.insert(Header { key: "ce_id", value: Some(event_id) });
-    Some(line.headers.iter().fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })))
+    Some(
+        context
+            .headers
+            .iter()
+            .fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })),
+    )
 }

@@ -40,6 +40,6 @@ pub mod registry;
 pub mod report;
 pub mod sdm;
 pub mod stage;
+pub mod statistics;
 pub mod sync;
-pub mod tally;
 pub mod telemetry;

@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
-use crate::aws::Seat;
+use crate::aws::BufferPermit;
 use crate::sdm::rfc3339;
-use crate::tally::Tally;
+use crate::statistics::TypeStatistics;
 
 /// What all records of one scope and object have in common.
 #[derive(Debug)]
-pub struct Line {
+pub struct RecordContext {
     /// Where its counts go.
-    pub tally: Arc<Tally>,
+    pub statistics: Arc<TypeStatistics>,
     /// The record's name in Avro, such as `EcsTask`.
     pub object: &'static str,
     /// The topic.
@@ -29,18 +29,18 @@ pub struct Line {
     /// The bytes before each datum: the frame of the wire format.
     pub frame: Vec<u8>,
     /// How far its topic reaches.
-    pub reached: Arc<Reached>,
+    pub offsets: Arc<OffsetTracker>,
     /// Dropped with the last of its records: batches and deliveries share the line.
-    pub unsettled: Unsettled,
+    pub pending: PendingToken,
 }
 
 /// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
 #[derive(Debug, Default)]
-pub struct Reached(Mutex<BTreeMap<i32, Span>>);
+pub struct OffsetTracker(Mutex<BTreeMap<i32, OffsetRange>>);
 
 /// The offsets of acknowledged records in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
+pub struct OffsetRange {
     /// The first.
     pub first: i64,
     /// The last.
@@ -48,53 +48,54 @@ pub struct Span {
     /// How many there are.
     pub count: i64,
     /// A record was acknowledged without its offset, as when the broker says that it has it already.
-    pub vague: bool,
+    pub incomplete: bool,
 }
 
-impl Span {
+impl OffsetRange {
     /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
     /// for each there is no telling.
-    pub fn is_of_another(&self, low: i64) -> bool {
-        !self.vague && (self.first < low || self.count > self.last + 1 - low)
+    pub fn is_of_another_topic(&self, low: i64) -> bool {
+        !self.incomplete && (self.first < low || self.count > self.last + 1 - low)
     }
 }
 
-impl Reached {
+impl OffsetTracker {
     /// A record was acknowledged there; a negative offset is none.
     pub fn note(&self, partition: i32, offset: i64) {
-        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let span = spans.entry(partition).or_insert(Span { first: i64::MAX, last: -1, count: 0, vague: false });
-        span.count += 1;
+        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let range =
+            ranges.entry(partition).or_insert(OffsetRange { first: i64::MAX, last: -1, count: 0, incomplete: false });
+        range.count += 1;
         if offset < 0 {
-            span.vague = true;
+            range.incomplete = true;
         } else {
-            (span.first, span.last) = (span.first.min(offset), span.last.max(offset));
+            (range.first, range.last) = (range.first.min(offset), range.last.max(offset));
         }
     }
 
     /// What is known, by partition.
-    pub fn spans(&self) -> BTreeMap<i32, Span> {
+    pub fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 /// Held for as long as a record may still become acknowledged.
 #[derive(Debug, Clone)]
-pub struct Unsettled {
+pub struct PendingToken {
     _held: Sender<Infallible>,
 }
 
-/// Tells when every [`Unsettled`] of its making is dropped.
+/// Tells when every [`PendingToken`] of its making is dropped.
 #[derive(Debug)]
-pub struct Settled(Receiver<Infallible>);
+pub struct PendingRecords(Receiver<Infallible>);
 
 /// A pair to wait for the fate of records.
-pub fn settling() -> (Unsettled, Settled) {
+pub fn pending_records() -> (PendingToken, PendingRecords) {
     let (held, dropped) = mpsc::channel(1);
-    (Unsettled { _held: held }, Settled(dropped))
+    (PendingToken { _held: held }, PendingRecords(dropped))
 }
 
-impl Settled {
+impl PendingRecords {
     /// Waits until all is acknowledged, lost, or thrown away.
     pub async fn wait(mut self) {
         // Nothing is ever sent: it ends when all senders are gone.
@@ -104,7 +105,7 @@ impl Settled {
 
 /// Who and what the records of a line are, for their headers.
 #[derive(Debug, Clone, Copy)]
-pub struct Origin<'a> {
+pub struct EventSource<'a> {
     /// The producer's name.
     pub name: &'a str,
     /// The account, if known.
@@ -115,7 +116,7 @@ pub struct Origin<'a> {
     pub role: Option<&'a str>,
 }
 
-impl Origin<'_> {
+impl EventSource<'_> {
     /// `ce_source`: /name/account/region, with /role-name where a role is assumed.
     pub fn source(&self) -> String {
         let account = self.account.unwrap_or("unknown");
@@ -140,23 +141,23 @@ pub fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, 
 
 /// A batch of encoded records: one buffer of values and one of names, cut by marks.
 #[derive(Debug)]
-pub struct Encoded {
+pub struct RecordBatch {
     /// What the records share.
-    pub line: Arc<Line>,
+    pub context: Arc<RecordContext>,
     /// The framed values, one after the other.
     pub values: Vec<u8>,
     /// Keys and event ids, one after the other: each id begins with its key.
     pub names: String,
     marks: Vec<Mark>,
     /// Objects that could not be encoded.
-    pub spoilt: Vec<Spoilt>,
+    pub encode_errors: Vec<EncodeError>,
     /// Kept until the last record is with the sink; events have none.
-    pub seat: Option<Seat>,
+    pub permit: Option<BufferPermit>,
 }
 
 /// An object without a record.
 #[derive(Debug)]
-pub struct Spoilt {
+pub struct EncodeError {
     /// The UID.
     pub key: String,
     /// `ce_id` without its instant.
@@ -183,11 +184,16 @@ pub struct Record<'a> {
     pub value: &'a [u8],
 }
 
-impl Encoded {
+impl RecordBatch {
     /// A batch without records, with room for as many as `records`, and for `values` and `names` bytes of them.
-    pub fn new(line: Arc<Line>, seat: Option<Seat>, records: usize, [values, names]: [usize; 2]) -> Self {
+    pub fn new(
+        context: Arc<RecordContext>,
+        permit: Option<BufferPermit>,
+        records: usize,
+        [values, names]: [usize; 2],
+    ) -> Self {
         let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
-        Self { line, values, names, marks: Vec::with_capacity(records), spoilt: Vec::new(), seat }
+        Self { context, values, names, marks: Vec::with_capacity(records), encode_errors: Vec::new(), permit }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.
@@ -230,22 +236,22 @@ mod tests {
 
     #[test]
     fn a_partition_that_was_made_anew_is_told_by_its_offsets() {
-        let span = |first, last, count| Span { first, last, count, vague: false };
-        assert!(!span(10, 19, 10).is_of_another(10) && !span(12, 30, 5).is_of_another(10));
-        assert!(span(0, 19, 15).is_of_another(10), "before where it ended");
-        assert!(span(0, 9, 15).is_of_another(0), "more than fit");
-        assert!(!Span { vague: true, ..span(0, 9, 15) }.is_of_another(0));
+        let range = |first, last, count| OffsetRange { first, last, count, incomplete: false };
+        assert!(!range(10, 19, 10).is_of_another_topic(10) && !range(12, 30, 5).is_of_another_topic(10));
+        assert!(range(0, 19, 15).is_of_another_topic(10), "before where it ended");
+        assert!(range(0, 9, 15).is_of_another_topic(0), "more than fit");
+        assert!(!OffsetRange { incomplete: true, ..range(0, 9, 15) }.is_of_another_topic(0));
     }
 
     #[test]
     fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
-        let reached = Reached::default();
+        let offsets = OffsetTracker::default();
         for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
-            reached.note(partition, offset);
+            offsets.note(partition, offset);
         }
-        let spans = reached.spans();
-        assert_eq!(spans[&0], Span { first: 5, last: 9, count: 3, vague: false });
-        assert_eq!(spans[&1], Span { first: 4, last: 4, count: 2, vague: true });
-        assert_eq!(spans[&2], Span { first: 0, last: 0, count: 1, vague: false });
+        let ranges = offsets.ranges();
+        assert_eq!(ranges[&0], OffsetRange { first: 5, last: 9, count: 3, incomplete: false });
+        assert_eq!(ranges[&1], OffsetRange { first: 4, last: 4, count: 2, incomplete: true });
+        assert_eq!(ranges[&2], OffsetRange { first: 0, last: 0, count: 1, incomplete: false });
     }
 }

@@ -11,9 +11,9 @@ use serde::{Serialize, Serializer};
 use crate::aws::Calls;
 use crate::aws::account::Account;
 use crate::ecs::OBJECTS;
-use crate::kafka::topics::Range;
+use crate::kafka::topics::PartitionRange;
 use crate::sdm::rfc3339;
-use crate::tally::{Cause, Judgement, State, Tally};
+use crate::statistics::{Cause, Judgement, State, TypeStatistics};
 
 /// How a sync ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub enum Outcome {
 
 /// Why a sync ended before its lists did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Cut {
+pub enum StopReason {
     /// A signal.
     Signal,
     /// `timeout` has passed.
@@ -59,19 +59,19 @@ pub struct Report {
     #[serde(serialize_with = "time")]
     pub ended: i64,
     /// One per account, region, role and object.
-    pub types: Vec<Type>,
+    pub types: Vec<TypeReport>,
     /// ECS requests.
     pub calls: CallCounts,
     /// Where the records lie.
-    pub partitions: Vec<Range>,
+    pub partitions: Vec<PartitionRange>,
     /// What cut the sync short; said on standard error, not in the JSON.
     #[serde(skip)]
-    pub cut: Option<Cut>,
+    pub stop_reason: Option<StopReason>,
 }
 
 /// One object type of one scope.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Type {
+pub struct TypeReport {
     /// 12 digits; null if it never became known.
     pub account: Option<String>,
     /// The region.
@@ -82,17 +82,17 @@ pub struct Type {
     pub object: &'static str,
     /// What can be said of it.
     pub state: State,
-    /// See [`Tally::asked`].
+    /// See [`TypeStatistics::asked`].
     pub asked: u64,
-    /// See [`Tally::described`].
+    /// See [`TypeStatistics::described`].
     pub described: u64,
-    /// See [`Tally::gone`].
+    /// See [`TypeStatistics::gone`].
     pub gone: u64,
-    /// See [`Tally::emitted`].
+    /// See [`TypeStatistics::emitted`].
     pub emitted: u64,
-    /// See [`Tally::acknowledged`].
+    /// See [`TypeStatistics::acknowledged`].
     pub acknowledged: u64,
-    /// See [`Tally::failed`].
+    /// See [`TypeStatistics::failed`].
     pub failed: u64,
     /// Why it is not complete.
     pub error: Option<String>,
@@ -113,7 +113,7 @@ pub struct CallCounts {
 
 /// The tallies of one scope. Once its last record is acknowledged, or given up, they are final.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct ScopeStatistics {
     /// The account, which may become known only while its objects are read.
     pub account: Account,
     /// The region.
@@ -121,34 +121,35 @@ pub struct Ledger {
     /// The assumed role.
     pub role: Option<String>,
     /// The counts of each object that is wanted.
-    pub tallies: Vec<(&'static str, Arc<Tally>)>,
+    pub types: Vec<(&'static str, Arc<TypeStatistics>)>,
     /// Whether the sync topic knows of its end.
-    pub announced: AtomicBool,
+    pub published: AtomicBool,
 }
 
-impl Ledger {
+impl ScopeStatistics {
     /// Judges each type, in the order of the contract.
-    pub fn judge(&self) -> Vec<Type> {
-        let place = |object: &str| OBJECTS.iter().position(|known| *known == object);
-        let mut types: Vec<Type> = self.tallies.iter().map(|(object, tally)| self.judge_one(object, tally)).collect();
-        types.sort_by_key(|one| place(one.object));
+    pub fn judge(&self) -> Vec<TypeReport> {
+        let position = |object: &str| OBJECTS.iter().position(|known| *known == object);
+        let mut types: Vec<TypeReport> =
+            self.types.iter().map(|(object, statistics)| self.judge_one(object, statistics)).collect();
+        types.sort_by_key(|one| position(one.object));
         types
     }
 
-    fn judge_one(&self, object: &'static str, tally: &Tally) -> Type {
-        let Judgement { state, error, causes } = tally.judge();
-        Type {
+    fn judge_one(&self, object: &'static str, statistics: &TypeStatistics) -> TypeReport {
+        let Judgement { state, error, causes } = statistics.judge();
+        TypeReport {
             account: self.account.get().map(str::to_owned),
             region: self.region.clone(),
             role: self.role.clone(),
             object,
             state,
-            asked: Tally::count(&tally.asked),
-            described: Tally::count(&tally.described),
-            gone: Tally::count(&tally.gone),
-            emitted: Tally::count(&tally.emitted),
-            acknowledged: Tally::count(&tally.acknowledged),
-            failed: tally.failed(),
+            asked: TypeStatistics::count(&statistics.asked),
+            described: TypeStatistics::count(&statistics.described),
+            gone: TypeStatistics::count(&statistics.gone),
+            emitted: TypeStatistics::count(&statistics.emitted),
+            acknowledged: TypeStatistics::count(&statistics.acknowledged),
+            failed: statistics.failed(),
             error,
             causes,
         }
@@ -158,27 +159,28 @@ impl Ledger {
 impl CallCounts {
     /// The counts as they stand.
     pub fn of(calls: &Calls) -> Self {
-        let [attempts, throttled, retried] = [&calls.attempts, &calls.throttled, &calls.retried].map(Tally::count);
+        let [attempts, throttled, retried] =
+            [&calls.attempts, &calls.throttled, &calls.retried].map(TypeStatistics::count);
         Self { attempts, throttled, retried }
     }
 }
 
 /// Judges every type, in the order of accounts, regions, roles and the contract.
-pub fn judge(mut ledgers: Vec<Arc<Ledger>>) -> Vec<Type> {
-    ledgers.sort_by(|a, b| {
-        let place = |ledger: &Ledger| ledger.account.get().map(str::to_owned);
-        (place(a), &a.region, &a.role).cmp(&(place(b), &b.region, &b.role))
+pub fn judge(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
+    scopes.sort_by(|a, b| {
+        let position = |scope: &ScopeStatistics| scope.account.get().map(str::to_owned);
+        (position(a), &a.region, &a.role).cmp(&(position(b), &b.region, &b.role))
     });
-    ledgers.iter().flat_map(|ledger| ledger.judge()).collect()
+    scopes.iter().flat_map(|scope| scope.judge()).collect()
 }
 
 impl Outcome {
     /// The outcome that types and cut amount to.
-    pub fn of(types: &[Type], cut: Option<&Cut>) -> Self {
-        match cut {
-            Some(Cut::Signal) => return Self::Aborted,
-            Some(Cut::Failure(_)) => return Self::Failed,
-            Some(Cut::Timeout | Cut::Closed) | None => {}
+    pub fn of(types: &[TypeReport], stop_reason: Option<&StopReason>) -> Self {
+        match stop_reason {
+            Some(StopReason::Signal) => return Self::Aborted,
+            Some(StopReason::Failure(_)) => return Self::Failed,
+            Some(StopReason::Timeout | StopReason::Closed) | None => {}
         }
         let complete = types.iter().filter(|one| one.state == State::Complete).count();
         // Without a type nothing was read, which is something else than an empty account.
@@ -212,7 +214,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for StopReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signal => formatter.write_str("stopped by a signal"),

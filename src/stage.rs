@@ -2,25 +2,25 @@
 //!
 //! Two rules carry everything: the end of a stream travels down, a hang-up travels up. No stage asks why.
 
-pub mod announce;
 pub mod describe;
 mod hashes;
 pub mod list;
 pub mod map;
 pub mod print;
 pub mod produce;
+pub mod publish;
 
 use std::sync::Arc;
 
 use crate::aws::scope::Scope;
-use crate::aws::{Caller, Category, Way};
+use crate::aws::{Caller, Category, RequestContext};
 use crate::object::Options;
-use crate::record::Unsettled;
-use crate::tally::Tally;
+use crate::record::PendingToken;
+use crate::statistics::TypeStatistics;
 
 /// What lister and describer of one row share: one object type in one scope.
 #[derive(Debug)]
-pub struct Lane {
+pub struct RowContext {
     /// Who is read, and where.
     pub scope: Arc<Scope>,
     /// Through which every request goes.
@@ -30,15 +30,15 @@ pub struct Lane {
     /// Parents, or batches, that one stage of the row has under way: more would only wait for one another.
     pub parallel: usize,
     /// Where this row counts.
-    pub tally: Arc<Tally>,
+    pub statistics: Arc<TypeStatistics>,
     /// What its records hold until their fate is known.
-    pub unsettled: Unsettled,
+    pub pending: PendingToken,
 }
 
-impl Lane {
+impl RowContext {
     /// How a request of this category is sent.
-    fn way(&self, category: Category) -> Way<'_> {
-        Way { credentials: &self.scope.credentials, paced: self.scope.buckets.bucket(category) }
+    fn request_context(&self, category: Category) -> RequestContext<'_> {
+        RequestContext { credentials: &self.scope.credentials, limiter: self.scope.limiters.bucket(category) }
     }
 }
 
@@ -47,11 +47,11 @@ impl Lane {
 pub struct HangUp;
 
 /// How a stage's own tasks end; a panic in one makes the type partial and is never silent.
-fn joined(lane: &Lane, result: Result<Result<(), HangUp>, tokio::task::JoinError>) -> Result<(), HangUp> {
+fn joined(row: &RowContext, result: Result<Result<(), HangUp>, tokio::task::JoinError>) -> Result<(), HangUp> {
     match result {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => {
-            lane.tally.trouble(&None, "a stage panicked; this is a bug of ours");
+            row.statistics.issue(&None, "a stage panicked; this is a bug of ours");
             Err(HangUp)
         }
         Err(_) => Err(HangUp),

@@ -1,8 +1,8 @@
 //! One sync: Kafka first, then scope after scope is admitted and read, then the wait for the last acknowledgement.
 
 mod admission;
-mod last_words;
-mod plan;
+mod context;
+mod finish;
 mod rows;
 mod start;
 
@@ -16,19 +16,19 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use self::admission::Scopes;
-use self::last_words::LastWords;
-use self::plan::Plan;
-use self::rows::seats;
+use self::context::SyncContext;
+use self::finish::Finish;
+use self::rows::buffer_permits;
 use self::start::{Ready, Start};
 use crate::aws::scope::Base;
-use crate::aws::{Buckets, Caller, Gate, Patience};
+use crate::aws::{Caller, ConcurrencyLimit, RateLimiters, RetryPolicy};
 use crate::config::Config;
 use crate::event::SyncEvent;
-use crate::kafka::topics::Range;
+use crate::kafka::topics::PartitionRange;
 use crate::kafka::{self, Kafka};
-use crate::record::Encoded;
+use crate::record::RecordBatch;
 use crate::registry::Registry;
-use crate::report::{self, CallCounts, Cut, Ledger, Outcome, Report};
+use crate::report::{self, CallCounts, Outcome, Report, ScopeStatistics, StopReason};
 use crate::stage::{print, produce};
 
 /// What lives longer than a sync. Clones share all of it.
@@ -39,8 +39,8 @@ pub struct Engine {
     kafka: Option<Arc<Kafka>>,
     registry: Option<Arc<Registry>>,
     parallel: Arc<Semaphore>,
-    seats: Arc<Semaphore>,
-    buckets: Arc<Buckets>,
+    buffer_permits: Arc<Semaphore>,
+    limiters: Arc<RateLimiters>,
 }
 
 /// Where records go.
@@ -75,8 +75,8 @@ impl Engine {
         let parallel = config.parallel_requests;
         Self {
             parallel: Arc::new(Semaphore::new(parallel)),
-            seats: Arc::new(Semaphore::new(seats(&config))),
-            buckets: Arc::new(Buckets::new(&config)),
+            buffer_permits: Arc::new(Semaphore::new(buffer_permits(&config))),
+            limiters: Arc::new(RateLimiters::new(&config)),
             kafka: None,
             registry: Registry::of(&config).map(Arc::new),
             config,
@@ -91,37 +91,41 @@ impl Engine {
             let dry = Self { kafka: None, ..self.clone() };
             return Box::pin(dry.attend(sink, stop)).await;
         };
-        kafka.begin();
+        kafka.begin_sync();
         tokio::select! {
             biased;
             report = Box::pin(self.attend(sink, stop)) => report,
-            never = kafka.mend() => match never {},
+            never = kafka.recover() => match never {},
         }
     }
 
     /// A sync from its start to its report, while somebody mends what Kafka breaks.
     async fn attend(&self, sink: Sink, stop: impl Future<Output = ()>) -> Report {
         let started = now();
-        let caller = Arc::new(Caller::new(self.gate(), Arc::clone(&self.seats), Arc::clone(&self.buckets)));
-        let mut cut = pin!(self.cut(stop));
+        let caller =
+            Arc::new(Caller::new(self.concurrency(), Arc::clone(&self.buffer_permits), Arc::clone(&self.limiters)));
+        let mut stop_reason = pin!(self.stop_reason(stop));
         let mut timeout = pin!(self.timeout());
-        let ready = unless_cut(cut.as_mut(), timeout.as_mut(), self.ready(started)).await;
+        let ready = unless_stopped(stop_reason.as_mut(), timeout.as_mut(), self.ready(started)).await;
         let Ready { base, ranges, output } = match ready {
             Ok(ready) => ready,
-            Err(cut) => return self.report(started, &caller, Vec::new(), Some(cut)),
+            Err(stop_reason) => return self.report(started, &caller, Vec::new(), Some(stop_reason)),
         };
-        let plan = Arc::new(Plan::new(&self.config, started, Arc::clone(&caller), output));
-        let begun = unless_cut(cut.as_mut(), timeout.as_mut(), self.begin(&plan, &ranges)).await;
+        let context = Arc::new(SyncContext::new(&self.config, started, Arc::clone(&caller), output));
+        let begun =
+            unless_stopped(stop_reason.as_mut(), timeout.as_mut(), self.publish_started(&context, &ranges)).await;
         let reason = match begun {
-            Ok(()) => self.read(base, &plan, sink, cut.as_mut(), timeout).await,
+            Ok(()) => self.read(base, &context, sink, stop_reason.as_mut(), timeout).await,
             // It has not begun for anyone.
-            Err(cut @ Cut::Failure(_)) => return self.report(started, &caller, Vec::new(), Some(cut)),
-            Err(cut) => Some(cut),
+            Err(stop_reason @ StopReason::Failure(_)) => {
+                return self.report(started, &caller, Vec::new(), Some(stop_reason));
+            }
+            Err(stop_reason) => Some(stop_reason),
         };
-        let mut report = self.report(started, &caller, plan.ledgers(), reason);
-        if let (Some(kafka), Some(announcer)) = (&self.kafka, plan.announcer()) {
-            let last_words = LastWords { kafka, announcer, plan: &plan, patience: self.config.limits.last_words };
-            last_words.say(&mut report, ranges, cut).await;
+        let mut report = self.report(started, &caller, context.scopes(), reason);
+        if let (Some(kafka), Some(publisher)) = (&self.kafka, context.publisher()) {
+            let finish = Finish { kafka, publisher, context: &context, time_limit: self.config.limits.outcome_timeout };
+            finish.run(&mut report, ranges, stop_reason).await;
         }
         report
     }
@@ -131,51 +135,57 @@ impl Engine {
         Start { config: &self.config, region: &self.region, kafka, registry }.ready(started).await
     }
 
-    fn report(&self, started: i64, caller: &Caller, ledgers: Vec<Arc<Ledger>>, cut: Option<Cut>) -> Report {
-        let types = report::judge(ledgers);
+    fn report(
+        &self,
+        started: i64,
+        caller: &Caller,
+        scopes: Vec<Arc<ScopeStatistics>>,
+        stop_reason: Option<StopReason>,
+    ) -> Report {
+        let types = report::judge(scopes);
         Report {
             sync: started,
             name: self.config.name.clone(),
-            outcome: Outcome::of(&types, cut.as_ref()),
+            outcome: Outcome::of(&types, stop_reason.as_ref()),
             started,
             ended: now(),
             types,
             calls: CallCounts::of(caller.calls()),
             partitions: Vec::new(),
-            cut,
+            stop_reason,
         }
     }
 
     /// Whoever reads Kafka knows that the sync has begun before the first List is asked.
-    async fn begin(&self, plan: &Plan, ranges: &[Range]) -> Result<(), String> {
-        let Some(announcer) = plan.announcer() else { return Ok(()) };
-        let event = SyncEvent::started(&self.config.name, plan.captured(), ranges);
-        announcer.announce(&event).await.map_err(|error| format!("the sync cannot be announced: {error}"))
+    async fn publish_started(&self, context: &SyncContext, ranges: &[PartitionRange]) -> Result<(), String> {
+        let Some(publisher) = context.publisher() else { return Ok(()) };
+        let event = SyncEvent::started(&self.config.name, context.captured(), ranges);
+        publisher.publish(&event).await.map_err(|error| format!("the sync cannot be announced: {error}"))
     }
 
     /// Reads scope after scope, until all are read or something cuts it short.
     async fn read(
         &self,
         base: Base,
-        plan: &Arc<Plan>,
+        context: &Arc<SyncContext>,
         sink: Sink,
-        mut cut: Pin<&mut impl Future<Output = Cut>>,
+        mut stop_reason: Pin<&mut impl Future<Output = StopReason>>,
         mut timeout: Pin<&mut impl Future<Output = ()>>,
-    ) -> Option<Cut> {
-        let (records, batches) = mpsc::channel(seats(&self.config));
+    ) -> Option<StopReason> {
+        let (records, batches) = mpsc::channel(buffer_permits(&self.config));
         let mut sinks = self.start(sink, batches);
-        let mut scopes = Scopes::new(base, plan);
+        let mut scopes = Scopes::new(base, context);
         let reason = loop {
             tokio::select! {
                 biased;
-                reason = &mut cut => break Some(reason),
-                () = &mut timeout => break Some(Cut::Timeout),
+                reason = &mut stop_reason => break Some(reason),
+                () = &mut timeout => break Some(StopReason::Timeout),
                 Some(ended) = sinks.join_next() => break sink_ended(ended),
                 more = scopes.advance(&records) => match more {
                     Ok(true) => {}
                     Ok(false) => break None,
                     // Nobody else would say that a scope is missing from the report.
-                    Err(panicked) => break Some(Cut::Failure(panicked.to_string())),
+                    Err(panicked) => break Some(StopReason::Failure(panicked.to_string())),
                 },
             }
         };
@@ -183,23 +193,23 @@ impl Engine {
         if reason.is_some() {
             scopes.stop();
         }
-        self.deliver(reason, scopes, sinks, cut).await
+        self.deliver(reason, scopes, sinks, stop_reason).await
     }
 
     /// Sees what was read to its end: without a deadline, unless a signal or the end of Kafka has cut the sync short.
     async fn deliver(
         &self,
-        mut reason: Option<Cut>,
+        mut reason: Option<StopReason>,
         mut scopes: Scopes,
-        mut sinks: JoinSet<Option<Cut>>,
-        mut cut: Pin<&mut impl Future<Output = Cut>>,
-    ) -> Option<Cut> {
-        if matches!(reason, None | Some(Cut::Timeout)) {
+        mut sinks: JoinSet<Option<StopReason>>,
+        mut stop_reason: Pin<&mut impl Future<Output = StopReason>>,
+    ) -> Option<StopReason> {
+        if matches!(reason, None | Some(StopReason::Timeout)) {
             // Every message has its own deadline (kafka.delivery_timeout): without a signal this wait needs none.
             tokio::select! {
                 biased;
                 last = self.finish(&mut scopes, &mut sinks) => return last.or(reason),
-                cut = &mut cut => reason = Some(cut),
+                stop_reason = &mut stop_reason => reason = Some(stop_reason),
             }
         }
         let finish = self.finish(&mut scopes, &mut sinks);
@@ -215,8 +225,8 @@ impl Engine {
     }
 
     /// Waits until what was read is delivered.
-    async fn finish(&self, scopes: &mut Scopes, sinks: &mut JoinSet<Option<Cut>>) -> Option<Cut> {
-        let lost = scopes.end().await.err().map(|panicked| Cut::Failure(panicked.to_string()));
+    async fn finish(&self, scopes: &mut Scopes, sinks: &mut JoinSet<Option<StopReason>>) -> Option<StopReason> {
+        let lost = scopes.end().await.err().map(|panicked| StopReason::Failure(panicked.to_string()));
         let last = sinks.join_next().await.and_then(sink_ended).or(lost);
         if let Some(kafka) = &self.kafka {
             produce::drain(kafka).await;
@@ -224,25 +234,25 @@ impl Engine {
         last
     }
 
-    fn start(&self, sink: Sink, batches: mpsc::Receiver<Encoded>) -> JoinSet<Option<Cut>> {
+    fn start(&self, sink: Sink, batches: mpsc::Receiver<RecordBatch>) -> JoinSet<Option<StopReason>> {
         let mut sinks = JoinSet::new();
         match (sink, &self.kafka) {
             (Sink::Print(output), _) => {
                 sinks.spawn(async move {
                     print::print(batches, output).await.err().map(|error| match error.kind() {
-                        ErrorKind::BrokenPipe => Cut::Closed,
-                        _ => Cut::Failure(format!("standard output: {error}")),
+                        ErrorKind::BrokenPipe => StopReason::Closed,
+                        _ => StopReason::Failure(format!("standard output: {error}")),
                     })
                 });
             }
             (Sink::Kafka, Some(kafka)) => {
                 let kafka = Arc::clone(kafka);
                 sinks.spawn(async move {
-                    produce::produce(kafka, batches).await.err().map(|gone| Cut::Failure(gone.to_string()))
+                    produce::produce(kafka, batches).await.err().map(|fatal| StopReason::Failure(fatal.to_string()))
                 });
             }
             (Sink::Kafka, None) => {
-                sinks.spawn(async { Some(Cut::Failure("an engine for dry runs has no Kafka".to_owned())) });
+                sinks.spawn(async { Some(StopReason::Failure("an engine for dry runs has no Kafka".to_owned())) });
             }
         }
         sinks
@@ -257,45 +267,45 @@ impl Engine {
     }
 
     /// What ends a sync: a signal, or Kafka.
-    async fn cut(&self, stop: impl Future<Output = ()>) -> Cut {
-        let gone = async {
+    async fn stop_reason(&self, stop: impl Future<Output = ()>) -> StopReason {
+        let fatal = async {
             match &self.kafka {
-                Some(kafka) => produce::end(&mut kafka.gone()).await,
+                Some(kafka) => produce::fatal_error(&mut kafka.fatal()).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            () = stop => Cut::Signal,
-            gone = gone => Cut::Failure(gone.to_string()),
+            () = stop => StopReason::Signal,
+            fatal = fatal => StopReason::Failure(fatal.to_string()),
         }
     }
 
-    fn gate(&self) -> Gate {
-        let patience = Patience {
+    fn concurrency(&self) -> ConcurrencyLimit {
+        let outcome_timeout = RetryPolicy {
             maximum_retries: self.config.maximum_retries,
             backoff_base: self.config.limits.backoff_base,
             backoff_cap: self.config.limits.backoff_cap,
         };
-        Gate::new(Arc::clone(&self.parallel), patience)
+        ConcurrencyLimit::new(Arc::clone(&self.parallel), outcome_timeout)
     }
 }
 
 /// What comes of a step, unless something cuts the sync short before.
-async fn unless_cut<T>(
-    cut: Pin<&mut impl Future<Output = Cut>>,
+async fn unless_stopped<T>(
+    stop_reason: Pin<&mut impl Future<Output = StopReason>>,
     timeout: Pin<&mut impl Future<Output = ()>>,
     step: impl Future<Output = Result<T, String>>,
-) -> Result<T, Cut> {
+) -> Result<T, StopReason> {
     tokio::select! {
         biased;
-        cut = cut => Err(cut),
-        () = timeout => Err(Cut::Timeout),
-        done = step => done.map_err(Cut::Failure),
+        stop_reason = stop_reason => Err(stop_reason),
+        () = timeout => Err(StopReason::Timeout),
+        done = step => done.map_err(StopReason::Failure),
     }
 }
 
-fn sink_ended(ended: Result<Option<Cut>, tokio::task::JoinError>) -> Option<Cut> {
-    ended.unwrap_or_else(|_| Some(Cut::Failure("the sink panicked; this is a bug of ours".to_owned())))
+fn sink_ended(ended: Result<Option<StopReason>, tokio::task::JoinError>) -> Option<StopReason> {
+    ended.unwrap_or_else(|_| Some(StopReason::Failure("the sink panicked; this is a bug of ours".to_owned())))
 }
 
 fn now() -> i64 {

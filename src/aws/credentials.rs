@@ -14,7 +14,7 @@ use aws_credential_types::Credentials as Keys;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 
-use super::gate::Gate;
+use super::concurrency::ConcurrencyLimit;
 use super::retry::{self, Fault};
 
 /// The most that is left of a session's life when it is renewed: enough for every request under way. Of a short life it is a
@@ -26,8 +26,8 @@ const REST: Duration = Duration::from_secs(30);
 
 /// Where keys come from.
 pub trait Issuer: Debug + Send + Sync {
-    /// Resolves keys; what it asks of STS goes through `gate`.
-    fn issue<'a>(&'a self, gate: &'a Gate) -> Issued<'a>;
+    /// Resolves keys; what it asks of STS goes through `concurrency`.
+    fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a>;
 
     /// How it does so, for messages: `AssumeRole`, or `credentials`.
     fn action(&self) -> &'static str {
@@ -50,13 +50,13 @@ pub struct Credentials(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     issuer: Box<dyn Issuer>,
-    held: Mutex<Held>,
+    cached: Mutex<CachedKeys>,
     /// One resolution at a time: whoever comes meanwhile shares its result.
     turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
+struct CachedKeys {
     keys: Option<Keys>,
     /// How often keys were resolved: tells which keys a request was sent with.
     generation: u64,
@@ -80,12 +80,16 @@ enum Standing {
 impl Credentials {
     /// Caches what `issuer` gives.
     pub fn new(issuer: impl Issuer + 'static) -> Self {
-        Self(Arc::new(Shared { issuer: Box::new(issuer), held: Mutex::default(), turn: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Shared {
+            issuer: Box::new(issuer),
+            cached: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// Which keys a request that starts now is sent with.
     pub fn generation(&self) -> u64 {
-        self.held().generation
+        self.cached().generation
     }
 
     /// How keys are resolved, for messages.
@@ -100,7 +104,7 @@ impl Credentials {
 
     /// Whether the keys that are held can be sent with a request.
     pub fn serve(&self) -> bool {
-        self.held().standing() != Standing::Useless
+        self.cached().standing() != Standing::Useless
     }
 
     /// Makes sure that the keys held can be sent with a request, and renews them when it is time: one request at a time does
@@ -108,8 +112,8 @@ impl Credentials {
     ///
     /// # Errors
     /// Why there are no keys.
-    pub async fn ensure(&self, gate: &Gate) -> Result<(), Fault> {
-        let standing = self.held().standing();
+    pub async fn ensure(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
+        let standing = self.cached().standing();
         let _turn = match standing {
             Standing::Fresh => return Ok(()),
             Standing::Aging => match self.0.turn.try_lock() {
@@ -118,17 +122,17 @@ impl Credentials {
             },
             Standing::Useless => self.0.turn.lock().await,
         };
-        if self.held().standing() == Standing::Fresh {
+        if self.cached().standing() == Standing::Fresh {
             return Ok(());
         }
         if standing == Standing::Useless {
-            return self.resolve(gate).await;
+            return self.resolve(concurrency).await;
         }
-        match self.issue(gate).await {
-            Ok(keys) => self.held().take(keys),
+        match self.issue(concurrency).await {
+            Ok(keys) => self.cached().take(keys),
             Err(fault) => {
                 tracing::warn!(role = self.0.issuer.role(), %fault, "credentials could not be renewed yet");
-                self.held().rest();
+                self.cached().rest();
             }
         }
         Ok(())
@@ -139,41 +143,46 @@ impl Credentials {
     ///
     /// # Errors
     /// Why there are no new keys.
-    pub async fn resolve_anew(&self, gate: &Gate, generation: u64, unknown: bool) -> Result<bool, Fault> {
+    pub async fn resolve_anew(
+        &self,
+        concurrency: &ConcurrencyLimit,
+        generation: u64,
+        unknown: bool,
+    ) -> Result<bool, Fault> {
         let _turn = self.0.turn.lock().await;
         if self.generation() != generation {
             return Ok(true);
         }
-        if unknown && self.held().doubted == Some(generation) {
+        if unknown && self.cached().doubted == Some(generation) {
             return Ok(false);
         }
-        self.resolve(gate).await?;
+        self.resolve(concurrency).await?;
         if unknown {
-            self.held().doubted = Some(self.generation());
+            self.cached().doubted = Some(self.generation());
         }
         Ok(true)
     }
 
     /// Resolves keys that somebody waits for; the caller has its turn.
-    async fn resolve(&self, gate: &Gate) -> Result<(), Fault> {
-        if let Some(fault) = self.held().recent_failure() {
+    async fn resolve(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
+        if let Some(fault) = self.cached().recent_failure() {
             return Err(fault);
         }
-        let issued = self.issue(gate).await;
-        let mut held = self.held();
-        issued.map(|keys| held.take(keys)).inspect_err(|fault| held.failed = Some((Instant::now(), fault.clone())))
+        let issued = self.issue(concurrency).await;
+        let mut cached = self.cached();
+        issued.map(|keys| cached.take(keys)).inspect_err(|fault| cached.failed = Some((Instant::now(), fault.clone())))
     }
 
-    async fn issue(&self, gate: &Gate) -> Result<Keys, Fault> {
-        self.0.issuer.issue(gate).await.and_then(fits_a_header)
+    async fn issue(&self, concurrency: &ConcurrencyLimit) -> Result<Keys, Fault> {
+        self.0.issuer.issue(concurrency).await.and_then(fits_a_header)
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.0.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cached(&self) -> MutexGuard<'_, CachedKeys> {
+        self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held {
+impl CachedKeys {
     fn standing(&self) -> Standing {
         let now = SystemTime::now();
         let Some(keys) = &self.keys else { return Standing::Useless };
@@ -216,7 +225,7 @@ impl ProvideCredentials for Credentials {
         Self: 'a,
     {
         future::ProvideCredentials::ready(
-            self.held().keys.clone().ok_or_else(|| CredentialsError::not_loaded("no keys were resolved")),
+            self.cached().keys.clone().ok_or_else(|| CredentialsError::not_loaded("no keys were resolved")),
         )
     }
 }
@@ -231,7 +240,7 @@ pub struct Chain {
 }
 
 impl Issuer for Chain {
-    fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+    fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(async {
             let reason = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
                 Ok(Ok(keys)) => return Ok(keys),
@@ -248,7 +257,7 @@ impl Issuer for Chain {
 pub struct NoChain;
 
 impl Issuer for NoChain {
-    fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+    fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(std::future::ready(Err(none("it has no part that could"))))
     }
 }
@@ -277,7 +286,7 @@ mod tests {
     use tokio::sync::{Notify, Semaphore};
 
     use super::*;
-    use crate::aws::gate::Patience;
+    use crate::aws::concurrency::RetryPolicy;
 
     /// Keys of a certain life, as often as asked for; or a failure.
     #[derive(Debug, Clone, Default)]
@@ -308,7 +317,7 @@ mod tests {
     }
 
     impl Issuer for Source {
-        fn issue<'a>(&'a self, _: &'a Gate) -> Issued<'a> {
+        fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
             Box::pin(async {
                 self.0.asked.fetch_add(1, Ordering::Relaxed);
                 let slow = self.0.slow.lock().unwrap().clone();
@@ -322,24 +331,27 @@ mod tests {
         }
     }
 
-    fn gate() -> Gate {
+    fn concurrency() -> ConcurrencyLimit {
         let (backoff_base, backoff_cap) = (Duration::from_millis(1), Duration::from_millis(1));
-        Gate::new(Arc::new(Semaphore::new(1)), Patience { maximum_retries: 0, backoff_base, backoff_cap })
+        ConcurrencyLimit::new(
+            Arc::new(Semaphore::new(1)),
+            RetryPolicy { maximum_retries: 0, backoff_base, backoff_cap },
+        )
     }
 
     /// Moves the time of renewal into the past.
     fn age(credentials: &Credentials) {
-        credentials.held().renew_at = Some(SystemTime::now() - Duration::from_secs(1));
+        credentials.cached().renew_at = Some(SystemTime::now() - Duration::from_secs(1));
     }
 
     #[tokio::test]
     async fn keys_are_renewed_a_third_of_their_life_before_its_end_or_five_minutes() {
         for (life, before) in [(43_200, 300), (3_600, 300), (900, 300), (90, 30), (3, 1)] {
             let (_, credentials) = Source::of(Duration::from_secs(life));
-            credentials.ensure(&gate()).await.unwrap();
-            let held = credentials.held();
-            let expiry = held.keys.as_ref().unwrap().expiry().unwrap();
-            let ahead = expiry.duration_since(held.renew_at.unwrap()).unwrap();
+            credentials.ensure(&concurrency()).await.unwrap();
+            let cached = credentials.cached();
+            let expiry = cached.keys.as_ref().unwrap().expiry().unwrap();
+            let ahead = expiry.duration_since(cached.renew_at.unwrap()).unwrap();
             assert_eq!(ahead.as_secs_f64().round(), f64::from(before), "of {life} s");
         }
     }
@@ -347,15 +359,15 @@ mod tests {
     #[tokio::test]
     async fn one_renews_while_the_others_go_on_with_the_old_keys() {
         let (source, credentials) = Source::of(Duration::from_secs(900));
-        credentials.ensure(&gate()).await.unwrap();
+        credentials.ensure(&concurrency()).await.unwrap();
         age(&credentials);
         let slow = Arc::new(Notify::new());
         *source.0.slow.lock().unwrap() = Some(Arc::clone(&slow));
-        let gate = gate();
-        let renewing = credentials.ensure(&gate);
+        let concurrency = concurrency();
+        let renewing = credentials.ensure(&concurrency);
         let others = async {
             for _ in 0..5 {
-                credentials.ensure(&gate).await.unwrap();
+                credentials.ensure(&concurrency).await.unwrap();
             }
             assert_eq!((source.asked(), credentials.generation()), (2, 1), "the old keys serve");
             slow.notify_one();
@@ -368,18 +380,18 @@ mod tests {
     #[tokio::test]
     async fn a_renewal_that_fails_rests_and_living_keys_go_on() {
         let (source, credentials) = Source::of(Duration::from_secs(900));
-        credentials.ensure(&gate()).await.unwrap();
+        credentials.ensure(&concurrency()).await.unwrap();
         age(&credentials);
         source.gives(None);
         for _ in 0..5 {
-            credentials.ensure(&gate()).await.unwrap();
+            credentials.ensure(&concurrency()).await.unwrap();
         }
         assert_eq!(source.asked(), 2, "it is not tried again at once");
         // At their end the keys are asked for again, however short before that was in vain.
-        credentials.held().keys = Some(Keys::new("id", "secret", None, Some(SystemTime::now()), "test"));
+        credentials.cached().keys = Some(Keys::new("id", "secret", None, Some(SystemTime::now()), "test"));
         age(&credentials);
         source.gives(Some(Duration::from_secs(900)));
-        credentials.ensure(&gate()).await.unwrap();
+        credentials.ensure(&concurrency()).await.unwrap();
         assert_eq!(source.asked(), 3);
     }
 
@@ -397,7 +409,7 @@ mod tests {
         }
         let provider = SharedCredentialsProvider::new(Hanging);
         let credentials = Credentials::new(Chain { provider, timeout: Duration::from_millis(10) });
-        let fault = credentials.ensure(&gate()).await.unwrap_err();
+        let fault = credentials.ensure(&concurrency()).await.unwrap_err();
         assert!(fault.message.contains("it took more than 10ms"), "{fault}");
     }
 
@@ -406,7 +418,7 @@ mod tests {
         let (source, credentials) = Source::of(Duration::ZERO);
         source.gives(None);
         for _ in 0..5 {
-            assert_eq!(credentials.ensure(&gate()).await.unwrap_err().code, "AccessDenied");
+            assert_eq!(credentials.ensure(&concurrency()).await.unwrap_err().code, "AccessDenied");
         }
         assert_eq!(source.asked(), 1);
     }
@@ -414,30 +426,30 @@ mod tests {
     #[tokio::test]
     async fn refused_keys_are_resolved_anew_once_for_all_they_fail() {
         let (source, credentials) = Source::of(Duration::from_secs(900));
-        let gate = gate();
-        credentials.ensure(&gate).await.unwrap();
+        let concurrency = concurrency();
+        credentials.ensure(&concurrency).await.unwrap();
         let sent_with = credentials.generation();
         for _ in 0..5 {
-            assert_eq!(credentials.resolve_anew(&gate, sent_with, false).await, Ok(true));
+            assert_eq!(credentials.resolve_anew(&concurrency, sent_with, false).await, Ok(true));
         }
         assert_eq!(source.asked(), 2);
         // A region that does not know even new keys: another such region asks for none of its own.
         let sent_with = credentials.generation();
-        assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(true));
+        assert_eq!(credentials.resolve_anew(&concurrency, sent_with, true).await, Ok(true));
         let sent_with = credentials.generation();
-        assert_eq!(credentials.resolve_anew(&gate, sent_with, true).await, Ok(false));
+        assert_eq!(credentials.resolve_anew(&concurrency, sent_with, true).await, Ok(false));
         assert_eq!(source.asked(), 3);
         // Of keys renewed since then nothing is known yet.
         age(&credentials);
-        credentials.ensure(&gate).await.unwrap();
-        assert_eq!(credentials.resolve_anew(&gate, credentials.generation(), true).await, Ok(true));
+        credentials.ensure(&concurrency).await.unwrap();
+        assert_eq!(credentials.resolve_anew(&concurrency, credentials.generation(), true).await, Ok(true));
     }
 
     #[tokio::test]
     async fn keys_that_come_expired_are_sent_and_judged_by_the_service() {
         let (source, credentials) = Source::of(Duration::ZERO);
         for _ in 0..3 {
-            credentials.ensure(&gate()).await.unwrap();
+            credentials.ensure(&concurrency()).await.unwrap();
             assert!(credentials.serve());
         }
         assert_eq!(source.asked(), 1);

@@ -7,11 +7,11 @@ use aws_types::os_shim_internal::{Env, Fs};
 
 /// A variable, or a line of the profile, that would lead to others than those meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Odd {
+pub struct EnvironmentIssue {
     /// Its name.
     pub key: &'static str,
     /// Where it stands.
-    pub place: &'static str,
+    pub origin: &'static str,
     /// What is wrong; never its value, which may hold a password.
     pub reason: String,
     /// What to do.
@@ -22,11 +22,11 @@ pub struct Odd {
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_STS"];
 
 /// Everything odd.
-pub async fn odd() -> Vec<Odd> {
+pub async fn issues() -> Vec<EnvironmentIssue> {
     let variable = |name: &str| std::env::var(name).ok();
-    let mut odd = proxies(variable);
-    odd.extend(profile(variable, read_profile().await.as_ref()));
-    odd
+    let mut issues = proxies(variable);
+    issues.extend(profile(variable, read_profile().await.as_ref()));
+    issues
 }
 
 /// The config and credentials files; none where they cannot be read, which the credential chain tells.
@@ -35,42 +35,42 @@ pub(super) async fn read_profile() -> Option<ProfileSet> {
 }
 
 /// A profile that is named and not there, and endpoints that are set to nothing.
-fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>) -> Vec<Odd> {
-    let empty = |key, place| Odd {
+fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>) -> Vec<EnvironmentIssue> {
+    let empty = |key, origin| EnvironmentIssue {
         key,
-        place,
+        origin,
         reason: "is empty".to_owned(),
         way_out: "give it the URL of an endpoint, or leave it out",
     };
     let is_empty = |text: Option<&str>| text.is_some_and(|text| text.trim().is_empty());
-    let mut odd: Vec<Odd> = ENDPOINTS
+    let mut issues: Vec<EnvironmentIssue> = ENDPOINTS
         .into_iter()
         .filter(|name| is_empty(variable(name).as_deref()))
         .map(|name| empty(name, "environment"))
         .collect();
-    let Some(files) = files else { return odd };
+    let Some(files) = files else { return issues };
     if is_empty(files.get("endpoint_url")) {
-        odd.push(empty("endpoint_url", "AWS profile"));
+        issues.push(empty("endpoint_url", "AWS profile"));
     }
     // Another part of the chain would serve instead, perhaps with another account.
     let named = variable("AWS_PROFILE").filter(|name| !name.is_empty());
     if let Some(name) = named.filter(|name| files.get_profile(name).is_none()) {
-        odd.push(Odd {
+        issues.push(EnvironmentIssue {
             key: "AWS_PROFILE",
-            place: "environment",
+            origin: "environment",
             reason: format!("names the profile {name:?}, which is in neither AWS's config nor its credentials file"),
             way_out: "name one that is, or unset it; see AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE",
         });
     }
-    odd
+    issues
 }
 
 /// The proxy variables that name no proxy: the HTTP client would pass them over, and go past the proxy that was meant.
 ///
 /// Which variables rule, and what each may be, is hyper-util's (`client/proxy/matcher.rs`): the first that is set, even to nothing;
 /// `ALL_PROXY` where that is nothing; and without a scheme no path.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Odd> {
-    let mut odd = Vec::new();
+fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<EnvironmentIssue> {
+    let mut issues = Vec::new();
     let mut all_rules = false;
     for [large, small] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
         if large == "ALL_PROXY" && !all_rules {
@@ -80,16 +80,16 @@ fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Odd> {
         let text = variable(ruling).unwrap_or_default();
         let hidden = ruling == large && text.is_empty() && variable(small).is_some_and(|text| !text.is_empty());
         if hidden || !(text.is_empty() || is_proxy(&text)) {
-            odd.push(Odd {
+            issues.push(EnvironmentIssue {
                 key: ruling,
-                place: "environment",
+                origin: "environment",
                 reason: "is not the address of a proxy".to_owned(),
                 way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, odd characters as %2F, or unset it",
             });
         }
         all_rules |= text.is_empty();
     }
-    odd
+    issues
 }
 
 fn is_proxy(text: &str) -> bool {
@@ -104,9 +104,9 @@ fn is_proxy(text: &str) -> bool {
         Some((host, port)) if !host_and_port.ends_with(']') => (host, port),
         _ => (host_and_port, "80"),
     };
-    let odd = |c: char| c.is_whitespace() || c.is_control() || "/?#".contains(c);
+    let issues = |c: char| c.is_whitespace() || c.is_control() || "/?#".contains(c);
     let is_host = host.starts_with('[') || !host.contains(':');
-    !address.contains(odd) && !host.is_empty() && is_host && port.parse::<u16>().is_ok()
+    !address.contains(issues) && !host.is_empty() && is_host && port.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -119,8 +119,8 @@ mod tests {
         |name| set.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
     }
 
-    fn keys(odd: Vec<Odd>) -> Vec<&'static str> {
-        odd.into_iter().map(|odd| odd.key).collect()
+    fn keys(issues: Vec<EnvironmentIssue>) -> Vec<&'static str> {
+        issues.into_iter().map(|issues| issues.key).collect()
     }
 
     #[test]

@@ -5,8 +5,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::concurrency::ConcurrencyLimit;
 use super::credentials::{Credentials, Issued, Issuer};
-use super::gate::Gate;
 use super::retry::{Fault, Verdict};
 
 /// What AssumeRole is asked with.
@@ -27,18 +27,18 @@ pub struct Role {
 }
 
 impl Issuer for Role {
-    fn issue<'a>(&'a self, gate: &'a Gate) -> Issued<'a> {
+    fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(async {
-            self.base.ensure(gate).await?;
+            self.base.ensure(concurrency).await?;
             let generation = self.base.generation();
-            let refused = match gate.patiently(|| self.assume()).await {
+            let refused = match concurrency.with_retries(|| self.assume()).await {
                 Err(fault) if matches!(fault.verdict, Verdict::Credentials | Verdict::Unrecognized) => fault,
                 answered => return answered.map_err(Fault::denied),
             };
             // The base credentials themselves may have expired: on an instance they change every few hours.
             let unknown = refused.verdict == Verdict::Unrecognized;
-            match self.base.resolve_anew(gate, generation, unknown).await? {
-                true => gate.patiently(|| self.assume()).await.map_err(Fault::denied),
+            match self.base.resolve_anew(concurrency, generation, unknown).await? {
+                true => concurrency.with_retries(|| self.assume()).await.map_err(Fault::denied),
                 false => Err(refused.denied()),
             }
         })

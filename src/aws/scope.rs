@@ -12,9 +12,9 @@ use aws_types::app_name::AppName;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
 use super::account::{Account, account_of};
-use super::buckets::{Buckets, Place};
+use super::concurrency::ConcurrencyLimit;
 use super::credentials::{Chain, Credentials, NoChain};
-use super::gate::Gate;
+use super::rate_limiter::{RateLimiters, RegionLimiters};
 use super::retry::{Fault, Verdict};
 use super::role::Role;
 use super::trust::{BundleError, Trust};
@@ -44,12 +44,12 @@ pub struct Identity {
 
 /// An identity whose credentials were resolved: what its regions share.
 #[derive(Debug)]
-pub struct Known {
+pub struct ResolvedIdentity {
     identity: Identity,
     account: Account,
 }
 
-impl Known {
+impl ResolvedIdentity {
     /// An identity and its account.
     pub fn new(identity: Identity, account: Account) -> Self {
         Self { identity, account }
@@ -81,7 +81,7 @@ impl Identity {
 /// Why an identity can read nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{action}: {fault}")]
-pub struct Refused {
+pub struct IdentityError {
     /// What was tried, such as `AssumeRole`.
     pub action: &'static str,
     /// What came of it.
@@ -102,7 +102,7 @@ pub struct Scope {
     /// To be told when they have expired.
     pub credentials: Credentials,
     /// The token buckets of this account in this region.
-    pub buckets: Arc<Place>,
+    pub limiters: Arc<RegionLimiters>,
 }
 
 impl Base {
@@ -157,35 +157,35 @@ impl Base {
     ///
     /// # Errors
     /// Why it can read nothing, with the STS error code where STS refused.
-    pub async fn resolve(&self, identity: &Identity, gate: &Gate) -> Result<Account, Refused> {
+    pub async fn resolve(&self, identity: &Identity, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
         let action = identity.credentials.action();
-        identity.credentials.ensure(gate).await.map_err(|fault| Refused { action, fault })?;
+        identity.credentials.ensure(concurrency).await.map_err(|fault| IdentityError { action, fault })?;
         match &identity.role {
             Some(_) => Ok(identity.account()),
-            None => self.caller_identity(gate).await,
+            None => self.caller_identity(concurrency).await,
         }
     }
 
     /// One region of an identity.
-    pub fn scope(&self, known: &Known, region: &str, config: &Config, buckets: &Buckets) -> Scope {
-        let Identity { role, credentials, .. } = &known.identity;
+    pub fn scope(&self, resolved: &ResolvedIdentity, region: &str, config: &Config, limiters: &RateLimiters) -> Scope {
+        let Identity { role, credentials, .. } = &resolved.identity;
         Scope {
-            account: known.account.clone(),
+            account: resolved.account.clone(),
             region: region.to_owned(),
             role: role.clone(),
             ecs: self.ecs(config, region, credentials),
-            buckets: buckets.of(known.account.get(), region),
+            limiters: limiters.of(resolved.account.get(), region),
             credentials: credentials.clone(),
         }
     }
 
     /// `sts:GetCallerIdentity`, which needs no permission. Without an answer the first ARN seen tells the account.
-    async fn caller_identity(&self, gate: &Gate) -> Result<Account, Refused> {
+    async fn caller_identity(&self, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
         let sts = self.sts();
         let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
-        match gate.with_at_most(IDENTITY_RETRIES).patiently(ask).await {
+        match concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await {
             Ok(identity) => Ok(identity.arn().map(Account::of_arn).unwrap_or_default()),
-            Err(fault) if fault.verdict == Verdict::Setup => Err(Refused { action: "GetCallerIdentity", fault }),
+            Err(fault) if fault.verdict == Verdict::Setup => Err(IdentityError { action: "GetCallerIdentity", fault }),
             Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
                 Ok(Account::default())

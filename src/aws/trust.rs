@@ -23,7 +23,7 @@ pub struct BundleError {
     /// What names the bundle: `AWS_CA_BUNDLE`, or `ca_bundle`.
     pub key: &'static str,
     /// Where that stands: the environment, or the AWS profile.
-    pub place: &'static str,
+    pub origin: &'static str,
     /// The file.
     pub path: String,
     /// Why it cannot be used.
@@ -36,8 +36,8 @@ impl Trust {
     /// # Errors
     /// A file that cannot be read, or holds no certificate.
     pub async fn load() -> Result<Self, BundleError> {
-        let Some((key, place, path)) = named().await else { return Ok(Self::default()) };
-        let unusable = |reason: String| BundleError { key, place, path: path.clone(), reason };
+        let Some((key, origin, path)) = named().await else { return Ok(Self::default()) };
+        let unusable = |reason: String| BundleError { key, origin, path: path.clone(), reason };
         let text = std::fs::read(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let bundle = certificates(&String::from_utf8_lossy(&text));
         if bundle.is_empty() {

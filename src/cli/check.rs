@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use super::settings::{network, read, refuse};
-use super::{Settings, complain, print};
+use super::settings::{network, read, report_errors};
+use super::{SettingsArgs, complain, print};
 
 /// Prints the settings that hold, then what is wrong with the others. Contacts nothing.
-pub(crate) fn check(settings: &Settings) -> ExitCode {
+pub(crate) fn check(settings: &SettingsArgs) -> ExitCode {
     let mut loaded = read(settings);
     match tokio::runtime::Builder::new_current_thread().build() {
         Ok(runtime) => _ = runtime.block_on(network(&mut loaded)),
@@ -27,6 +27,6 @@ pub(crate) fn check(settings: &Settings) -> ExitCode {
     }
     match &loaded.config {
         Ok(_) => printed,
-        Err(mistakes) => refuse(mistakes),
+        Err(diagnostics) => report_errors(diagnostics),
     }
 }

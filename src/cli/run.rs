@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::report::{Cut, Report};
+use ecs_sdm_producer::report::{Report, StopReason};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{Format, Run, complain, print_then, settings};
+use super::{ReportFormat, RunArgs, complain, print_then, settings};
 
 /// What may still be under way when all is said: a blocking call to a broker that does not answer.
 const FAREWELL: Duration = Duration::from_millis(200);
@@ -21,7 +21,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Runs one sync.
-pub(crate) fn run(run: &Run) -> ExitCode {
+pub(crate) fn run(run: &RunArgs) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -39,7 +39,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     code
 }
 
-async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
+async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
     let directives = std::env::var("RUST_LOG").unwrap_or_default();
     let logs = telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal());
     logs.init();
@@ -62,9 +62,9 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
     let format = run.report;
     let answered = async {
         let report = engine.sync(sink, first.next()).await;
-        let aborted = report.cut == Some(Cut::Signal);
+        let aborted = report.stop_reason == Some(StopReason::Signal);
         // A pipe that nobody reads may block: not a thread that has to hear signals, and not for ever once one has come.
-        let told = tokio::task::spawn_blocking(move || tell(format, &report));
+        let written = tokio::task::spawn_blocking(move || write_report(format, &report));
         let late = async {
             if !aborted {
                 first.next().await;
@@ -72,7 +72,7 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
             tokio::time::sleep(LAST_WORDS).await;
         };
         tokio::select! {
-            code = told => code.unwrap_or(ExitCode::FAILURE),
+            code = written => code.unwrap_or(ExitCode::FAILURE),
             () = late => ExitCode::FAILURE,
         }
     };
@@ -86,20 +86,20 @@ async fn sync(run: &Run, config: Config, region: String) -> ExitCode {
 }
 
 /// Gives the report in the form asked for.
-fn tell(format: Format, report: &Report) -> ExitCode {
-    if report.cut == Some(Cut::Closed) {
+fn write_report(format: ReportFormat, report: &Report) -> ExitCode {
+    if report.stop_reason == Some(StopReason::Closed) {
         // The reader of a dry run has seen enough.
         return ExitCode::SUCCESS;
     }
     let code = ExitCode::from(report.outcome.exit_code());
     match format {
-        Format::Text => {
+        ReportFormat::Text => {
             complain(report.text().trim_end());
             code
         }
-        Format::Json => {
-            if let Some(cut) = &report.cut {
-                complain(&format!("error: {cut}"));
+        ReportFormat::Json => {
+            if let Some(stop_reason) = &report.stop_reason {
+                complain(&format!("error: {stop_reason}"));
             }
             match serde_json::to_string(report) {
                 Ok(json) => print_then(format!("{json}\n").as_bytes(), code),

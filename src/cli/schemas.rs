@@ -5,17 +5,17 @@ use std::process::ExitCode;
 use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects};
 use ecs_sdm_producer::{ecs, event};
 
-use super::settings::{read, refuse};
-use super::{Schemas, Settings, USAGE, complain, print, print_then};
+use super::settings::{read, report_errors};
+use super::{SchemasCommand, SettingsArgs, USAGE, complain, print, print_then};
 
 /// Does what is asked for.
-pub(crate) fn schemas(command: &Schemas) -> ExitCode {
+pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
     match command {
-        Schemas::Print { object } => show(object.as_deref()),
-        Schemas::Register(settings) => with_registry(settings, &async |registry, subject| {
+        SchemasCommand::Print { object } => show(object.as_deref()),
+        SchemasCommand::Register(settings) => with_registry(settings, &async |registry, subject| {
             registry.register(subject).await.map(|id| (true, format!("id {id}")))
         }),
-        Schemas::Test(settings) => with_registry(settings, &async |registry, subject| {
+        SchemasCommand::Test(settings) => with_registry(settings, &async |registry, subject| {
             Ok(match registry.test(subject).await? {
                 Compatibility::New => (true, "compatible: the subject has no schema yet".to_owned()),
                 Compatibility::Compatible => (true, "compatible".to_owned()),
@@ -47,19 +47,19 @@ fn show(object: Option<&str>) -> ExitCode {
 
 /// A line for every subject, good or bad, and an exit code for all.
 fn with_registry(
-    settings: &Settings,
+    settings: &SettingsArgs,
     ask: &impl AsyncFn(&Client, &Subject) -> Result<(bool, String), Error>,
 ) -> ExitCode {
     let mut loaded = read(settings);
-    if let Some(mistake) = loaded.missing_registry() {
-        loaded.add(mistake);
+    if let Some(diagnostic) = loaded.missing_registry() {
+        loaded.add(diagnostic);
     }
     for warning in &loaded.warnings {
         complain(&format!("warning: {warning}"));
     }
     let config = match loaded.config {
         Ok(config) => config,
-        Err(mistakes) => return refuse(&mistakes),
+        Err(diagnostics) => return report_errors(&diagnostics),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -74,8 +74,8 @@ fn with_registry(
     let (mut text, mut code) = (String::new(), ExitCode::SUCCESS);
     for subject in &subjects {
         match runtime.block_on(ask(&registry, subject)) {
-            Ok((good, said)) => {
-                text.push_str(&format!("{:width$}  {said}\n", subject.name));
+            Ok((good, message)) => {
+                text.push_str(&format!("{:width$}  {message}\n", subject.name));
                 if !good {
                     code = ExitCode::FAILURE;
                 }

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use ecs_sdm_producer::aws::environment;
 use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
-use ecs_sdm_producer::config::{Config, Loaded, Mistake, Sources, load};
+use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load};
 use ecs_sdm_producer::kafka::client;
 
-use super::{Settings, USAGE, complain};
+use super::{SettingsArgs, USAGE, complain};
 
 /// Loads the settings as they are; librdkafka judges its own properties.
-pub(crate) fn read(settings: &Settings) -> Loaded {
+pub(crate) fn read(settings: &SettingsArgs) -> Loaded {
     let mut loaded = load(&Sources::from_process(settings.config.clone(), settings.set.clone()));
     loaded.judge_properties(client::refusal);
     loaded
@@ -20,10 +20,10 @@ pub(crate) fn read(settings: &Settings) -> Loaded {
 /// The settings of a sync, and the region of the base credentials.
 ///
 /// The default region chain reads the environment and the profile; it asks the instance's metadata only when nothing else is wrong.
-pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Config, String), ExitCode> {
+pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(Config, String), ExitCode> {
     let mut loaded = read(settings);
-    if let Some(mistake) = loaded.missing_brokers().filter(|_| !dry_run) {
-        loaded.add(mistake);
+    if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
+        loaded.add(diagnostic);
     }
     let trust = network(&mut loaded).await;
     let set = loaded.config.as_ref().ok().and_then(|config| {
@@ -37,8 +37,8 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
     };
     // What default_region is checked for, a region from AWS's chain has to be too: it becomes part of a host name.
     let is_label = |region: &String| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if let Some(odd) = region.as_ref().filter(|region| !is_label(region)) {
-        loaded.add(Mistake { reason: format!("{odd:?} is not a region"), ..no_region() });
+    if let Some(issues) = region.as_ref().filter(|region| !is_label(region)) {
+        loaded.add(Diagnostic { reason: format!("{issues:?} is not a region"), ..no_region() });
     }
     if region.is_none() && !loaded.has("default_region") && !loaded.has("regions") {
         loaded.add(no_region());
@@ -48,21 +48,21 @@ pub(crate) async fn for_sync(settings: &Settings, dry_run: bool) -> Result<(Conf
     }
     match (loaded.config, region) {
         (Ok(config), Some(region)) => Ok((config, region)),
-        (Err(mistakes), _) => Err(refuse(&mistakes)),
-        (Ok(_), None) => Err(refuse(&[no_region()])),
+        (Err(diagnostics), _) => Err(report_errors(&diagnostics)),
+        (Ok(_), None) => Err(report_errors(&[no_region()])),
     }
 }
 
 /// What AWS's own variables and profile say of who we are and of the way to AWS: a mistake there would lead to others than those
 /// meant.
 pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
-    for environment::Odd { key, place, reason, way_out } in environment::odd().await {
-        loaded.add(Mistake { key: key.to_owned(), place: place.to_owned(), reason, way_out: way_out.to_owned() });
+    for environment::EnvironmentIssue { key, origin, reason, way_out } in environment::issues().await {
+        loaded.add(Diagnostic { key: key.to_owned(), origin: origin.to_owned(), reason, way_out: way_out.to_owned() });
     }
     Trust::load().await.unwrap_or_else(|error| {
-        loaded.add(Mistake {
+        loaded.add(Diagnostic {
             key: error.key.to_owned(),
-            place: error.place.to_owned(),
+            origin: error.origin.to_owned(),
             reason: error.to_string(),
             way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
         });
@@ -71,9 +71,9 @@ pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
 }
 
 /// Says every mistake in a line of its own.
-pub(crate) fn refuse(mistakes: &[Mistake]) -> ExitCode {
-    for mistake in mistakes {
-        complain(&format!("error: {mistake}"));
+pub(crate) fn report_errors(diagnostics: &[Diagnostic]) -> ExitCode {
+    for diagnostic in diagnostics {
+        complain(&format!("error: {diagnostic}"));
     }
     ExitCode::from(USAGE)
 }
@@ -83,10 +83,10 @@ fn warn(warning: &str) {
     complain(&format!("warning: {warning}"));
 }
 
-fn no_region() -> Mistake {
-    Mistake {
+fn no_region() -> Diagnostic {
+    Diagnostic {
         key: "default_region".to_owned(),
-        place: "not set".to_owned(),
+        origin: "not set".to_owned(),
         reason: "no region is known, and AWS's default region chain (AWS_REGION, the profile, the instance) has none"
             .to_owned(),
         way_out: "set default_region, as in --set default_region=eu-central-1, or AWS_REGION".to_owned(),

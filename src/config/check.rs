@@ -2,36 +2,36 @@
 
 use std::collections::HashSet;
 
-use super::notes::{Notes, Seen};
+use super::diagnostics::{Diagnostics, Seen};
 use super::table::{Kind, OBJECTS, SETTINGS};
 use super::{Config, SecretError, SubjectStrategy, TopicsCreate, pem};
 
 /// Finds settings that are fine alone and not together.
-pub(super) fn combinations(config: &Config, seen: &Seen, notes: &mut Notes) {
-    secrets(seen, notes);
+pub(super) fn combinations(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
+    secrets(seen, diagnostics);
     if config.objects.is_empty() {
         let way_out = format!("it takes one or more of {}", OBJECTS.join(", "));
-        notes.mistake("objects", seen.place("objects"), "is empty", way_out);
+        diagnostics.error("objects", seen.origin("objects"), "is empty", way_out);
     }
     let mut arns = HashSet::new();
     for (at, role) in config.roles.iter().enumerate() {
         if !arns.insert(&role.arn) {
             let reason = format!("{} stands in more than one of roles", role.arn);
             let key = format!("roles[{at}].arn");
-            notes.mistake(key, seen.place("roles"), reason, "join the two tables");
+            diagnostics.error(key, seen.origin("roles"), reason, "join the two tables");
         }
     }
-    topics(config, seen, notes);
-    registry(config, seen, notes);
-    without_effect(config, seen, notes);
+    topics(config, seen, diagnostics);
+    registry(config, seen, diagnostics);
+    without_effect(config, seen, diagnostics);
 }
 
-fn secrets(seen: &Seen, notes: &mut Notes) {
+fn secrets(seen: &Seen, diagnostics: &mut Diagnostics) {
     for setting in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Secret)) {
         let (key, file) = (setting.key, format!("{}_file", setting.key));
         if seen.exactly(key) && seen.exactly(&file) {
-            let reason = format!("{file} ({}) is set too", seen.place(&file));
-            notes.mistake(key, seen.place(key), reason, "keep one of the two");
+            let reason = format!("{file} ({}) is set too", seen.origin(&file));
+            diagnostics.error(key, seen.origin(key), reason, "keep one of the two");
         }
     }
     let (id, secret, token) = ("access_key_id", "secret_access_key", "session_token");
@@ -39,22 +39,27 @@ fn secrets(seen: &Seen, notes: &mut Notes) {
     for (one, other) in [(id, secret), (secret, id)] {
         if seen.has(one) && !seen.has(other) {
             let way_out = format!("set both, or neither {otherwise}");
-            notes.mistake(one, seen.place(one), format!("{other} is missing"), way_out);
+            diagnostics.error(one, seen.origin(one), format!("{other} is missing"), way_out);
         }
     }
     if seen.has(token) && !seen.has(id) && !seen.has(secret) {
         let way_out = format!("set all three, or none {otherwise}");
-        notes.mistake(token, seen.place(token), format!("{id} and {secret} are missing"), way_out);
+        diagnostics.error(token, seen.origin(token), format!("{id} and {secret} are missing"), way_out);
     }
 }
 
 /// Credentials of the registry come in pairs, and in one kind.
-fn registry(config: &Config, seen: &Seen, notes: &mut Notes) {
+fn registry(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
     let settings = &config.schema_registry;
     for (key, value) in [("ca", &settings.ca), ("certificate", &settings.certificate)] {
         if let Some(Err(SecretError::Unreadable { path, source })) = value.as_deref().map(pem) {
             let (key, reason) = (format!("schema_registry.{key}"), format!("cannot read {}: {source}", path.display()));
-            notes.mistake(&key, seen.place(&key), reason, "name a file of certificates in PEM, or give their text");
+            diagnostics.error(
+                &key,
+                seen.origin(&key),
+                reason,
+                "name a file of certificates in PEM, or give their text",
+            );
         }
     }
     let [username, password, bearer] =
@@ -64,17 +69,17 @@ fn registry(config: &Config, seen: &Seen, notes: &mut Notes) {
         [(&username, &password), (&password, &username), (&certificate, &private), (&private, &certificate)]
     {
         if seen.has(one) && !seen.has(other) {
-            notes.mistake(one, seen.place(one), format!("{other} is missing"), "set both, or neither");
+            diagnostics.error(one, seen.origin(one), format!("{other} is missing"), "set both, or neither");
         }
     }
     if seen.has(&bearer) && seen.has(&username) {
-        let reason = format!("{username} ({}) is set too", seen.place(&username));
-        notes.mistake(&bearer, seen.place(&bearer), reason, "keep a token, or a username and password");
+        let reason = format!("{username} ({}) is set too", seen.origin(&username));
+        diagnostics.error(&bearer, seen.origin(&bearer), reason, "keep a token, or a username and password");
     }
 }
 
 /// One topic can hold two objects only where subjects do not follow the topic; the producer's own topics hold none.
-fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
+fn topics(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
     let own = |name| format!("{}.{name}", config.kafka.topic_prefix);
     let holder = "the producer's own records";
     let mut taken = vec![(own("sync"), holder), (own("dlq"), holder)];
@@ -84,7 +89,7 @@ fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
             let mut overrides = [object, *holder].map(|object| format!("kafka.topics.{object}")).into_iter();
             let key = overrides.find(|key| seen.has(key)).unwrap_or_else(|| "kafka.topic_prefix".to_owned());
             let reason = format!("topic {topic} would hold both {object} and {holder}");
-            notes.mistake(&key, seen.place(&key), reason, "give each a topic of its own");
+            diagnostics.error(&key, seen.origin(&key), reason, "give each a topic of its own");
         }
         if config.schema_registry.subject_strategy == SubjectStrategy::TopicName {
             taken.push((topic, object));
@@ -93,10 +98,10 @@ fn topics(config: &Config, seen: &Seen, notes: &mut Notes) {
 }
 
 /// No setting is silently without effect.
-fn without_effect(config: &Config, seen: &Seen, notes: &mut Notes) {
+fn without_effect(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
     let mut warn = |keys: &[&str], unless: &str| {
         for key in keys.iter().filter(|key| seen.changed(key)) {
-            notes.warnings.push(format!("{key}: has no effect ({}) without {unless}", seen.place(key)));
+            diagnostics.warnings.push(format!("{key}: has no effect ({}) without {unless}", seen.origin(key)));
         }
     };
     if config.assume_role_arns.is_empty() && config.roles.is_empty() {

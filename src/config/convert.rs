@@ -5,21 +5,26 @@ use std::fmt::Display;
 
 use figment::value::{Dict, Value};
 
-use super::notes::Notes;
+use super::diagnostics::Diagnostics;
 use super::property::property_conflict;
 use super::rule;
 use super::secret::Secret;
+use super::spanned::{Origin, RawValue, SpannedValue};
 use super::table::{self, Kind, Setting};
 use super::toml::{self, toml_text};
 use super::wording::{shown, takes, unlike};
-use super::written::{Node, Place, Written};
 
 /// A setting's value; one that is not available yet is refused here, once its type is right.
-pub(super) fn setting(key: &str, setting: &Setting, written: &Written, notes: &mut Notes) -> Option<Value> {
-    let value = convert(key, &setting.kind, written, notes)?;
+pub(super) fn setting(
+    key: &str,
+    setting: &Setting,
+    spanned: &SpannedValue,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let value = convert(key, &setting.kind, spanned, diagnostics)?;
     match setting.not_yet {
         Some(way_out) if !is_default(setting, &value) => {
-            notes.mistake(key, &written.place, "is not available yet", way_out);
+            diagnostics.error(key, &spanned.origin, "is not available yet", way_out);
             None
         }
         _ => Some(value),
@@ -28,8 +33,8 @@ pub(super) fn setting(key: &str, setting: &Setting, written: &Written, notes: &m
 
 /// The table's own value.
 pub(super) fn default(setting: &Setting) -> Option<Value> {
-    let written = toml::inline(setting.default?, &Place::Default).ok()?;
-    convert(setting.key, &setting.kind, &written, &mut Notes::default())
+    let spanned = toml::inline(setting.default?, &Origin::Default).ok()?;
+    convert(setting.key, &setting.kind, &spanned, &mut Diagnostics::default())
 }
 
 /// Whether a value is the table's own.
@@ -38,10 +43,15 @@ pub(super) fn is_default(setting: &Setting, value: &Value) -> bool {
 }
 
 /// The file of a secret, which has to be readable now and not only at the first sync.
-pub(super) fn secret_file(key: &str, secret: &Setting, written: &Written, notes: &mut Notes) -> Option<Value> {
-    let path = convert(key, &Kind::Text(&rule::PATH), written, notes)?;
+pub(super) fn secret_file(
+    key: &str,
+    secret: &Setting,
+    spanned: &SpannedValue,
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let path = convert(key, &Kind::Text(&rule::PATH), spanned, diagnostics)?;
     if let Some(way_out) = secret.not_yet {
-        notes.mistake(key, &written.place, "is not available yet", way_out);
+        diagnostics.error(key, &spanned.origin, "is not available yet", way_out);
         return None;
     }
     let Err(error) = Secret::File(path.as_str()?.into()).read() else {
@@ -52,164 +62,174 @@ pub(super) fn secret_file(key: &str, secret: &Setting, written: &Written, notes:
         None => error.to_string(),
     };
     let way_out = "it takes the path of a file that holds the secret";
-    notes.mistake(key, &written.place, reason, way_out);
+    diagnostics.error(key, &spanned.origin, reason, way_out);
     None
 }
 
 /// One of librdkafka's properties: its own words, numbers and switches are all text to it.
-pub(super) fn property(key: &str, name: &str, written: &Written, notes: &mut Notes) -> Option<Value> {
-    let text = match &written.node {
-        Node::Word(text) | Node::Text(text) => text.clone(),
-        Node::Int(number) => number.to_string(),
-        Node::Float(number) => number.to_string(),
-        Node::Flag(flag) => flag.to_string(),
-        Node::Time(_) | Node::List(_) | Node::Table(_) => {
+pub(super) fn property(key: &str, name: &str, spanned: &SpannedValue, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let text = match &spanned.raw {
+        RawValue::Untyped(text) | RawValue::Text(text) => text.clone(),
+        RawValue::Int(number) => number.to_string(),
+        RawValue::Float(number) => number.to_string(),
+        RawValue::Flag(flag) => flag.to_string(),
+        RawValue::Time(_) | RawValue::List(_) | RawValue::Table(_) => {
             let reason = "is not text, a number or a switch";
-            notes.mistake(key, &written.place, reason, "write the value as text");
+            diagnostics.error(key, &spanned.origin, reason, "write the value as text");
             return None;
         }
     };
     if let Some((reason, way_out)) = property_conflict(name, &text) {
-        notes.mistake(key, &written.place, reason, way_out);
+        diagnostics.error(key, &spanned.origin, reason, way_out);
         return None;
     }
     Some(Value::from(text))
 }
 
 /// A value of that kind; whatever is wrong with it goes to the notes.
-pub(super) fn convert(key: &str, kind: &Kind, written: &Written, notes: &mut Notes) -> Option<Value> {
-    let result = match (kind, &written.node) {
-        (Kind::Tables(_), Node::Word(text)) => return inline(key, kind, text, written, notes),
+pub(super) fn convert(key: &str, kind: &Kind, spanned: &SpannedValue, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let result = match (kind, &spanned.raw) {
+        (Kind::Tables(_), RawValue::Untyped(text)) => return inline(key, kind, text, spanned, diagnostics),
         // No element of ours ends in a bracket: this is an array.
-        (Kind::List(_), Node::Word(text)) if text.trim().ends_with(']') => {
-            return inline(key, kind, text, written, notes);
+        (Kind::List(_), RawValue::Untyped(text)) if text.trim().ends_with(']') => {
+            return inline(key, kind, text, spanned, diagnostics);
         }
-        (Kind::Tables(settings), Node::List(elements)) => {
-            return tables(key, settings, elements, notes);
+        (Kind::Tables(settings), RawValue::List(elements)) => {
+            return tables(key, settings, elements, diagnostics);
         }
-        (Kind::List(of), Node::List(elements)) => return list(key, of, elements, notes),
-        (Kind::List(of), Node::Word(text) | Node::Text(text)) => {
-            return list(key, of, &comma_separated(text, &written.place), notes);
+        (Kind::List(of), RawValue::List(elements)) => return list(key, of, elements, diagnostics),
+        (Kind::List(of), RawValue::Untyped(text) | RawValue::Text(text)) => {
+            return list(key, of, &comma_separated(text, &spanned.origin), diagnostics);
         }
-        (Kind::Clamped(_, max), node) if whole(node).is_some_and(|number| number > *max) => {
-            let place = &written.place;
-            notes.warnings.push(format!("{key}: more than {max} ({place}); {max} is used"));
+        (Kind::Clamped(_, max), raw) if whole(raw).is_some_and(|number| number > *max) => {
+            let origin = &spanned.origin;
+            diagnostics.warnings.push(format!("{key}: more than {max} ({origin}); {max} is used"));
             Ok(Value::from(*max))
         }
-        (kind, node) => scalar(kind, node),
+        (kind, raw) => scalar(kind, raw),
     };
-    result.map_err(|reason| refuse(key, kind, written, reason, notes)).ok()
+    result.map_err(|reason| refuse(key, kind, spanned, reason, diagnostics)).ok()
 }
 
 /// Notes why a value is refused and what its setting takes.
-fn refuse(key: &str, kind: &Kind, written: &Written, reason: String, notes: &mut Notes) {
-    notes.mistake(key, &written.place, reason, takes(kind, &written.node));
+fn refuse(key: &str, kind: &Kind, spanned: &SpannedValue, reason: String, diagnostics: &mut Diagnostics) {
+    diagnostics.error(key, &spanned.origin, reason, takes(kind, &spanned.raw));
 }
 
-fn inline(key: &str, kind: &Kind, text: &str, written: &Written, notes: &mut Notes) -> Option<Value> {
-    match toml::inline(text, &written.place) {
-        Ok(typed) => convert(key, kind, &typed, notes),
+fn inline(key: &str, kind: &Kind, text: &str, spanned: &SpannedValue, diagnostics: &mut Diagnostics) -> Option<Value> {
+    match toml::inline(text, &spanned.origin) {
+        Ok(typed) => convert(key, kind, &typed, diagnostics),
         Err(reason) => {
-            refuse(key, kind, written, reason, notes);
+            refuse(key, kind, spanned, reason, diagnostics);
             None
         }
     }
 }
 
-fn comma_separated(text: &str, place: &Place) -> Vec<Written> {
-    let element = |part: &str| Written { node: Node::Word(part.to_owned()), place: place.clone() };
+fn comma_separated(text: &str, origin: &Origin) -> Vec<SpannedValue> {
+    let element = |part: &str| SpannedValue { raw: RawValue::Untyped(part.to_owned()), origin: origin.clone() };
     text.split(',').map(element).collect()
 }
 
 /// Elements count from 0, as in TOML paths. What is empty is dropped, what stands twice is kept once.
-fn list(key: &str, of: &Kind, elements: &[Written], notes: &mut Notes) -> Option<Value> {
-    let before = notes.mistakes.len();
+fn list(key: &str, of: &Kind, elements: &[SpannedValue], diagnostics: &mut Diagnostics) -> Option<Value> {
+    let before = diagnostics.errors.len();
     let mut values = Vec::new();
     for (at, element) in elements.iter().enumerate() {
-        if matches!(&element.node, Node::Word(text) | Node::Text(text) if text.trim().is_empty()) {
+        if matches!(&element.raw, RawValue::Untyped(text) | RawValue::Text(text) if text.trim().is_empty()) {
             continue;
         }
-        let value = convert(&format!("{key}[{at}]"), of, element, notes);
+        let value = convert(&format!("{key}[{at}]"), of, element, diagnostics);
         values.extend(value.filter(|value| !values.contains(value)));
     }
-    (notes.mistakes.len() == before).then(|| Value::from(values))
+    (diagnostics.errors.len() == before).then(|| Value::from(values))
 }
 
 /// The settings of each table, of which the first is required.
-fn tables(key: &str, settings: &'static [Setting], tables: &[Written], notes: &mut Notes) -> Option<Value> {
-    let before = notes.mistakes.len();
+fn tables(
+    key: &str,
+    settings: &'static [Setting],
+    tables: &[SpannedValue],
+    diagnostics: &mut Diagnostics,
+) -> Option<Value> {
+    let before = diagnostics.errors.len();
     let mut values = Vec::new();
     for (at, table) in tables.iter().enumerate() {
         let key = format!("{key}[{at}]");
-        if let Node::Table(entries) = &table.node {
-            values.push(Value::from(one_table(&key, settings, entries, notes)));
+        if let RawValue::Table(entries) = &table.raw {
+            values.push(Value::from(one_table(&key, settings, entries, diagnostics)));
             if let Some(missing) = missing(settings, entries) {
-                let way_out = takes(&missing.kind, &table.node);
-                notes.mistake(format!("{key}.{}", missing.key), &table.place, "is missing", way_out);
+                let way_out = takes(&missing.kind, &table.raw);
+                diagnostics.error(format!("{key}.{}", missing.key), &table.origin, "is missing", way_out);
             }
         } else {
-            let reason = format!("{} is not a table", shown(&table.node));
-            notes.mistake(&key, &table.place, reason, takes(&Kind::Tables(settings), &table.node));
+            let reason = format!("{} is not a table", shown(&table.raw));
+            diagnostics.error(&key, &table.origin, reason, takes(&Kind::Tables(settings), &table.raw));
         }
     }
-    (notes.mistakes.len() == before).then(|| Value::from(values))
+    (diagnostics.errors.len() == before).then(|| Value::from(values))
 }
 
-fn one_table(key: &str, settings: &'static [Setting], entries: &[(String, Written)], notes: &mut Notes) -> Dict {
+fn one_table(
+    key: &str,
+    settings: &'static [Setting],
+    entries: &[(String, SpannedValue)],
+    diagnostics: &mut Diagnostics,
+) -> Dict {
     let mut values = Dict::new();
-    for (name, written) in entries {
+    for (name, spanned) in entries {
         let key = format!("{key}.{name}");
         if let Some(known) = settings.iter().find(|setting| setting.key == name) {
-            values.extend(setting(&key, known, written, notes).map(|value| (name.clone(), value)));
+            values.extend(setting(&key, known, spanned, diagnostics).map(|value| (name.clone(), value)));
         } else {
             let names = || settings.iter().map(|setting| setting.key);
             let way_out = match table::nearest_of(name, names()) {
                 Some(near) => format!("did you mean {near}?"),
                 None => format!("it takes {}", names().collect::<Vec<_>>().join(", ")),
             };
-            notes.mistake(key, &written.place, "unknown setting", way_out);
+            diagnostics.error(key, &spanned.origin, "unknown setting", way_out);
         }
     }
     values
 }
 
-fn missing(settings: &'static [Setting], entries: &[(String, Written)]) -> Option<&'static Setting> {
+fn missing(settings: &'static [Setting], entries: &[(String, SpannedValue)]) -> Option<&'static Setting> {
     settings.first().filter(|first| entries.iter().all(|(name, _)| name != first.key))
 }
 
 /// A value that holds no others, or the reason why it is none of that kind.
-fn scalar(kind: &Kind, node: &Node) -> Result<Value, String> {
-    let unlike = || unlike(kind, node);
-    match (kind, node) {
-        (Kind::Secret | Kind::Text(_), Node::Word(text) | Node::Text(text)) if text.trim().is_empty() => {
+fn scalar(kind: &Kind, raw: &RawValue) -> Result<Value, String> {
+    let unlike = || unlike(kind, raw);
+    match (kind, raw) {
+        (Kind::Secret | Kind::Text(_), RawValue::Untyped(text) | RawValue::Text(text)) if text.trim().is_empty() => {
             Err("is empty".to_owned())
         }
-        (Kind::Secret, Node::Word(text) | Node::Text(text)) => Ok(Value::from(text.as_str())),
-        (Kind::Text(rule), Node::Word(text) | Node::Text(text)) => {
+        (Kind::Secret, RawValue::Untyped(text) | RawValue::Text(text)) => Ok(Value::from(text.as_str())),
+        (Kind::Text(rule), RawValue::Untyped(text) | RawValue::Text(text)) => {
             let legal = Some(text.trim()).filter(|text| (rule.holds)(text));
             legal.map(Value::from).ok_or_else(unlike)
         }
-        (Kind::Choice(words), Node::Word(text) | Node::Text(text)) => {
+        (Kind::Choice(words), RawValue::Untyped(text) | RawValue::Text(text)) => {
             let legal = words.iter().find(|word| **word == text.trim());
             legal.map(|word| Value::from(*word)).ok_or_else(unlike)
         }
-        (Kind::Flag, Node::Flag(flag)) => Ok(Value::from(*flag)),
-        (Kind::Flag, Node::Word(text) | Node::Text(text)) => {
+        (Kind::Flag, RawValue::Flag(flag)) => Ok(Value::from(*flag)),
+        (Kind::Flag, RawValue::Untyped(text) | RawValue::Text(text)) => {
             text.parse::<bool>().map(Value::from).map_err(|_| unlike())
         }
-        (Kind::Duration(most_days), Node::Word(text) | Node::Text(text)) => {
+        (Kind::Duration(most_days), RawValue::Untyped(text) | RawValue::Text(text)) => {
             let duration = humantime::parse_duration(text.trim()).map_err(|_| unlike())?;
             // A millisecond is the least: below it librdkafka reads 0, which is "for ever" there.
             let millis = 1..=u128::from(*most_days) * 86_400_000;
             let text = text.trim();
             in_range(millis.contains(&duration.as_millis()), text, Value::from(text))
         }
-        (Kind::Ratio, node) => {
-            let share = number(node).ok_or_else(unlike)?;
+        (Kind::Ratio, raw) => {
+            let share = number(raw).ok_or_else(unlike)?;
             in_range(share > 0.0 && share <= 1.0, share, Value::from(share))
         }
-        (Kind::Int(min, max, _) | Kind::Clamped(min, max), node) => {
-            let number = whole(node).ok_or_else(unlike)?;
+        (Kind::Int(min, max, _) | Kind::Clamped(min, max), raw) => {
+            let number = whole(raw).ok_or_else(unlike)?;
             in_range((*min..=*max).contains(&number), number, Value::from(number))
         }
         _ => Err(unlike()),
@@ -220,20 +240,20 @@ fn in_range(is_in: bool, shown: impl Display, value: Value) -> Result<Value, Str
     if is_in { Ok(value) } else { Err(format!("{shown} is out of range")) }
 }
 
-fn whole(node: &Node) -> Option<i64> {
-    match node {
-        Node::Int(number) => Some(*number),
-        Node::Word(text) => text.trim().parse().ok(),
+fn whole(raw: &RawValue) -> Option<i64> {
+    match raw {
+        RawValue::Int(number) => Some(*number),
+        RawValue::Untyped(text) => text.trim().parse().ok(),
         _ => None,
     }
 }
 
-fn number(node: &Node) -> Option<f64> {
-    match node {
-        Node::Float(number) => Some(*number),
+fn number(raw: &RawValue) -> Option<f64> {
+    match raw {
+        RawValue::Float(number) => Some(*number),
         // Text again, because not every integer is a float; what is lost is far out of range.
-        Node::Int(number) => number.to_string().parse().ok(),
-        Node::Word(text) => text.trim().parse().ok(),
+        RawValue::Int(number) => number.to_string().parse().ok(),
+        RawValue::Untyped(text) => text.trim().parse().ok(),
         _ => None,
     }
 }

@@ -6,11 +6,11 @@ use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 
 use super::convert;
-use super::notes::{Notes, Seen};
+use super::diagnostics::{Diagnostics, Seen};
 use super::source::variable;
+use super::spanned::{Origin, RawValue, SpannedValue};
 use super::table::{self, PROPERTIES, Target};
 use super::toml::inline;
-use super::written::{Node, Place, Written};
 
 /// The good entries of one source.
 #[derive(Default)]
@@ -39,87 +39,94 @@ impl Layer {
         for setting in table::SETTINGS {
             if let Some(value) = convert::default(setting) {
                 let path: Vec<_> = setting.key.split('.').collect();
-                layer.insert(setting.key, &path, value, &Place::Default);
+                layer.insert(setting.key, &path, value, &Origin::Default);
             }
         }
         layer
     }
 
     /// Holds entries against the table.
-    pub(super) fn read(entries: Vec<(String, Written)>, seen: &mut Seen, notes: &mut Notes) -> Layer {
+    pub(super) fn read(entries: Vec<(String, SpannedValue)>, seen: &mut Seen, diagnostics: &mut Diagnostics) -> Layer {
         let mut layer = Layer::default();
-        for (key, written) in entries {
-            layer.enter(&key, written, seen, notes);
+        for (key, spanned) in entries {
+            layer.enter(&key, spanned, seen, diagnostics);
         }
         layer
     }
 
-    fn enter(&mut self, key: &str, written: Written, seen: &mut Seen, notes: &mut Notes) {
-        match (table::find(key), written.node) {
-            (None, _) => unknown(key, &written.place, notes),
-            (Some(Target::Group | Target::Property(_)), Node::Table(entries)) => {
-                for (name, written) in entries {
-                    self.enter(&format!("{key}.{name}"), written, seen, notes);
+    fn enter(&mut self, key: &str, spanned: SpannedValue, seen: &mut Seen, diagnostics: &mut Diagnostics) {
+        match (table::find(key), spanned.raw) {
+            (None, _) => unknown(key, &spanned.origin, diagnostics),
+            (Some(Target::Group | Target::Property(_)), RawValue::Table(entries)) => {
+                for (name, spanned) in entries {
+                    self.enter(&format!("{key}.{name}"), spanned, seen, diagnostics);
                 }
             }
-            (Some(Target::Group), Node::Word(text)) => match inline(&text, &written.place) {
-                Ok(table) if matches!(table.node, Node::Table(_)) => {
-                    self.enter(key, table, seen, notes);
+            (Some(Target::Group), RawValue::Untyped(text)) => match inline(&text, &spanned.origin) {
+                Ok(table) if matches!(table.raw, RawValue::Table(_)) => {
+                    self.enter(key, table, seen, diagnostics);
                 }
-                Ok(_) => not_a_table(key, &written.place, notes),
-                Err(reason) => notes.mistake(key, &written.place, reason, TAKES_A_TABLE),
+                Ok(_) => not_a_table(key, &spanned.origin, diagnostics),
+                Err(reason) => diagnostics.error(key, &spanned.origin, reason, TAKES_A_TABLE),
             },
-            (Some(Target::Group), _) => not_a_table(key, &written.place, notes),
-            (Some(target), node) => {
-                let written = Written { node, place: written.place };
-                self.take(key, &target, &written, seen, notes);
+            (Some(Target::Group), _) => not_a_table(key, &spanned.origin, diagnostics),
+            (Some(target), raw) => {
+                let spanned = SpannedValue { raw, origin: spanned.origin };
+                self.take(key, &target, &spanned, seen, diagnostics);
             }
         }
     }
 
-    fn take(&mut self, key: &str, target: &Target<'_>, written: &Written, seen: &mut Seen, notes: &mut Notes) {
+    fn take(
+        &mut self,
+        key: &str,
+        target: &Target<'_>,
+        spanned: &SpannedValue,
+        seen: &mut Seen,
+        diagnostics: &mut Diagnostics,
+    ) {
         let value = match target {
-            Target::Setting(setting) => convert::setting(key, setting, written, notes),
-            Target::SecretFile(secret) => convert::secret_file(key, secret, written, notes),
-            Target::Property(name) => convert::property(key, name, written, notes),
+            Target::Setting(setting) => convert::setting(key, setting, spanned, diagnostics),
+            Target::SecretFile(secret) => convert::secret_file(key, secret, spanned, diagnostics),
+            Target::Property(name) => convert::property(key, name, spanned, diagnostics),
             Target::Group => None,
         };
         let changed = match (target, &value) {
             (Target::Setting(setting), Some(value)) => !convert::is_default(setting, value),
             _ => true,
         };
-        seen.note(key, &written.place, changed);
+        seen.note(key, &spanned.origin, changed);
         let Some(value) = value else { return };
         let path: Vec<_> = match target {
             Target::Property(name) => PROPERTIES.split('.').chain([*name]).collect(),
             Target::SecretFile(secret) => secret.key.split('.').chain(["file"]).collect(),
             Target::Setting(_) | Target::Group => key.split('.').collect(),
         };
-        self.insert(key, &path, value, &written.place);
+        self.insert(key, &path, value, &spanned.origin);
     }
 
-    fn insert(&mut self, key: &str, path: &[&str], value: Value, place: &Place) {
-        self.places.insert(key.to_owned(), place.to_string());
+    fn insert(&mut self, key: &str, path: &[&str], value: Value, origin: &Origin) {
+        self.places.insert(key.to_owned(), origin.to_string());
         insert(&mut self.values, path, value);
     }
 }
 
 const TAKES_A_TABLE: &str = "it takes a table such as { name = \"value\" }";
 
-fn not_a_table(key: &str, place: &Place, notes: &mut Notes) {
+fn not_a_table(key: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
     let reason = "is a table of settings, not a setting";
-    notes.mistake(key, place, reason, TAKES_A_TABLE);
+    diagnostics.error(key, origin, reason, TAKES_A_TABLE);
 }
 
-fn unknown(key: &str, place: &Place, notes: &mut Notes) {
+fn unknown(key: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
     let spelled = |key: String| {
-        if let Place::Variable(_) = place { variable(&key) } else { key }
+        if let Origin::Variable(_) = origin { variable(&key) } else { key }
     };
     let way_out = match table::nearest_key(key) {
         Some(near) => format!("did you mean {}?", spelled(near)),
         None => "config/connector.toml has every setting".to_owned(),
     };
-    notes.mistake(key, place, "unknown setting", way_out);
+    diagnostics.error(key, origin, "unknown setting", way_out);
 }
 
 /// Puts a value where its path leads; a text in the way gives way.

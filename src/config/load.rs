@@ -3,13 +3,13 @@
 use figment::value::Value;
 use figment::{Figment, Profile};
 
+use super::diagnostics::{Diagnostic, Diagnostics, Seen};
 use super::layer::Layer;
-use super::notes::{Mistake, Notes, Seen};
 use super::secret::{REDACTED, is_secret_property};
 use super::source::{self, Sources};
+use super::spanned::Origin;
 use super::table::{Kind, PROPERTIES, SETTINGS};
 use super::toml::toml_text;
-use super::written::Place;
 use super::{Config, check};
 
 /// One line of the listing of settings.
@@ -26,7 +26,7 @@ pub struct Effective {
 /// What became of all sources. Not `Debug`: the layers hold secrets as they were written.
 pub struct Loaded {
     /// The settings, or all mistakes in them.
-    pub config: Result<Config, Vec<Mistake>>,
+    pub config: Result<Config, Vec<Diagnostic>>,
     /// What holds, but perhaps not as meant.
     pub warnings: Vec<String>,
     figment: Figment,
@@ -35,31 +35,31 @@ pub struct Loaded {
 
 /// Reads all sources and checks them; contacts nothing.
 pub fn load(sources: &Sources) -> Loaded {
-    let (mut notes, mut seen) = (Notes::default(), Seen::default());
+    let (mut diagnostics, mut seen) = (Diagnostics::default(), Seen::default());
     let mut figment = Figment::from(Layer::defaults());
     for entries in [
-        source::file(sources.file.as_deref(), &mut notes),
-        source::environment(&sources.env, &mut notes),
-        source::sets(&sources.sets, &mut notes),
+        source::file(sources.file.as_deref(), &mut diagnostics),
+        source::environment(&sources.env, &mut diagnostics),
+        source::sets(&sources.sets, &mut diagnostics),
     ] {
-        figment = figment.merge(Layer::read(entries, &mut seen, &mut notes));
+        figment = figment.merge(Layer::read(entries, &mut seen, &mut diagnostics));
     }
     // Wrong entries are in no layer, so this succeeds beside mistakes, and combinations are checked all the same.
     let config = figment.extract::<Config>();
     match &config {
-        Ok(config) => check::combinations(config, &seen, &mut notes),
+        Ok(config) => check::combinations(config, &seen, &mut diagnostics),
         Err(errors) => {
             for error in errors.clone() {
                 let key = error.path.join(".");
-                notes.mistake(&key, seen.place(&key), error.kind.to_string(), "");
+                diagnostics.error(&key, seen.origin(&key), error.kind.to_string(), "");
             }
         }
     }
     let config = match config {
-        Ok(config) if notes.mistakes.is_empty() => Ok(config),
-        _ => Err(notes.mistakes),
+        Ok(config) if diagnostics.errors.is_empty() => Ok(config),
+        _ => Err(diagnostics.errors),
     };
-    Loaded { config, warnings: notes.warnings, figment, seen }
+    Loaded { config, warnings: diagnostics.warnings, figment, seen }
 }
 
 impl Loaded {
@@ -74,37 +74,36 @@ impl Loaded {
         for (name, value) in properties.iter() {
             let key = format!("{PROPERTIES}.{name}");
             let Some(reason) = refusal(name, value) else { continue };
-            let place = self.seen.place(&key).to_string();
+            let origin = self.seen.origin(&key).to_string();
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
-            self.add(Mistake { key, place, reason, way_out });
+            self.add(Diagnostic { key, origin, reason, way_out });
         }
     }
 
     /// Adds what was found wrong elsewhere, so that everything is reported together.
-    pub fn add(&mut self, mistake: Mistake) {
+    pub fn add(&mut self, error: Diagnostic) {
         match &mut self.config {
-            Ok(_) => self.config = Err(vec![mistake]),
-            Err(mistakes) => mistakes.push(mistake),
+            Ok(_) => self.config = Err(vec![error]),
+            Err(errors) => errors.push(error),
         }
     }
 
     /// The mistake of a command that contacts Kafka and has no broker to ask.
-    pub fn missing_brokers(&self) -> Option<Mistake> {
+    pub fn missing_brokers(&self) -> Option<Diagnostic> {
         self.missing("kafka.bootstrap_servers", "name a broker", "localhost:9092")
     }
 
     /// The mistake of a command that contacts the schema registry and has none to ask.
-    pub fn missing_registry(&self) -> Option<Mistake> {
+    pub fn missing_registry(&self) -> Option<Diagnostic> {
         self.missing("schema_registry.url", "name a registry", "http://localhost:8081")
     }
 
-    fn missing(&self, key: &str, way_out: &str, example: &str) -> Option<Mistake> {
+    fn missing(&self, key: &str, way_out: &str, example: &str) -> Option<Diagnostic> {
         let none = self.figment.extract_inner::<Vec<String>>(key).is_ok_and(|list| list.is_empty());
-        let wrong =
-            self.config.as_ref().is_err_and(|mistakes| mistakes.iter().any(|mistake| mistake.key.starts_with(key)));
-        (none && !wrong).then(|| Mistake {
+        let wrong = self.config.as_ref().is_err_and(|errors| errors.iter().any(|error| error.key.starts_with(key)));
+        (none && !wrong).then(|| Diagnostic {
             key: key.to_owned(),
-            place: self.seen.place(key).to_string(),
+            origin: self.seen.origin(key).to_string(),
             reason: "is missing".to_owned(),
             way_out: format!("{way_out}, as in --set {key}={example} or {}", source::variable(key)),
         })
@@ -136,6 +135,6 @@ impl Loaded {
         let origin =
             self.figment.get_metadata(value.tag()).map(|source| source.interpolate(&Profile::Default, &[&key]));
         let value = if secret { format!("{REDACTED:?}") } else { toml_text(value) };
-        Effective { key, value, origin: origin.unwrap_or_else(|| Place::Default.to_string()) }
+        Effective { key, value, origin: origin.unwrap_or_else(|| Origin::Default.to_string()) }
     }
 }

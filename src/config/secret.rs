@@ -12,7 +12,7 @@ pub(super) const REDACTED: &str = "<redacted>";
 
 /// A secret setting, from `KEY` or from the file that `KEY_file` names.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "Written")]
+#[serde(from = "SecretSource")]
 pub enum Secret {
     /// The secret itself.
     Inline(String),
@@ -23,7 +23,7 @@ pub enum Secret {
 /// The two forms in which `layer` hands a secret on.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum SecretSource {
     Inline(String),
     File { file: PathBuf },
 }
@@ -80,11 +80,11 @@ pub fn pem(text_or_path: &str) -> Result<String, SecretError> {
     Secret::File(PathBuf::from(text_or_path)).read()
 }
 
-impl From<Written> for Secret {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::Inline(secret) => Secret::Inline(secret),
-            Written::File { file } => Secret::File(file),
+impl From<SecretSource> for Secret {
+    fn from(source: SecretSource) -> Self {
+        match source {
+            SecretSource::Inline(secret) => Secret::Inline(secret),
+            SecretSource::File { file } => Secret::File(file),
         }
     }
 }
@@ -135,8 +135,8 @@ mod tests {
     fn one_newline_is_trimmed_and_a_rotated_secret_is_read_again() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let secret = Secret::File(file.path().to_owned());
-        for (written, read) in [("one\n", "one"), ("two\r\n", "two"), ("three", "three"), (" four \n\n", " four \n")] {
-            std::fs::write(file.path(), written).unwrap();
+        for (source, read) in [("one\n", "one"), ("two\r\n", "two"), ("three", "three"), (" four \n\n", " four \n")] {
+            std::fs::write(file.path(), source).unwrap();
             assert_eq!(secret.read().unwrap(), read);
         }
         std::fs::write(file.path(), "\n").unwrap();

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::Document;
 
-use super::notes::Notes;
+use super::diagnostics::Diagnostics;
+use super::spanned::{Origin, RawValue, SpannedValue};
 use super::table::{PROPERTIES, SETTINGS};
 use super::toml::{entries, not_toml};
-use super::written::{Node, Place, Written};
 
 /// Where settings come from, lowest first; the defaults lie below. Not `Debug`: secrets are among them.
 #[derive(Clone, Default)]
@@ -30,15 +30,15 @@ impl Sources {
 }
 
 /// Reads a file; without one there are no entries.
-pub(super) fn file(path: Option<&Path>, notes: &mut Notes) -> Vec<(String, Written)> {
+pub(super) fn file(path: Option<&Path>, diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let Some(path) = path else { return Vec::new() };
-    let unusable = |at| Place::File(path.to_owned(), at);
+    let unusable = |at| Origin::File(path.to_owned(), at);
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
             let reason = format!("cannot be read: {error}");
             let way_out = "give --config a readable file, or leave it out";
-            notes.mistake("", &unusable(None), reason, way_out);
+            diagnostics.error("", &unusable(None), reason, way_out);
             return Vec::new();
         }
     };
@@ -54,18 +54,18 @@ pub(super) fn file(path: Option<&Path>, notes: &mut Notes) -> Vec<(String, Writt
                 let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
                 (line(span.start), Some(column))
             });
-            notes.mistake("", &unusable(at), not_toml(&error), "");
+            diagnostics.error("", &unusable(at), not_toml(&error), "");
             Vec::new()
         }
     }
 }
 
 /// Reads the variables that are ours.
-pub(super) fn environment(env: &[(OsString, OsString)], notes: &mut Notes) -> Vec<(String, Written)> {
+pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let mut variables: Vec<_> = env.iter().map(|(name, value)| (name.to_string_lossy(), value)).collect();
     // The environment has no order; mistakes shall have one.
     variables.sort();
-    let mut entries: Vec<(String, Written)> = Vec::new();
+    let mut entries: Vec<(String, SpannedValue)> = Vec::new();
     for (name, value) in variables {
         let Some(rest) = strip_prefix_any_case(&name, "ECS_SDM_") else {
             continue;
@@ -74,33 +74,33 @@ pub(super) fn environment(env: &[(OsString, OsString)], notes: &mut Notes) -> Ve
         if strip_prefix_any_case(rest, "PRODUCER_").is_some() {
             continue;
         }
-        let (key, place) = (key_of(rest), Place::Variable(name.to_string()));
+        let (key, origin) = (key_of(rest), Origin::Variable(name.to_string()));
         if let Some((_, other)) = entries.iter().find(|(known, _)| *known == key) {
-            let reason = format!("{} means the same", other.place);
-            notes.mistake(&key, &place, reason, "keep one of the two");
+            let reason = format!("{} means the same", other.origin);
+            diagnostics.error(&key, &origin, reason, "keep one of the two");
         } else if let Some(value) = value.to_str() {
-            let node = Node::Word(value.to_owned());
-            entries.push((key, Written { node, place }));
+            let raw = RawValue::Untyped(value.to_owned());
+            entries.push((key, SpannedValue { raw, origin }));
         } else {
-            notes.mistake(&key, &place, "is not UTF-8", "");
+            diagnostics.error(&key, &origin, "is not UTF-8", "");
         }
     }
     entries
 }
 
 /// Reads `--set KEY=VALUE`; of several for one key the last holds.
-pub(super) fn sets(sets: &[String], notes: &mut Notes) -> Vec<(String, Written)> {
+pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let mut entries = Vec::new();
     for set in sets {
         // Without its =, a secret may follow the key some other way: no more than a key is shown.
         let is_key = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
         let key = set.split(|letter| !is_key(letter)).next().unwrap_or_default();
-        let place = Place::Set(key.to_owned());
+        let origin = Origin::Set(key.to_owned());
         if let Some((key, value)) = set.split_once('=') {
-            let node = Node::Word(value.to_owned());
-            entries.push((key.trim().to_owned(), Written { node, place }));
+            let raw = RawValue::Untyped(value.to_owned());
+            entries.push((key.trim().to_owned(), SpannedValue { raw, origin }));
         } else {
-            notes.mistake("", &place, "has no value", "it takes KEY=VALUE");
+            diagnostics.error("", &origin, "has no value", "it takes KEY=VALUE");
         }
     }
     entries

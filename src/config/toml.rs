@@ -5,56 +5,62 @@ use std::ops::Range;
 use figment::value::{Dict, Value as Converted};
 use toml_edit::{Document, Item, TableLike, TomlError, Value};
 
-use super::written::{Node, Place, Written};
+use super::spanned::{Origin, RawValue, SpannedValue};
 
 /// Reads the inline TOML that a variable or flag holds for a table or an array.
-pub(super) fn inline(text: &str, place: &Place) -> Result<Written, String> {
+pub(super) fn inline(text: &str, origin: &Origin) -> Result<SpannedValue, String> {
     // A key of its own, so that the text can be nothing but one value.
     let document = format!("value = {text}");
     let document = Document::parse(document.as_str()).map_err(|error| not_toml(&error))?;
     let value = document.as_table().get("value").filter(|_| document.as_table().len() == 1);
-    value.map(|value| written(value, None, &|_| place.clone())).ok_or_else(|| "is more than one value".to_owned())
+    value.map(|value| spanned(value, None, &|_| origin.clone())).ok_or_else(|| "is more than one value".to_owned())
 }
 
 /// Where a span of the text stands.
-pub(super) type Locate<'a> = &'a dyn Fn(Option<Range<usize>>) -> Place;
+pub(super) type Locate<'a> = &'a dyn Fn(Option<Range<usize>>) -> Origin;
 
 /// The entries of a table, in order.
-pub(super) fn entries(table: &dyn TableLike, locate: Locate<'_>) -> Vec<(String, Written)> {
+pub(super) fn entries(table: &dyn TableLike, locate: Locate<'_>) -> Vec<(String, SpannedValue)> {
     let with_key = |(name, item): (&str, &Item)| {
         let span = table.key(name).and_then(toml_edit::Key::span);
-        (name.to_owned(), written(item, span, locate))
+        (name.to_owned(), spanned(item, span, locate))
     };
     table.iter().map(with_key).collect()
 }
 
-fn written(item: &Item, key: Option<Range<usize>>, locate: Locate<'_>) -> Written {
-    let place = locate(key.or_else(|| item.span()));
-    let node = match item {
+fn spanned(item: &Item, key: Option<Range<usize>>, locate: Locate<'_>) -> SpannedValue {
+    let origin = locate(key.or_else(|| item.span()));
+    let raw = match item {
         Item::Value(value) => self::value(value, locate),
-        Item::Table(table) => Node::Table(entries(table, locate)),
-        Item::ArrayOfTables(tables) => Node::List(
+        Item::Table(table) => RawValue::Table(entries(table, locate)),
+        Item::ArrayOfTables(tables) => RawValue::List(
             tables
                 .iter()
-                .map(|table| Written { node: Node::Table(entries(table, locate)), place: locate(table.span()) })
+                .map(|table| SpannedValue {
+                    raw: RawValue::Table(entries(table, locate)),
+                    origin: locate(table.span()),
+                })
                 .collect(),
         ),
         // The parser leaves none behind.
-        Item::None => Node::Table(Vec::new()),
+        Item::None => RawValue::Table(Vec::new()),
     };
-    Written { node, place }
+    SpannedValue { raw, origin }
 }
 
-fn value(value: &Value, locate: Locate<'_>) -> Node {
+fn value(value: &Value, locate: Locate<'_>) -> RawValue {
     match value {
-        Value::String(text) => Node::Text(text.value().clone()),
-        Value::Integer(number) => Node::Int(*number.value()),
-        Value::Float(number) => Node::Float(*number.value()),
-        Value::Boolean(flag) => Node::Flag(*flag.value()),
-        Value::Datetime(time) => Node::Time(time.value().to_string()),
-        Value::InlineTable(table) => Node::Table(entries(table, locate)),
-        Value::Array(array) => Node::List(
-            array.iter().map(|item| Written { node: self::value(item, locate), place: locate(item.span()) }).collect(),
+        Value::String(text) => RawValue::Text(text.value().clone()),
+        Value::Integer(number) => RawValue::Int(*number.value()),
+        Value::Float(number) => RawValue::Float(*number.value()),
+        Value::Boolean(flag) => RawValue::Flag(*flag.value()),
+        Value::Datetime(time) => RawValue::Time(time.value().to_string()),
+        Value::InlineTable(table) => RawValue::Table(entries(table, locate)),
+        Value::Array(array) => RawValue::List(
+            array
+                .iter()
+                .map(|item| SpannedValue { raw: self::value(item, locate), origin: locate(item.span()) })
+                .collect(),
         ),
     }
 }

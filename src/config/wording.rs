@@ -2,30 +2,30 @@
 
 use std::borrow::Cow;
 
+use super::spanned::RawValue;
 use super::table::{self, Kind};
-use super::written::Node;
 
 /// Why a value of another type or form is refused.
-pub(super) fn unlike(kind: &Kind, node: &Node) -> String {
-    match (kind, node) {
+pub(super) fn unlike(kind: &Kind, raw: &RawValue) -> String {
+    match (kind, raw) {
         (Kind::Secret, _) => "is not text".to_owned(),
-        (Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio, Node::Text(text)) if text.parse::<f64>().is_ok() => {
+        (Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio, RawValue::Text(text)) if text.parse::<f64>().is_ok() => {
             format!("{text:?} is text, not {}", noun(kind))
         }
-        _ => format!("{} is not {}", shown(node), noun(kind)),
+        _ => format!("{} is not {}", shown(raw), noun(kind)),
     }
 }
 
 /// A value as a mistake shows it.
-pub(super) fn shown(node: &Node) -> String {
-    match node {
-        Node::Word(text) | Node::Text(text) => format!("{:?}", without_user(text.trim())),
-        Node::Int(number) => number.to_string(),
-        Node::Float(number) => number.to_string(),
-        Node::Flag(flag) => flag.to_string(),
-        Node::Time(time) => time.clone(),
-        Node::List(_) => "an array".to_owned(),
-        Node::Table(_) => "a table".to_owned(),
+pub(super) fn shown(raw: &RawValue) -> String {
+    match raw {
+        RawValue::Untyped(text) | RawValue::Text(text) => format!("{:?}", without_user(text.trim())),
+        RawValue::Int(number) => number.to_string(),
+        RawValue::Float(number) => number.to_string(),
+        RawValue::Flag(flag) => flag.to_string(),
+        RawValue::Time(time) => time.clone(),
+        RawValue::List(_) => "an array".to_owned(),
+        RawValue::Table(_) => "a table".to_owned(),
     }
 }
 
@@ -56,7 +56,7 @@ fn noun(kind: &Kind) -> &'static str {
 }
 
 /// The way out.
-pub(super) fn takes(kind: &Kind, node: &Node) -> String {
+pub(super) fn takes(kind: &Kind, raw: &RawValue) -> String {
     match kind {
         Kind::Text(rule) => rule.takes.to_owned(),
         Kind::Secret => "it takes text, or leave it out".to_owned(),
@@ -68,8 +68,8 @@ pub(super) fn takes(kind: &Kind, node: &Node) -> String {
             format!("it takes a duration such as 30s, 15m or 1h, 1ms to {most_days}d")
         }
         Kind::Choice(words) => {
-            let near = match node {
-                Node::Word(text) | Node::Text(text) => table::nearest_of(text.trim(), words.iter().copied()),
+            let near = match raw {
+                RawValue::Untyped(text) | RawValue::Text(text) => table::nearest_of(text.trim(), words.iter().copied()),
                 _ => None,
             };
             near.map_or_else(|| format!("it takes one of {}", words.join(", ")), |near| format!("did you mean {near}?"))

@@ -13,16 +13,16 @@ use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::ProducerContext;
 use tokio::sync::{Notify, watch};
 
-use super::fate::{Fate, Way, fate};
-use super::letter::Letter;
-use super::ticket::Ticket;
+use super::error_class::{ErrorClass, SendMode, classify};
+use super::opaque::Opaque;
+use super::owned_record::OwnedRecord;
 use crate::config::{Config, Tolerance};
 
 /// Why nothing more can be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gone(pub String);
+pub struct FatalProducerError(pub String);
 
-impl fmt::Display for Gone {
+impl fmt::Display for FatalProducerError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
@@ -30,20 +30,20 @@ impl fmt::Display for Gone {
 
 /// librdkafka's ear: deliveries, errors and logs. Every producer of ours has the same.
 #[derive(Debug, Clone)]
-pub(crate) struct Deliveries {
-    state: Arc<State>,
+pub(crate) struct DeliveryHandler {
+    state: Arc<DeliveryState>,
 }
 
 #[derive(Debug)]
-struct State {
-    gone: watch::Sender<Option<Gone>>,
+struct DeliveryState {
+    fatal: watch::Sender<Option<FatalProducerError>>,
     acknowledged: AtomicBool,
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
     /// Records that have to be sent again. As many as places in flight at most: they keep theirs.
     returned: Mutex<Returned>,
     /// Something came back, or went wrong.
-    stirred: Notify,
+    notified: Notify,
     /// A producer's epoch is refused again and again.
     stale: AtomicBool,
     timeout: Duration,
@@ -53,12 +53,12 @@ struct State {
 
 #[derive(Debug, Default)]
 struct Returned {
-    letters: Vec<(Letter, Arc<Ticket>)>,
+    owned_records: Vec<(OwnedRecord, Arc<Opaque>)>,
     /// What is not acknowledged is being thrown away: nothing is sent again.
     given_up: bool,
 }
 
-impl Deliveries {
+impl DeliveryHandler {
     /// `kafka.delivery_timeout` without any acknowledgement means that Kafka is gone.
     pub(super) fn new(config: &Config) -> Self {
         let dead_letters = match config.errors.tolerance {
@@ -66,13 +66,13 @@ impl Deliveries {
             Tolerance::Dlq => Some(config.kafka.dead_letter_topic()),
         };
         Self {
-            state: Arc::new(State {
-                gone: watch::Sender::new(None),
+            state: Arc::new(DeliveryState {
+                fatal: watch::Sender::new(None),
                 acknowledged: AtomicBool::new(false),
                 last_acknowledged: Mutex::new(Instant::now()),
                 last_error: Mutex::default(),
                 returned: Mutex::default(),
-                stirred: Notify::new(),
+                notified: Notify::new(),
                 stale: AtomicBool::new(false),
                 timeout: config.kafka.delivery_timeout,
                 dead_letters,
@@ -81,81 +81,83 @@ impl Deliveries {
     }
 
     /// What was said of an earlier sync counts no more.
-    pub(super) fn begin(&self) {
-        self.state.gone.send_replace(None);
+    pub(super) fn begin_sync(&self) {
+        self.state.fatal.send_replace(None);
         self.state.acknowledged.store(false, Ordering::Relaxed);
-        held(&self.state.returned).given_up = false;
-        *held(&self.state.last_error) = None;
+        lock(&self.state.returned).given_up = false;
+        *lock(&self.state.last_error) = None;
     }
 
     /// Tells when Kafka is gone for good.
-    pub(super) fn gone(&self) -> watch::Receiver<Option<Gone>> {
-        self.state.gone.subscribe()
+    pub(super) fn fatal(&self) -> watch::Receiver<Option<FatalProducerError>> {
+        self.state.fatal.subscribe()
     }
 
     /// librdkafka's last word about the brokers.
     pub(super) fn last_error(&self) -> Option<String> {
-        held(&self.state.last_error).clone()
+        lock(&self.state.last_error).clone()
     }
 
     /// Waits until something came back, or went wrong.
-    pub(super) async fn stirred(&self) {
-        self.state.stirred.notified().await;
+    pub(super) async fn notified(&self) {
+        self.state.notified.notified().await;
     }
 
     /// Wakes whoever waits for that.
-    pub(super) fn stir(&self) {
-        self.state.stirred.notify_one();
+    pub(super) fn notify(&self) {
+        self.state.notified.notify_one();
     }
 
     /// What came back.
-    pub(super) fn returned(&self) -> Vec<(Letter, Arc<Ticket>)> {
-        std::mem::take(&mut held(&self.state.returned).letters)
+    pub(super) fn returned(&self) -> Vec<(OwnedRecord, Arc<Opaque>)> {
+        std::mem::take(&mut lock(&self.state.returned).owned_records)
     }
 
     /// From now on nothing is sent again; what waits for that is lost.
     pub(super) fn give_up(&self) {
-        let letters = {
-            let mut returned = held(&self.state.returned);
+        let owned_records = {
+            let mut returned = lock(&self.state.returned);
             returned.given_up = true;
-            std::mem::take(&mut returned.letters)
+            std::mem::take(&mut returned.owned_records)
         };
-        for (_, ticket) in letters {
-            ticket.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
+        for (_, opaque) in owned_records {
+            opaque.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
         }
     }
 
     /// Nothing more can be delivered. The first reason counts.
     pub(super) fn end(&self, reason: String) {
-        self.state.gone.send_if_modified(|gone| {
-            let first = gone.is_none();
-            gone.get_or_insert(Gone(reason));
+        self.state.fatal.send_if_modified(|fatal| {
+            let first = fatal.is_none();
+            fatal.get_or_insert(FatalProducerError(reason));
             first
         });
     }
 
     /// Decides what becomes of a record that is not acknowledged.
-    pub(super) fn settle(&self, error: &KafkaError, ticket: &Arc<Ticket>, letter: impl FnOnce() -> Letter) {
+    pub(super) fn fail(&self, error: &KafkaError, opaque: &Arc<Opaque>, owned: impl FnOnce() -> OwnedRecord) {
         let code = error.rdkafka_error_code();
-        match (fate(code, ticket.way), ticket.way) {
-            (Fate::Again, _) => match ticket.again() {
+        match (classify(code, opaque.mode), opaque.mode) {
+            (ErrorClass::Retry, _) => match opaque.again() {
                 Some(again) => {
                     // librdkafka counts epochs by itself, up to the end of 15 bits, and then no broker takes the next.
-                    if code == Some(Code::InvalidProducerEpoch) && ticket.was_sent_again() {
+                    if code == Some(Code::InvalidProducerEpoch) && opaque.was_sent_again() {
                         self.state.stale.store(true, Ordering::Relaxed);
                     }
-                    self.put_back(letter(), again);
+                    self.put_back(owned(), again);
                 }
-                None => ticket.lose(error),
+                None => opaque.lose(error),
             },
-            (Fate::Alone, _) => self.put_back(letter(), ticket.other(Way::Alone)),
-            (Fate::Refused | Fate::Closed | Fate::Lost, Way::Dead) => ticket.lose(error),
-            (Fate::Refused, _) => {
-                let too_large = matches!(code, Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge));
-                self.refuse(letter(), ticket, &words(error), too_large);
+            (ErrorClass::Alone, _) => self.put_back(owned(), opaque.other(SendMode::Alone)),
+            (ErrorClass::Refused | ErrorClass::TopicClosed | ErrorClass::Lost, SendMode::DeadLetter) => {
+                opaque.lose(error);
             }
-            (Fate::Closed, _) => ticket.close(error),
-            (Fate::Lost, _) => ticket.lose(error),
+            (ErrorClass::Refused, _) => {
+                let too_large = matches!(code, Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge));
+                self.refuse(owned(), opaque, &words(error), too_large);
+            }
+            (ErrorClass::TopicClosed, _) => opaque.close(error),
+            (ErrorClass::Lost, _) => opaque.lose(error),
         }
         if code == Some(Code::MessageTimedOut) && self.silence() >= self.state.timeout {
             let timeout = humantime::format_duration(self.state.timeout);
@@ -164,12 +166,12 @@ impl Deliveries {
     }
 
     /// A record that no topic of its own will take.
-    pub(super) fn refuse(&self, letter: Letter, ticket: &Ticket, reason: &str, too_large: bool) {
+    pub(super) fn refuse(&self, owned: OwnedRecord, opaque: &Opaque, reason: &str, too_large: bool) {
         let Some(topic) = &self.state.dead_letters else {
-            return ticket.refuse(&letter.key(), reason);
+            return opaque.refuse(&owned.key(), reason);
         };
-        ticket.set_aside(&letter.key(), reason, topic);
-        self.put_back(letter.dead(topic, &ticket.line, reason, too_large), ticket.other(Way::Dead));
+        opaque.dead_lettered(&owned.key(), reason, topic);
+        self.put_back(owned.dead(topic, &opaque.context, reason, too_large), opaque.other(SendMode::DeadLetter));
     }
 
     /// Whether a producer's epoch has gone stale since this was last asked.
@@ -177,37 +179,37 @@ impl Deliveries {
         self.state.stale.swap(false, Ordering::Relaxed)
     }
 
-    fn put_back(&self, letter: Letter, ticket: Arc<Ticket>) {
-        let mut returned = held(&self.state.returned);
+    fn put_back(&self, owned: OwnedRecord, opaque: Arc<Opaque>) {
+        let mut returned = lock(&self.state.returned);
         if returned.given_up {
             drop(returned);
-            return ticket.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
+            return opaque.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
         }
-        returned.letters.push((letter, ticket));
+        returned.owned_records.push((owned, opaque));
         drop(returned);
-        self.stir();
+        self.notify();
     }
 
     fn acknowledge(&self) {
         self.state.acknowledged.store(true, Ordering::Relaxed);
-        *held(&self.state.last_acknowledged) = Instant::now();
+        *lock(&self.state.last_acknowledged) = Instant::now();
     }
 
     fn silence(&self) -> Duration {
-        held(&self.state.last_acknowledged).elapsed()
+        lock(&self.state.last_acknowledged).elapsed()
     }
 }
 
-impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Arc<Ticket>;
+impl ProducerContext for DeliveryHandler {
+    type DeliveryOpaque = Arc<Opaque>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Arc<Ticket>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Arc<Opaque>) {
         match result {
             Ok(message) => {
                 self.acknowledge();
-                ticket.acknowledge(message.partition(), message.offset());
+                opaque.acknowledge(message.partition(), message.offset());
             }
-            Err((error, message)) => self.settle(error, &ticket, || Letter::of(message)),
+            Err((error, message)) => self.fail(error, &opaque, || OwnedRecord::of(message)),
         }
     }
 }
@@ -217,11 +219,11 @@ fn words(error: &KafkaError) -> String {
     error.rdkafka_error_code().map_or_else(|| error.to_string(), |code| code.to_string())
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl ClientContext for Deliveries {
+impl ClientContext for DeliveryHandler {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
@@ -242,8 +244,8 @@ impl ClientContext for Deliveries {
         let code = error.rdkafka_error_code();
         tracing::debug!(target: "librdkafka", ?code, "{reason}");
         // A fatal error is said here too, under its own code.
-        self.stir();
-        let mut last = held(&self.state.last_error);
+        self.notify();
+        let mut last = lock(&self.state.last_error);
         // "All brokers are down" says less than what was said of one of them.
         if last.is_none() || code != Some(Code::AllBrokersDown) {
             *last = Some(reason.to_owned());

@@ -2,7 +2,7 @@
 
 use rdkafka::error::KafkaError;
 
-use super::delivery::Gone;
+use super::delivery::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum Error {
     },
     /// The first contact ended in a way that waiting does not mend.
     #[error("{0}")]
-    Refused(Gone),
+    Refused(FatalProducerError),
     /// Topics that are absent or may not be seen.
     #[error("{}", missing(.0))]
     Topics(Vec<(String, String)>),

@@ -8,12 +8,12 @@ use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
-use super::delivery::Deliveries;
-use super::letter::Letter;
-use super::ticket::Ticket;
+use super::delivery::DeliveryHandler;
+use super::opaque::Opaque;
+use super::owned_record::OwnedRecord;
 
 /// A producer with our ear.
-pub(super) type Producer = ThreadedProducer<Deliveries>;
+pub(super) type Producer = ThreadedProducer<DeliveryHandler>;
 
 /// A full queue is a bug of ours; it is waited out all the same, so that nothing is lost by it.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
@@ -27,14 +27,14 @@ const CALLBACKS: Duration = Duration::from_secs(5);
 /// The producers of the moment.
 pub(super) struct Producers {
     properties: ClientConfig,
-    deliveries: Deliveries,
+    deliveries: DeliveryHandler,
     main: Arc<Producer>,
     /// Made when it is needed: most syncs see no refusal.
     alone: Option<Arc<Producer>>,
 }
 
 impl Producers {
-    pub(super) fn new(properties: ClientConfig, deliveries: Deliveries) -> Result<Self, KafkaError> {
+    pub(super) fn new(properties: ClientConfig, deliveries: DeliveryHandler) -> Result<Self, KafkaError> {
         let main = Arc::new(make(&properties, &deliveries)?);
         Ok(Self { properties, deliveries, main, alone: None })
     }
@@ -106,7 +106,7 @@ impl Producers {
     }
 
     /// Hands one record to librdkafka; what it does not take is settled at once.
-    pub(super) async fn send(&self, producer: &Producer, mut record: BaseRecord<'_, [u8], [u8], Arc<Ticket>>) {
+    pub(super) async fn send(&self, producer: &Producer, mut record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) {
         loop {
             match producer.send(record) {
                 Ok(()) => return,
@@ -116,8 +116,8 @@ impl Producers {
                     tokio::time::sleep(QUEUE_FULL).await;
                 }
                 Err((error, refused)) => {
-                    let (letter, ticket) = Letter::untaken(refused);
-                    return self.deliveries.settle(&error, &ticket, || letter);
+                    let (owned, opaque) = OwnedRecord::untaken(refused);
+                    return self.deliveries.fail(&error, &opaque, || owned);
                 }
             }
         }
@@ -128,6 +128,6 @@ impl Producers {
     }
 }
 
-fn make(properties: &ClientConfig, deliveries: &Deliveries) -> Result<Producer, KafkaError> {
+fn make(properties: &ClientConfig, deliveries: &DeliveryHandler) -> Result<Producer, KafkaError> {
     ThreadedProducer::from_config_and_context(properties, deliveries.clone())
 }

@@ -24,7 +24,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 
 /// Where the records of one sync lie in a partition: `[low, high)`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Range {
+pub struct PartitionRange {
     /// The topic.
     pub topic: String,
     /// The partition.
@@ -48,7 +48,7 @@ enum Holds {
 
 impl Holds {
     /// Of a topic's ends those that a report shows.
-    fn ranges(self, topic: &str, found: Vec<Range>) -> Vec<Range> {
+    fn ranges(self, topic: &str, found: Vec<PartitionRange>) -> Vec<PartitionRange> {
         if self == Self::Records {
             return found;
         }
@@ -66,7 +66,7 @@ impl Kafka {
     ///
     /// # Errors
     /// No broker in time, a refused connection, or topics that are not there.
-    pub async fn ready(self: &Arc<Self>, config: &Config) -> Result<Vec<Range>, Error> {
+    pub async fn ready(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
         let deadline = Instant::now() + self.startup_timeout;
         let mut absent = Vec::new();
         let mut ranges = Vec::new();
@@ -98,14 +98,18 @@ impl Kafka {
     }
 
     /// A topic's partitions, or why it cannot be used.
-    async fn find(self: &Arc<Self>, topic: &str, deadline: Instant) -> Result<Result<Vec<Range>, String>, Error> {
+    async fn find(
+        self: &Arc<Self>,
+        topic: &str,
+        deadline: Instant,
+    ) -> Result<Result<Vec<PartitionRange>, String>, Error> {
         let topic = topic.to_owned();
         self.blocking(move |kafka, producer| match kafka.partitions(producer, &topic, deadline)? {
             Err(reason) => Ok(Err(reason)),
             Ok(partitions) => {
                 let range = |partition| {
                     let end = end_offset(producer, &topic, partition)?;
-                    Ok(Range { topic: topic.clone(), partition, low: end, high: end })
+                    Ok(PartitionRange { topic: topic.clone(), partition, low: end, high: end })
                 };
                 partitions.into_iter().map(range).collect::<Result<Vec<_>, Error>>().map(Ok)
             }
@@ -114,7 +118,7 @@ impl Kafka {
     }
 
     /// Waits until a topic that was just made is known to the broker we ask.
-    async fn appear(self: &Arc<Self>, topic: &str) -> Result<Vec<Range>, Error> {
+    async fn appear(self: &Arc<Self>, topic: &str) -> Result<Vec<PartitionRange>, Error> {
         let deadline = Instant::now() + ANSWER;
         loop {
             match self.find(topic, deadline).await? {
@@ -156,8 +160,8 @@ impl Kafka {
 
     /// Ends the wait for a first broker: refused, or too long.
     fn still_starting(&self, error: &str, deadline: Instant) -> Result<(), Error> {
-        if let Some(gone) = self.deliveries.gone().borrow().clone() {
-            return Err(Error::Refused(gone));
+        if let Some(fatal) = self.deliveries.fatal().borrow().clone() {
+            return Err(Error::Refused(fatal));
         }
         if Instant::now() < deadline {
             return Ok(());

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{Error, Refusal, Wish, hint};
+use super::error::{Error, Operation, Refusal, hint};
 use super::subject::Subject;
 use crate::aws::trust::{self, Trust};
 use crate::config::{Config, SchemaRegistryConfig, Secret, SecretError, pem};
@@ -48,18 +48,18 @@ pub struct Client {
 
 /// A registry's error body.
 #[derive(Deserialize)]
-struct Said {
+struct ErrorBody {
     error_code: i64,
     message: String,
 }
 
 #[derive(Deserialize)]
-struct Id {
+struct IdBody {
     id: u32,
 }
 
 #[derive(Deserialize)]
-struct Judged {
+struct CompatibilityBody {
     is_compatible: bool,
     /// Confluent's reasons.
     #[serde(default)]
@@ -101,7 +101,7 @@ impl Client {
         }
         let password = secret("password", &settings.password)?;
         Ok(Self {
-            http: http.build().map_err(|error| failed(key)(words(&error)))?,
+            http: http.build().map_err(|error| failed(key)(causes(&error)))?,
             answered: AtomicUsize::new(0),
             urls: settings.url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             basic: settings.username.clone().map(|username| (username, password.unwrap_or_default())),
@@ -113,7 +113,7 @@ impl Client {
     /// The id of a schema that is registered under its subject.
     pub(super) async fn look_up(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}?normalize=true", subject.name);
-        self.id(Wish::LookUp, &path, subject).await
+        self.id(Operation::LookUp, &path, subject).await
     }
 
     /// Registers a schema; the id of one that is registered already.
@@ -122,7 +122,7 @@ impl Client {
     /// No registry that answers, or its refusal.
     pub async fn register(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}/versions?normalize=true", subject.name);
-        let registered = self.id(Wish::Register, &path, subject).await;
+        let registered = self.id(Operation::Register, &path, subject).await;
         match &registered {
             // Another producer was faster, which some registries call a conflict too.
             Err(Error::Refused { status: 409, .. }) => self.look_up(subject).await.or(registered),
@@ -139,12 +139,12 @@ impl Client {
         let known = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
         match known {
             Err(refusal) if refusal.is_unknown() => return Ok(Compatibility::New),
-            Err(refusal) => return Err(refusal.of(Wish::Test, subject)),
+            Err(refusal) => return Err(refusal.of(Operation::Test, subject)),
             Ok(_) => {}
         }
         let path = format!("/compatibility/subjects/{}/versions?normalize=true&verbose=true", subject.name);
         let answer = self.ask(Method::POST, &path, Some(subject.body())).await?;
-        let judged: Judged = self.read(Wish::Test, subject, answer)?;
+        let judged: CompatibilityBody = self.read(Operation::Test, subject, answer)?;
         Ok(if judged.is_compatible {
             Compatibility::Compatible
         } else {
@@ -152,21 +152,21 @@ impl Client {
         })
     }
 
-    async fn id(&self, wish: Wish, path: &str, subject: &Subject) -> Result<u32, Error> {
+    async fn id(&self, operation: Operation, path: &str, subject: &Subject) -> Result<u32, Error> {
         let answer = self.ask(Method::POST, path, Some(subject.body())).await?;
-        self.read(wish, subject, answer).map(|Id { id }| id)
+        self.read(operation, subject, answer).map(|IdBody { id }| id)
     }
 
     fn read<T: for<'a> Deserialize<'a>>(
         &self,
-        wish: Wish,
+        operation: Operation,
         subject: &Subject,
         answer: Result<Value, Refusal>,
     ) -> Result<T, Error> {
-        let value = answer.map_err(|refusal| refusal.of(wish, subject))?;
+        let value = answer.map_err(|refusal| refusal.of(operation, subject))?;
         T::deserialize(&value).map_err(|error| {
-            Refusal { status: 200, code: None, said: format!("{error} in {}", short(&value.to_string())) }
-                .of(wish, subject)
+            Refusal { status: 200, code: None, message: format!("{error} in {}", shortened(&value.to_string())) }
+                .of(operation, subject)
         })
     }
 
@@ -209,19 +209,19 @@ impl Client {
         if let Some(body) = body {
             request = request.header("content-type", "application/vnd.schemaregistry.v1+json").body(body);
         }
-        let response = request.send().await.map_err(|error| words(&error))?;
+        let response = request.send().await.map_err(|error| causes(&error))?;
         let status = response.status();
-        let text = response.text().await.map_err(|error| words(&error))?;
+        let text = response.text().await.map_err(|error| causes(&error))?;
         let again = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
         if again || status.is_server_error() {
-            return Err(format!("{status}: {}", said(&text).1));
+            return Err(format!("{status}: {}", message(&text).1));
         }
         if status.is_success() {
-            let unreadable = |_| Refusal { status: status.as_u16(), code: None, said: short(&text) };
+            let unreadable = |_| Refusal { status: status.as_u16(), code: None, message: shortened(&text) };
             return Ok(serde_json::from_str(&text).map_err(unreadable));
         }
-        let (code, said) = said(&text);
-        Ok(Err(Refusal { status: status.as_u16(), code, said: format!("{status}: {said}") }))
+        let (code, message) = message(&text);
+        Ok(Err(Refusal { status: status.as_u16(), code, message: format!("{status}: {message}") }))
     }
 }
 
@@ -239,7 +239,7 @@ async fn trusted(settings: &SchemaRegistryConfig) -> Result<Option<Vec<Certifica
         return Err(failed("holds no certificate in PEM".to_owned()));
     }
     let certificates = text.iter().map(|one| Certificate::from_pem(one.as_bytes()));
-    certificates.collect::<Result<_, _>>().map(Some).map_err(|error| failed(words(&error)))
+    certificates.collect::<Result<_, _>>().map(Some).map_err(|error| failed(causes(&error)))
 }
 
 /// Our own certificate, for a registry that asks for one.
@@ -251,7 +251,7 @@ fn identity(settings: &SchemaRegistryConfig) -> Result<Option<Identity>, Error> 
     // What is no path may be the key itself, cut out of its PEM: it is not shown.
     let key = pem(&key).map_err(|_| failed("key")("is neither PEM text nor a file that can be read".to_owned()))?;
     let both = format!("{key}\n{certificate}");
-    Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(words(&error)))
+    Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(causes(&error)))
 }
 
 /// Why a setting's file cannot be read, with the system's word.
@@ -260,25 +260,25 @@ fn unread(error: &SecretError) -> String {
 }
 
 /// The registry's number and words, or the beginning of whatever else answered.
-fn said(text: &str) -> (Option<i64>, String) {
-    match serde_json::from_str::<Said>(text) {
-        Ok(Said { error_code, message }) => (Some(error_code), format!("{message} ({error_code})")),
-        Err(_) => (None, short(text)),
+fn message(text: &str) -> (Option<i64>, String) {
+    match serde_json::from_str::<ErrorBody>(text) {
+        Ok(ErrorBody { error_code, message }) => (Some(error_code), format!("{message} ({error_code})")),
+        Err(_) => (None, shortened(text)),
     }
 }
 
-fn short(text: &str) -> String {
+fn shortened(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
     if line.is_empty() { "no text".to_owned() } else { line }
 }
 
 /// An error with its causes; the first repeats the URL, which stands before it already.
-fn words(error: &reqwest::Error) -> String {
-    let mut words = Vec::new();
+fn causes(error: &reqwest::Error) -> String {
+    let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {
-        words.push(error.to_string());
+        causes.push(error.to_string());
         cause = error.source();
     }
-    if words.is_empty() { error.to_string() } else { words.join(": ") }
+    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

@@ -26,20 +26,20 @@ pub enum Error {
         hint: &'static str,
     },
     /// Somebody else answers there.
-    #[error("schema_registry.url: no schema registry answers there: {said}")]
+    #[error("schema_registry.url: no schema registry answers there: {message}")]
     Elsewhere {
         /// What was answered.
-        said: String,
+        message: String,
     },
     /// The registry's refusal.
-    #[error("the schema registry refuses {subject}: {said}; {way_out}")]
+    #[error("the schema registry refuses {subject}: {message}; {way_out}")]
     Refused {
         /// The subject.
         subject: String,
         /// The HTTP status.
         status: u16,
         /// Its own words.
-        said: String,
+        message: String,
         /// What to do.
         way_out: &'static str,
     },
@@ -51,12 +51,12 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// The registry's own number for it, such as 40401; none where the body is not a registry's.
     pub(super) code: Option<i64>,
-    pub(super) said: String,
+    pub(super) message: String,
 }
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum Operation {
     LookUp,
     Register,
     Test,
@@ -70,22 +70,22 @@ impl Refusal {
     }
 
     /// With the way out that fits what was asked for.
-    pub(super) fn of(self, wish: Wish, subject: &Subject) -> Error {
-        let way_out = match (self.status, wish) {
+    pub(super) fn of(self, operation: Operation, subject: &Subject) -> Error {
+        let way_out = match (self.status, operation) {
             (401 | 403, _) => {
                 "see schema_registry.username and password, or bearer_token, and what they are allowed to do"
             }
-            (404, Wish::LookUp) if self.is_unknown() => {
+            (404, Operation::LookUp) if self.is_unknown() => {
                 "register it with `ecs-sdm-producer schemas register`, or set schema_registry.mode = \"auto\""
             }
-            (404 | 405, _) if !self.is_unknown() => return Error::Elsewhere { said: self.said },
+            (404 | 405, _) if !self.is_unknown() => return Error::Elsewhere { message: self.message },
             (409, _) => {
                 "`ecs-sdm-producer schemas test` says why; give the topic another name or schema_registry.subject_strategy, \
                  or have the subject's compatibility level changed: the producer never changes it"
             }
             _ => "see schema_registry.url, and the registry's log",
         };
-        Error::Refused { subject: subject.name.clone(), status: self.status, said: self.said, way_out }
+        Error::Refused { subject: subject.name.clone(), status: self.status, message: self.message, way_out }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
-use super::{Report, State, Type};
+use super::{Report, State, TypeReport};
 use crate::ecs::OBJECTS;
 use crate::sdm::rfc3339;
 
@@ -30,8 +30,8 @@ impl Report {
             write!(text, " ({} retried, {} throttled)", self.calls.retried, self.calls.throttled)?;
         }
         writeln!(text)?;
-        if let Some(cut) = &self.cut {
-            writeln!(text, "  {cut}")?;
+        if let Some(stop_reason) = &self.stop_reason {
+            writeln!(text, "  {stop_reason}")?;
         }
         if self.types.is_empty() {
             return Ok(());
@@ -43,11 +43,11 @@ impl Report {
         }
         writeln!(text)?;
         for object in OBJECTS {
-            let of: Vec<&Type> = self.types.iter().filter(|one| one.object == object).collect();
+            let of: Vec<&TypeReport> = self.types.iter().filter(|one| one.object == object).collect();
             if of.is_empty() {
                 continue;
             }
-            let sum = |count: fn(&Type) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
+            let sum = |count: fn(&TypeReport) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
             let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
             write!(text, "  {object:<18}")?;
             let counts = [
@@ -93,7 +93,7 @@ type Reason<'a> = (bool, &'a str);
 
 impl<'a> Incomplete<'a> {
     /// In the order in which the reasons first come.
-    fn groups(types: &'a [Type]) -> Vec<(Reason<'a>, Self)> {
+    fn groups(types: &'a [TypeReport]) -> Vec<(Reason<'a>, Self)> {
         let mut groups: Vec<(Reason<'_>, Self)> = Vec::new();
         let mut known = HashMap::new();
         for one in types.iter().filter(|one| one.state != State::Complete) {
@@ -136,12 +136,12 @@ mod tests {
     use super::*;
     use crate::report::{CallCounts, Outcome};
 
-    fn denied(account: &str, region: &str, object: &'static str, error: &str) -> Type {
+    fn denied(account: &str, region: &str, object: &'static str, error: &str) -> TypeReport {
         let (role, region) = (Some(format!("arn:{account}")), region.to_owned());
         let (account, error, causes) = (Some(account.to_owned()), Some(error.to_owned()), Vec::new());
         let (asked, described, gone, emitted, acknowledged, failed) = (0, 0, 0, 0, 0, 0);
         let state = State::Denied;
-        Type {
+        TypeReport {
             account,
             region,
             role,
@@ -169,8 +169,17 @@ mod tests {
         types.extend((200..205).map(|account| denied(&account.to_string(), "eu-a", "EcsTask", "certificate")));
         let calls = CallCounts { attempts: 0, throttled: 0, retried: 0 };
         let (name, outcome) = ("n".to_owned(), Outcome::Failed);
-        let report =
-            Report { sync: 0, name, outcome, started: 0, ended: 0, types, calls, partitions: vec![], cut: None };
+        let report = Report {
+            sync: 0,
+            name,
+            outcome,
+            started: 0,
+            ended: 0,
+            types,
+            calls,
+            partitions: vec![],
+            stop_reason: None,
+        };
         let text = report.text();
         let lines: Vec<&str> = text.lines().filter(|line| line.contains("denied: ")).collect();
         let expected = [

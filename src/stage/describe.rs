@@ -6,10 +6,10 @@ use std::sync::{Arc, Once};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
-use super::{HangUp, Lane, joined};
-use crate::aws::{Fault, Seat, Verdict};
+use super::{HangUp, RowContext, joined};
+use crate::aws::{BufferPermit, Fault, Verdict};
 use crate::object::{Described, Failure, Object, Page, Parent};
-use crate::tally::Tally;
+use crate::statistics::TypeStatistics;
 
 /// Objects of one Describe answer, with the seat that holds their place.
 #[derive(Debug)]
@@ -17,114 +17,114 @@ pub struct Batch<O> {
     /// At most [`Object::BATCH`] of them.
     pub objects: Vec<O>,
     /// Kept until the last record is with the sink.
-    pub seat: Seat,
+    pub permit: BufferPermit,
 }
 
 /// Describes what is listed, in batches packed over the pages of each parent.
 pub async fn describe<O: Object>(
-    lane: Arc<Lane>,
+    row: Arc<RowContext>,
     mut pages: Receiver<Page>,
     objects: Sender<Batch<O>>,
 ) -> Result<(), HangUp> {
-    let size = O::BATCH.min(usize::try_from(lane.scope.ecs.page_size).unwrap_or(1)).max(1);
+    let size = O::BATCH.min(usize::try_from(row.scope.ecs.page_size).unwrap_or(1)).max(1);
     let mut waiting: HashMap<Parent, Vec<String>> = HashMap::new();
     let mut calls = JoinSet::new();
     while let Some(Page { parent, arns, last }) = pages.recv().await {
         let arrived = waiting.entry(parent.clone()).or_default();
         arrived.extend(arns);
         while arrived.len() >= size || (last && !arrived.is_empty()) {
-            if O::BATCH == 1 && lane.tally.is_hopeless() {
+            if O::BATCH == 1 && row.statistics.is_hopeless() {
                 // DescribeTaskDefinition is allowed for all of them or for none (IAM knows no resource for it): thousands of
                 // refused requests would only use up the bucket. The list goes on to its end.
                 arrived.clear();
                 break;
             }
             let batch = arrived.drain(..size.min(arrived.len())).collect();
-            while calls.len() >= lane.parallel {
+            while calls.len() >= row.parallel {
                 if let Some(ended) = calls.join_next().await {
-                    joined(&lane, ended)?;
+                    joined(&row, ended)?;
                 }
             }
-            let (lane, parent, objects) = (Arc::clone(&lane), parent.clone(), objects.clone());
-            calls.spawn(async move { ask::<O>(&lane, &parent, batch, &objects).await });
+            let (row, parent, objects) = (Arc::clone(&row), parent.clone(), objects.clone());
+            calls.spawn(async move { ask::<O>(&row, &parent, batch, &objects).await });
         }
         if last {
             waiting.remove(&parent);
         }
     }
     while let Some(ended) = calls.join_next().await {
-        joined(&lane, ended)?;
+        joined(&row, ended)?;
     }
     Ok(())
 }
 
 /// Asks for one batch, and once more for what the answer left open.
 async fn ask<O: Object>(
-    lane: &Lane,
+    row: &RowContext,
     parent: &Parent,
     mut arns: Vec<String>,
     objects: &Sender<Batch<O>>,
 ) -> Result<(), HangUp> {
-    let tally = &lane.tally;
+    let statistics = &row.statistics;
     let action = O::ACTIONS.describe;
     let (asked, count) = (Once::new(), arns.len());
-    for again in [false, true] {
+    for retried in [false, true] {
         if objects.is_closed() {
             return Err(HangUp);
         }
         let request = || {
             // What waits for a seat when reading stops was never asked.
-            asked.call_once(|| Tally::add(&tally.asked, count));
-            O::describe(&lane.scope.ecs, parent, arns.clone())
+            asked.call_once(|| TypeStatistics::add(&statistics.asked, count));
+            O::describe(&row.scope.ecs, parent, arns.clone())
         };
-        let (answer, seat) = match lane.caller.describe(lane.way(O::CATEGORY), request).await {
+        let (answer, permit) = match row.caller.describe(row.request_context(O::CATEGORY), request).await {
             Ok(answered) => answered,
             Err(fault) => {
                 // Without keys it was never sent.
-                let open = if asked.is_completed() { arns.len() } else { 0 };
-                settle_fault(lane, action, parent, open, &fault);
+                let unanswered = if asked.is_completed() { arns.len() } else { 0 };
+                give_up(row, action, parent, unanswered, &fault);
                 return Ok(());
             }
         };
-        let settled = settle(&arns, answer);
-        tally.answer();
-        Tally::add(&tally.described, settled.objects.len() + settled.nameless);
-        Tally::add(&tally.gone, settled.gone);
-        if settled.unnamed {
-            tally.trouble(parent, format!("{action}: an object without an ARN"));
+        let reconciled = reconcile(&arns, answer);
+        statistics.answer();
+        TypeStatistics::add(&statistics.described, reconciled.objects.len() + reconciled.nameless);
+        TypeStatistics::add(&statistics.gone, reconciled.gone);
+        if reconciled.unnamed {
+            statistics.issue(parent, format!("{action}: an object without an ARN"));
         }
-        if settled.strangers > 0 {
-            tracing::warn!(action, count = settled.strangers, "objects that were not asked for are left out");
+        if reconciled.unrequested > 0 {
+            tracing::warn!(action, count = reconciled.unrequested, "objects that were not asked for are left out");
         }
-        if !settled.objects.is_empty() {
+        if !reconciled.objects.is_empty() {
             // There are as many places as seats, so this never waits: an answer in hand survives an abort.
-            objects.try_send(Batch { objects: settled.objects, seat }).map_err(|_| HangUp)?;
+            objects.try_send(Batch { objects: reconciled.objects, permit }).map_err(|_| HangUp)?;
         }
-        if settled.open.is_empty() {
+        if reconciled.unanswered.is_empty() {
             return Ok(());
         }
-        if again {
-            for (arn, reason) in &settled.open {
+        if retried {
+            for (arn, reason) in &reconciled.unanswered {
                 tracing::warn!(action, arn, reason, "an object stays unanswered");
             }
-            let (arn, reason) = &settled.open[0];
-            tally.unanswered(settled.open.len(), parent, format!("{action}: {arn}: {reason}"));
+            let (arn, reason) = &reconciled.unanswered[0];
+            statistics.unanswered(reconciled.unanswered.len(), parent, format!("{action}: {arn}: {reason}"));
             return Ok(());
         }
-        arns = settled.open.into_iter().map(|(arn, _)| arn).collect();
+        arns = reconciled.unanswered.into_iter().map(|(arn, _)| arn).collect();
     }
     Ok(())
 }
 
 /// A request that will not be answered: its ARNs are gone with their cluster, or stay unknown.
-fn settle_fault(lane: &Lane, action: &'static str, parent: &Parent, arns: usize, fault: &Fault) {
+fn give_up(row: &RowContext, action: &'static str, parent: &Parent, arns: usize, fault: &Fault) {
     if fault.verdict == Verdict::NoCluster && parent.is_some() {
         tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster is no more");
-        lane.tally.answer();
-        Tally::add(&lane.tally.gone, arns);
+        row.statistics.answer();
+        TypeStatistics::add(&row.statistics.gone, arns);
     } else {
-        let (region, role, cluster) = (&lane.scope.region, lane.scope.role.as_deref(), parent.as_deref());
-        if lane.tally.describe_failed(action, parent, arns, fault) {
+        let (region, role, cluster) = (&row.scope.region, row.scope.role.as_deref(), parent.as_deref());
+        if row.statistics.describe_failed(action, parent, arns, fault) {
             tracing::warn!(action, role, region, cluster, %fault, "a request is given up");
         }
     }
@@ -132,7 +132,7 @@ fn settle_fault(lane: &Lane, action: &'static str, parent: &Parent, arns: usize,
 
 /// What an answer says of each ARN that was asked.
 #[derive(Debug)]
-struct Settled<O> {
+struct Reconciliation<O> {
     /// Objects that were asked for, each once.
     objects: Vec<O>,
     /// ARNs that are no more.
@@ -142,20 +142,20 @@ struct Settled<O> {
     /// Whether there was any such object, even one beyond what was asked.
     unnamed: bool,
     /// Objects that nobody asked for, or that came twice.
-    strangers: usize,
+    unrequested: usize,
     /// ARNs without an answer, with the reason.
-    open: Vec<(String, String)>,
+    unanswered: Vec<(String, String)>,
 }
 
 /// Holds an answer against what was asked: asked = objects + gone + nameless + open.
-fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
-    let mut open: HashSet<&str> = asked.iter().map(String::as_str).collect();
-    let (mut objects, mut nameless, mut strangers) = (answer.objects, 0, 0);
+fn reconcile<O: Object>(asked: &[String], answer: Described<O>) -> Reconciliation<O> {
+    let mut unanswered: HashSet<&str> = asked.iter().map(String::as_str).collect();
+    let (mut objects, mut nameless, mut unrequested) = (answer.objects, 0, 0);
     // In place: an object is a kilobyte of members, and nearly always all of them stay.
-    objects.retain(|object| match object.arn().filter(|arn| !arn.is_empty()).map(|arn| open.remove(arn)) {
+    objects.retain(|object| match object.arn().filter(|arn| !arn.is_empty()).map(|arn| unanswered.remove(arn)) {
         Some(true) => true,
         Some(false) => {
-            strangers += 1;
+            unrequested += 1;
             false
         }
         None => {
@@ -166,11 +166,11 @@ fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
     let mut gone = 0;
     let mut reasons: HashMap<&str, String> = HashMap::new();
     for Failure { arn, reason } in answer.failures {
-        let Some(asked) = arn.as_deref().and_then(|arn| meant(arn, &open)) else {
+        let Some(asked) = arn.as_deref().and_then(|arn| requested_arn(arn, &unanswered)) else {
             continue;
         };
         if reason.as_deref() == Some("MISSING") {
-            open.remove(asked);
+            unanswered.remove(asked);
             gone += 1;
         } else {
             reasons.insert(asked, reason.unwrap_or_else(|| "a failure without a reason".to_owned()));
@@ -178,23 +178,23 @@ fn settle<O: Object>(asked: &[String], answer: Described<O>) -> Settled<O> {
     }
     let mut left: Vec<(String, String)> = Vec::new();
     for arn in asked {
-        if open.contains(arn.as_str()) {
+        if unanswered.contains(arn.as_str()) {
             let reason = reasons.remove(arn.as_str());
             left.push((arn.clone(), reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned())));
         }
     }
     let (unnamed, nameless) = (nameless > 0, nameless.min(left.len()));
     left.truncate(left.len() - nameless);
-    Settled { objects, gone, nameless, unnamed, strangers, open: left }
+    Reconciliation { objects, gone, nameless, unnamed, unrequested, unanswered: left }
 }
 
 /// The ARN that a failure speaks of: itself, or the one that ends with the same name where the failure uses a short form.
-fn meant<'a>(failed: &str, open: &HashSet<&'a str>) -> Option<&'a str> {
-    if let Some(arn) = open.get(failed) {
+fn requested_arn<'a>(failed: &str, unanswered: &HashSet<&'a str>) -> Option<&'a str> {
+    if let Some(arn) = unanswered.get(failed) {
         return Some(arn);
     }
     let name = |arn: &str| arn.rsplit('/').next().map(str::to_owned);
-    let mut same = open.iter().filter(|arn| name(arn) == name(failed));
+    let mut same = unanswered.iter().filter(|arn| name(arn) == name(failed));
     match (same.next(), same.next()) {
         (Some(arn), None) => Some(arn),
         _ => None,
@@ -237,11 +237,17 @@ mod tests {
         for (asked, objects, failures, expected) in cases {
             let objects = objects.iter().map(|arn| cluster(*arn)).collect();
             let asked: Vec<String> = asked.iter().map(|arn| (*arn).to_owned()).collect();
-            let settled = settle(&asked, Described { objects, failures });
-            let open: Vec<&str> = settled.open.iter().map(|(arn, _)| arn.as_str()).collect();
-            let found = (settled.objects.len(), settled.gone, settled.nameless, settled.strangers, open.as_slice());
+            let reconciled = reconcile(&asked, Described { objects, failures });
+            let unanswered: Vec<&str> = reconciled.unanswered.iter().map(|(arn, _)| arn.as_str()).collect();
+            let found = (
+                reconciled.objects.len(),
+                reconciled.gone,
+                reconciled.nameless,
+                reconciled.unrequested,
+                unanswered.as_slice(),
+            );
             assert_eq!(found, expected, "asked {asked:?}");
-            assert_eq!(found.0 + found.1 + found.2 + open.len(), asked.len(), "asked {asked:?}");
+            assert_eq!(found.0 + found.1 + found.2 + unanswered.len(), asked.len(), "asked {asked:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ const SHARDS: usize = 48;
 #[derive(Debug, Default)]
 pub(super) struct Hashes(Vec<Table>);
 
-type Table = HashSet<u128, BuildHasherDefault<AsItIs>>;
+type Table = HashSet<u128, BuildHasherDefault<IdentityHasher>>;
 
 impl Hashes {
     /// Whether `text` is new.
@@ -55,9 +55,9 @@ fn shard(hash: u128, shards: usize) -> usize {
 
 /// A hash needs no hashing.
 #[derive(Debug, Default)]
-struct AsItIs(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
         // Only 128-bit numbers come here; whatever else came would be mixed as badly as it may be.
         bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));

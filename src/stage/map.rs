@@ -10,29 +10,29 @@ use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::describe::Batch;
 use super::hashes::Hashes;
-use super::{HangUp, Lane};
-use crate::aws::Seat;
+use super::{HangUp, RowContext};
+use crate::aws::BufferPermit;
 use crate::config::{Config, Headers};
 use crate::kafka::framing::Frames;
 use crate::object::Object;
-use crate::record::{Encoded, Line, Origin, Reached, Spoilt, headers};
+use crate::record::{EncodeError, EventSource, OffsetTracker, RecordBatch, RecordContext, headers};
 use crate::sdm::{Stamp, View, rfc3339, schema};
 
 /// How the records of one object are written: the same for all scopes of a sync.
 #[derive(Debug)]
-pub struct Form {
+pub struct Encoder {
     name: String,
     topic: Arc<str>,
     headers: bool,
     /// Shared by all that goes to the topic.
-    reached: Arc<Reached>,
-    wire: Wire,
+    offsets: Arc<OffsetTracker>,
+    format: WireFormat,
     schema: Schema,
 }
 
 /// How a record looks to whoever reads it.
 #[derive(Debug)]
-pub enum Wire {
+pub enum WireFormat {
     /// A datum behind the bytes that tell its schema.
     Avro {
         /// Those bytes.
@@ -42,7 +42,7 @@ pub enum Wire {
     JsonLines,
 }
 
-impl Form {
+impl Encoder {
     /// The form of one object's records: without frames, that of a dry run.
     ///
     /// # Errors
@@ -50,16 +50,16 @@ impl Form {
     pub fn of<O: Object>(
         config: &Config,
         frames: Option<&Frames>,
-        reached: Arc<Reached>,
+        offsets: Arc<OffsetTracker>,
     ) -> Result<Self, apache_avro::Error> {
         let schema = schema(O::NAME, O::DOC, O::TABLE);
-        let wire = frames.map_or(Wire::JsonLines, |frames| Wire::Avro { frame: frames.of(O::NAME) });
+        let format = frames.map_or(WireFormat::JsonLines, |frames| WireFormat::Avro { frame: frames.of(O::NAME) });
         Ok(Self {
             name: config.name.clone(),
             topic: Arc::from(config.kafka.topic(O::NAME)),
             headers: config.kafka.headers == Headers::CloudEvents,
-            reached,
-            wire,
+            offsets,
+            format,
             schema: Schema::parse(&schema)?,
         })
     }
@@ -67,49 +67,49 @@ impl Form {
 
 /// Encodes what is described. It ends early only when the sink is gone or has refused a record of this row.
 pub async fn map<O: Object>(
-    lane: Arc<Lane>,
+    row: Arc<RowContext>,
     stamp: Stamp,
-    form: Arc<Form>,
+    encoder: Arc<Encoder>,
     mut objects: Receiver<Batch<O>>,
-    records: Sender<Encoded>,
+    records: Sender<RecordBatch>,
 ) -> Result<(), HangUp> {
     // Made for the first batch: most of many scopes are empty, and a writer resolves the whole schema.
-    let (mut line, mut writer, mut twins) = (None, None, Twins::default());
+    let (mut context, mut writer, mut duplicates) = (None, None, DuplicateKeys::default());
     // Batches are much alike: a buffer of the last one's size need not grow.
-    let mut room = [0; 2];
-    while let Some(Batch { objects, seat }) = objects.recv().await {
-        if lane.tally.is_refused() {
+    let mut capacity = [0; 2];
+    while let Some(Batch { objects, permit }) = objects.recv().await {
+        if row.statistics.is_refused() {
             return Err(HangUp);
         }
         // The account may be known only from the first ARN.
-        let line = line.get_or_insert_with(|| Arc::new(form.line::<O>(&lane, &stamp)));
+        let context = context.get_or_insert_with(|| Arc::new(encoder.context::<O>(&row, &stamp)));
         let writer = match &mut writer {
             Some(writer) => writer,
-            none => match GenericDatumWriter::builder(&form.schema).human_readable(false).build() {
+            none => match GenericDatumWriter::builder(&encoder.schema).human_readable(false).build() {
                 Ok(made) => none.insert(made),
                 Err(error) => {
-                    lane.tally.trouble(&None, error.to_string());
+                    row.statistics.issue(&None, error.to_string());
                     return Err(HangUp);
                 }
             },
         };
-        twins.look(&objects);
-        let encoded = match &form.wire {
-            Wire::Avro { .. } => encode(line, &objects, seat, room, |object, _, values| {
-                values.extend_from_slice(&line.frame);
+        duplicates.warn_of_new(&objects);
+        let batch = match &encoder.format {
+            WireFormat::Avro { .. } => encode(context, &objects, permit, capacity, |object, _, values| {
+                values.extend_from_slice(&context.frame);
                 // apache-avro's field error repeats the whole schema; its beginning names the field.
                 let short = |error: apache_avro::Error| error.to_string().chars().take(200).collect();
                 writer.write_ser(values, &object.view(&stamp)).map(drop).map_err(short)
             }),
-            Wire::JsonLines => encode(line, &objects, seat, room, |object, id, values| {
-                serde_json::to_writer(&mut *values, &Printed::new(line, object, id, &stamp))
+            WireFormat::JsonLines => encode(context, &objects, permit, capacity, |object, id, values| {
+                serde_json::to_writer(&mut *values, &Printed::new(context, object, id, &stamp))
                     .map(|()| values.push(b'\n'))
                     .map_err(|error| error.to_string())
             }),
         };
-        room = [encoded.values.len(), encoded.names.len()].map(|bytes| bytes + bytes / 8);
-        if !encoded.is_empty() || !encoded.spoilt.is_empty() {
-            records.send(encoded).await.map_err(|_| HangUp)?;
+        capacity = [batch.values.len(), batch.names.len()].map(|bytes| bytes + bytes / 8);
+        if !batch.is_empty() || !batch.encode_errors.is_empty() {
+            records.send(batch).await.map_err(|_| HangUp)?;
         }
     }
     Ok(())
@@ -117,36 +117,36 @@ pub async fn map<O: Object>(
 
 /// Writes a batch. An object that cannot be written leaves nothing in the buffer; the sink makes its type partial.
 fn encode<O: Object>(
-    line: &Arc<Line>,
+    context: &Arc<RecordContext>,
     objects: &[O],
-    seat: Seat,
-    room: [usize; 2],
+    permit: BufferPermit,
+    capacity: [usize; 2],
     write: impl Fn(&O, &str, &mut Vec<u8>) -> Result<(), String>,
-) -> Encoded {
-    let mut encoded = Encoded::new(Arc::clone(line), Some(seat), objects.len(), room);
+) -> RecordBatch {
+    let mut batch = RecordBatch::new(Arc::clone(context), Some(permit), objects.len(), capacity);
     for object in objects {
         // The describer has kept objects without an ARN to itself; none comes here.
         let Some(arn) = object.arn() else { continue };
         let id = object.event_id(arn);
-        match write(object, &id, &mut encoded.values) {
-            Ok(()) => encoded.push(arn, &id),
+        match write(object, &id, &mut batch.values) {
+            Ok(()) => batch.push(arn, &id),
             Err(reason) => {
-                encoded.truncate();
+                batch.truncate();
                 tracing::error!(object = O::NAME, arn, reason, "a record cannot be encoded");
-                encoded.spoilt.push(Spoilt { key: arn.to_owned(), id: id.into_owned(), reason });
+                batch.encode_errors.push(EncodeError { key: arn.to_owned(), id: id.into_owned(), reason });
             }
         }
     }
-    encoded
+    batch
 }
 
 /// ARNs that do not name one object alone: the short ones of old services, which several clusters may share.
 #[derive(Default)]
-struct Twins(Hashes);
+struct DuplicateKeys(Hashes);
 
-impl Twins {
+impl DuplicateKeys {
     /// Warns where a second object has the same ARN, and so the same key. Both are sent.
-    fn look<O: Object>(&mut self, objects: &[O]) {
+    fn warn_of_new<O: Object>(&mut self, objects: &[O]) {
         for (object, arn) in objects.iter().filter_map(|object| Some((object, object.arn()?))) {
             let shared = matches!(object.event_id(arn), Cow::Owned(_));
             if shared && !self.0.insert(arn) {
@@ -156,29 +156,29 @@ impl Twins {
     }
 }
 
-impl Form {
+impl Encoder {
     /// What the records of one scope share.
-    fn line<O: Object>(&self, lane: &Lane, stamp: &Stamp) -> Line {
-        let Lane { scope, tally, .. } = lane;
-        let origin = Origin {
+    fn context<O: Object>(&self, row: &RowContext, stamp: &Stamp) -> RecordContext {
+        let RowContext { scope, statistics, .. } = row;
+        let source = EventSource {
             name: &self.name,
             account: scope.account.get(),
             region: &scope.region,
             role: scope.role.as_deref(),
         };
-        Line {
-            tally: Arc::clone(tally),
+        RecordContext {
+            statistics: Arc::clone(statistics),
             object: O::NAME,
             topic: Arc::clone(&self.topic),
             captured: stamp.captured,
             at: format!("@{}", rfc3339(stamp.captured)),
-            headers: if self.headers { headers(origin.source(), O::NAME, stamp.captured) } else { Vec::new() },
-            frame: match &self.wire {
-                Wire::Avro { frame } => frame.clone(),
-                Wire::JsonLines => Vec::new(),
+            headers: if self.headers { headers(source.source(), O::NAME, stamp.captured) } else { Vec::new() },
+            frame: match &self.format {
+                WireFormat::Avro { frame } => frame.clone(),
+                WireFormat::JsonLines => Vec::new(),
             },
-            reached: Arc::clone(&self.reached),
-            unsettled: lane.unsettled.clone(),
+            offsets: Arc::clone(&self.offsets),
+            pending: row.pending.clone(),
         }
     }
 }
@@ -195,13 +195,13 @@ struct Printed<'a, T: 'static> {
 }
 
 impl<'a, O: Object> Printed<'a, O> {
-    fn new(line: &'a Line, object: &'a O, id: &str, stamp: &'a Stamp) -> Self {
+    fn new(context: &'a RecordContext, object: &'a O, id: &str, stamp: &'a Stamp) -> Self {
         let mut headers: BTreeMap<&str, Cow<'_, str>> =
-            line.headers.iter().map(|(name, text)| (*name, Cow::Borrowed(text.as_str()))).collect();
+            context.headers.iter().map(|(name, text)| (*name, Cow::Borrowed(text.as_str()))).collect();
         if !headers.is_empty() {
-            headers.insert("ce_id", Cow::Owned(format!("{id}{}", line.at)));
+            headers.insert("ce_id", Cow::Owned(format!("{id}{}", context.at)));
         }
         let key = object.arn().unwrap_or_default();
-        Self { topic: &line.topic, key, timestamp: rfc3339(line.captured), headers, value: object.view(stamp) }
+        Self { topic: &context.topic, key, timestamp: rfc3339(context.captured), headers, value: object.view(stamp) }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::watch;
 
-use crate::kafka::{Gone, Kafka};
-use crate::record::Encoded;
-use crate::tally::Tally;
+use crate::kafka::{FatalProducerError, Kafka};
+use crate::record::RecordBatch;
+use crate::statistics::TypeStatistics;
 
 /// Bytes that librdkafka keeps beside each record: its message and queue entries.
 pub const OVERHEAD: usize = 500;
@@ -17,18 +17,18 @@ pub const OVERHEAD: usize = 500;
 ///
 /// # Errors
 /// Why Kafka is gone. The rows above find their door closed and end.
-pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<Encoded>) -> Result<(), Gone> {
-    let mut gone = kafka.gone();
+pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<RecordBatch>) -> Result<(), FatalProducerError> {
+    let mut fatal = kafka.fatal();
     loop {
-        let encoded = tokio::select! {
+        let batch = tokio::select! {
             biased;
-            reason = end(&mut gone) => return Err(reason),
-            encoded = records.recv() => match encoded {
-                Some(encoded) => encoded,
+            reason = fatal_error(&mut fatal) => return Err(reason),
+            batch = records.recv() => match batch {
+                Some(batch) => batch,
                 None => return Ok(()),
             },
         };
-        hand_over(&kafka, encoded).await?;
+        send(&kafka, batch).await?;
     }
 }
 
@@ -36,32 +36,32 @@ pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<Encoded>) -> Resul
 ///
 /// # Errors
 /// Why Kafka is gone.
-pub async fn hand_over(kafka: &Kafka, encoded: Encoded) -> Result<(), Gone> {
-    let mut gone = kafka.gone();
-    let places = tokio::select! {
+pub async fn send(kafka: &Kafka, batch: RecordBatch) -> Result<(), FatalProducerError> {
+    let mut fatal = kafka.fatal();
+    let permit = tokio::select! {
         biased;
-        reason = end(&mut gone) => {
-            encoded.line.tally.trouble(&None, format!("not sent: {reason}"));
+        reason = fatal_error(&mut fatal) => {
+            batch.context.statistics.issue(&None, format!("not sent: {reason}"));
             return Err(reason);
         }
-        places = kafka.in_flight.acquire(encoded.len() + encoded.spoilt.len(), size(&encoded)) => places,
+        permit = kafka.in_flight.acquire(batch.len() + batch.encode_errors.len(), size(&batch)) => permit,
     };
-    let Some(places) = places else {
-        return Err(Gone("the producer is closed".to_owned()));
+    let Some(permit) = permit else {
+        return Err(FatalProducerError("the producer is closed".to_owned()));
     };
-    kafka.send(&encoded, places).await;
-    Tally::add(&encoded.line.tally.emitted, encoded.len());
+    kafka.send(&batch, permit).await;
+    TypeStatistics::add(&batch.context.statistics.emitted, batch.len());
     Ok(())
 }
 
 /// Waits until everything sent is acknowledged or has failed, or Kafka is gone.
 pub async fn drain(kafka: &Kafka) {
     kafka.flush().await;
-    let mut gone = kafka.gone();
+    let mut fatal = kafka.fatal();
     tokio::select! {
         biased;
         () = kafka.in_flight.drained() => {}
-        _ = end(&mut gone) => purge(kafka).await,
+        _ = fatal_error(&mut fatal) => purge(kafka).await,
     }
 }
 
@@ -72,15 +72,15 @@ pub async fn purge(kafka: &Kafka) {
 }
 
 /// What a batch takes of the memory in flight: key, value, headers, and librdkafka's own.
-fn size(encoded: &Encoded) -> usize {
-    let shared: usize = encoded.line.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
-    let names = 2 * encoded.names.len();
-    encoded.values.len() + names + (encoded.len() + encoded.spoilt.len()) * (shared + OVERHEAD)
+fn size(batch: &RecordBatch) -> usize {
+    let shared: usize = batch.context.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let names = 2 * batch.names.len();
+    batch.values.len() + names + (batch.len() + batch.encode_errors.len()) * (shared + OVERHEAD)
 }
 
 /// Waits until Kafka is gone for good.
-pub async fn end(gone: &mut watch::Receiver<Option<Gone>>) -> Gone {
-    let reason = gone.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+pub async fn fatal_error(fatal: &mut watch::Receiver<Option<FatalProducerError>>) -> FatalProducerError {
+    let reason = fatal.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
     match reason {
         Some(reason) => reason,
         // The producer, which holds the other end, outlives every sync.

@@ -8,25 +8,25 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::plan::Plan;
-use super::rows::{Rows, Wired};
-use crate::aws::scope::{Base, Identity, Known};
-use crate::record::Encoded;
+use super::context::SyncContext;
+use super::rows::{Rows, WiredScope};
+use crate::aws::scope::{Base, Identity, ResolvedIdentity};
+use crate::record::RecordBatch;
 
 /// Scopes that wait for their turn, and those under way.
 #[derive(Debug)]
 pub(super) struct Scopes {
     base: Arc<Base>,
-    plan: Arc<Plan>,
+    context: Arc<SyncContext>,
     /// Identities whose credentials are still to be resolved.
     identities: VecDeque<Identity>,
     /// Regions of identities that are known: they go first, while the session is young.
-    regions: VecDeque<(Arc<Known>, String)>,
+    regions: VecDeque<(Arc<ResolvedIdentity>, String)>,
     /// How many regions of each identity are under way, by role.
     under_way: HashMap<Option<String>, usize>,
     running: JoinSet<Step>,
     /// How many may be under way: enough to keep the parallel requests busy.
-    most: usize,
+    limit: usize,
     stopped: watch::Sender<bool>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Scopes {
 #[derive(Debug)]
 enum Step {
     /// An identity is known: its regions can be read. A role that STS keeps waiting holds one place, not one a region.
-    Known(Arc<Known>),
+    ResolvedIdentity(Arc<ResolvedIdentity>),
     /// A scope of this role was read.
     Read(Option<String>),
     /// An identity can read nothing.
@@ -47,27 +47,27 @@ enum Step {
 pub(super) struct Panicked;
 
 impl Scopes {
-    pub(super) fn new(base: Base, plan: &Arc<Plan>) -> Self {
-        let identities = base.identities(plan.config()).into();
-        let most = 16.max(4 * plan.config().parallel_requests);
-        let (base, plan, stopped) = (Arc::new(base), Arc::clone(plan), watch::Sender::new(false));
+    pub(super) fn new(base: Base, context: &Arc<SyncContext>) -> Self {
+        let identities = base.identities(context.config()).into();
+        let limit = 16.max(4 * context.config().parallel_requests);
+        let (base, context, stopped) = (Arc::new(base), Arc::clone(context), watch::Sender::new(false));
         Self {
             base,
-            plan,
+            context,
             identities,
             regions: VecDeque::new(),
             under_way: HashMap::new(),
             running: JoinSet::new(),
-            most,
+            limit,
             stopped,
         }
     }
 
     /// Admits what there is room for, and waits until one of those under way has ended. False when all have.
-    pub(super) async fn advance(&mut self, records: &Sender<Encoded>) -> Result<bool, Panicked> {
-        while self.running.len() < self.most {
-            if let Some((known, region)) = self.next_region() {
-                self.read(&known, &region, records);
+    pub(super) async fn advance(&mut self, records: &Sender<RecordBatch>) -> Result<bool, Panicked> {
+        while self.running.len() < self.limit {
+            if let Some((resolved, region)) = self.next_region() {
+                self.read(&resolved, &region, records);
             } else if let Some(identity) = self.identities.pop_front() {
                 self.resolve(identity);
             } else {
@@ -81,8 +81,8 @@ impl Scopes {
                 Ok(true)
             }
             Some(Ok(Step::Ended)) => Ok(true),
-            Some(Ok(Step::Known(known))) => {
-                self.regions.extend(known.regions().iter().map(|region| (Arc::clone(&known), region.clone())));
+            Some(Ok(Step::ResolvedIdentity(resolved))) => {
+                self.regions.extend(resolved.regions().iter().map(|region| (Arc::clone(&resolved), region.clone())));
                 Ok(true)
             }
             Some(Err(_)) => Err(Panicked),
@@ -91,10 +91,11 @@ impl Scopes {
 
     /// The next region in line. While others wait an identity has half of the places at most: a huge account may have many regions,
     /// and each of them may take as long as all small accounts together.
-    fn next_region(&mut self) -> Option<(Arc<Known>, String)> {
-        let share = self.most / 2;
-        let under_way = |known: &Known| self.under_way.get(&known.identity().role).copied().unwrap_or_default();
-        let next = match self.regions.iter().position(|(known, _)| under_way(known) < share) {
+    fn next_region(&mut self) -> Option<(Arc<ResolvedIdentity>, String)> {
+        let share = self.limit / 2;
+        let under_way =
+            |resolved: &ResolvedIdentity| self.under_way.get(&resolved.identity().role).copied().unwrap_or_default();
+        let next = match self.regions.iter().position(|(resolved, _)| under_way(resolved) < share) {
             Some(place) => self.regions.remove(place),
             None if self.identities.is_empty() => self.regions.pop_front(),
             None => None,
@@ -104,36 +105,38 @@ impl Scopes {
     }
 
     fn resolve(&mut self, identity: Identity) {
-        let (base, plan, mut stopped) = (Arc::clone(&self.base), Arc::clone(&self.plan), self.stopped.subscribe());
+        let (base, context, mut stopped) =
+            (Arc::clone(&self.base), Arc::clone(&self.context), self.stopped.subscribe());
         self.running.spawn(async move {
             let resolved = tokio::select! {
                 biased;
                 _ = stopped.wait_for(|stopped| *stopped) => None,
-                resolved = base.resolve(&identity, plan.caller().gate()) => Some(resolved),
+                resolved = base.resolve(&identity, context.caller().concurrency()) => Some(resolved),
             };
             match resolved {
-                Some(Ok(account)) => return Step::Known(Arc::new(Known::new(identity, account))),
+                Some(Ok(account)) => return Step::ResolvedIdentity(Arc::new(ResolvedIdentity::new(identity, account))),
                 Some(Err(refused)) => {
-                    for ledger in plan.deny(&identity, &refused) {
-                        if !plan.announce_early(&ledger).await {
+                    for statistics in context.deny(&identity, &refused) {
+                        if !context.publish_early(&statistics).await {
                             break;
                         }
                     }
                 }
-                None => plan.leave_unread(&identity, &identity.account(), &identity.regions),
+                None => context.leave_unread(&identity, &identity.account(), &identity.regions),
             }
             Step::Ended
         });
     }
 
-    fn read(&mut self, known: &Known, region: &str, records: &Sender<Encoded>) {
-        let scope = self.base.scope(known, region, self.plan.config(), self.plan.caller().buckets());
-        let Wired { rows, ledger, settled } = Rows::wire(&self.plan, &Arc::new(scope), records);
-        let (plan, stopped) = (Arc::clone(&self.plan), self.stopped.subscribe());
+    fn read(&mut self, resolved: &ResolvedIdentity, region: &str, records: &Sender<RecordBatch>) {
+        let scope = self.base.scope(resolved, region, self.context.config(), self.context.caller().limiters());
+        let WiredScope { rows, scope_statistics: statistics, pending } =
+            Rows::wire(&self.context, &Arc::new(scope), records);
+        let (context, stopped) = (Arc::clone(&self.context), self.stopped.subscribe());
         self.running.spawn(async move {
             rows.run(stopped).await;
-            plan.conclude(&ledger, settled).await;
-            Step::Read(ledger.role.clone())
+            context.conclude(&statistics, pending).await;
+            Step::Read(statistics.role.clone())
         });
     }
 
@@ -141,10 +144,10 @@ impl Scopes {
     pub(super) fn stop(&mut self) {
         self.stopped.send_replace(true);
         for identity in self.identities.drain(..) {
-            self.plan.leave_unread(&identity, &identity.account(), &identity.regions);
+            self.context.leave_unread(&identity, &identity.account(), &identity.regions);
         }
-        for (known, region) in self.regions.drain(..) {
-            self.plan.leave_unread(known.identity(), known.account(), &[region]);
+        for (resolved, region) in self.regions.drain(..) {
+            self.context.leave_unread(resolved.identity(), resolved.account(), &[region]);
         }
     }
 
@@ -153,7 +156,9 @@ impl Scopes {
         let mut ended = Ok(());
         while let Some(step) = self.running.join_next().await {
             match step {
-                Ok(Step::Known(known)) => self.plan.leave_unread(known.identity(), known.account(), known.regions()),
+                Ok(Step::ResolvedIdentity(resolved)) => {
+                    self.context.leave_unread(resolved.identity(), resolved.account(), resolved.regions());
+                }
                 Ok(Step::Read(_) | Step::Ended) => {}
                 Err(_) => ended = Err(Panicked),
             }

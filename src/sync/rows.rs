@@ -9,17 +9,17 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::plan::Plan;
+use super::context::SyncContext;
 use crate::aws::scope::Scope;
 use crate::config::Config;
 use crate::object::{Object, Options, Parent};
-use crate::record::{Encoded, Settled, Unsettled, settling};
-use crate::report::Ledger;
+use crate::record::{PendingRecords, PendingToken, RecordBatch, pending_records};
+use crate::report::ScopeStatistics;
 use crate::sdm::Stamp;
 use crate::stage::list::{Outlets, list};
 use crate::stage::map::map;
-use crate::stage::{HangUp, Lane, describe::describe};
-use crate::tally::{Listing, Tally};
+use crate::stage::{HangUp, RowContext, describe::describe};
+use crate::statistics::{Listing, TypeStatistics};
 
 /// Cluster ARNs that wait for the rows below: small, and enough that a slow row does not hold up the other.
 const PARENTS: usize = 1_024;
@@ -29,7 +29,7 @@ const PAGES: usize = 4;
 
 /// Describe answers that may exist at a time, in the whole process: twice the parallel requests, so that a request can be under
 /// way while an earlier answer is still being encoded and handed over.
-pub(super) fn seats(config: &Config) -> usize {
+pub(super) fn buffer_permits(config: &Config) -> usize {
     2 * config.parallel_requests
 }
 
@@ -38,105 +38,114 @@ pub(super) fn seats(config: &Config) -> usize {
 pub(super) struct Rows {
     readers: JoinSet<Result<(), HangUp>>,
     mappers: JoinSet<Result<(), HangUp>>,
-    owners: HashMap<Id, Arc<Tally>>,
-    tallies: Vec<(&'static str, Arc<Tally>)>,
-    unsettled: Unsettled,
+    owners: HashMap<Id, Arc<TypeStatistics>>,
+    types: Vec<(&'static str, Arc<TypeStatistics>)>,
+    pending_token: PendingToken,
 }
 
 /// A scope on its way: its tallies, and when they are final.
 #[derive(Debug)]
-pub(super) struct Wired {
+pub(super) struct WiredScope {
     pub(super) rows: Rows,
-    pub(super) ledger: Arc<Ledger>,
-    pub(super) settled: Settled,
+    pub(super) scope_statistics: Arc<ScopeStatistics>,
+    pub(super) pending: PendingRecords,
 }
 
 impl Rows {
     /// Wires a scope: ListClusters runs once and feeds the rows of services and tasks.
-    pub(super) fn wire(plan: &Plan, scope: &Arc<Scope>, records: &Sender<Encoded>) -> Wired {
-        let (unsettled, settled) = settling();
-        let (readers, mappers, owners, tallies) = Default::default();
-        let mut rows = Self { readers, mappers, owners, tallies, unsettled };
+    pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
+        let (pending_token, pending) = pending_records();
+        let (readers, mappers, owners, types) = Default::default();
+        let mut rows = Self { readers, mappers, owners, types, pending_token };
         let clusters = Arc::new(Listing::default());
         let mut feeds = Vec::new();
-        feeds.extend(rows.fed::<Service>(plan, scope, &clusters, records));
-        feeds.extend(rows.fed::<Task>(plan, scope, &clusters, records));
-        if plan.wants(Cluster::NAME) {
-            let tally = Arc::new(Tally::listing_for(clusters));
-            rows.row::<Cluster>(plan, scope, &tally, account(), feeds, records);
+        feeds.extend(rows.fed::<Service>(context, scope, &clusters, records));
+        feeds.extend(rows.fed::<Task>(context, scope, &clusters, records));
+        if context.wants(Cluster::NAME) {
+            let statistics = Arc::new(TypeStatistics::listing_for(clusters));
+            rows.row::<Cluster>(context, scope, &statistics, account(), feeds, records);
         } else if !feeds.is_empty() {
-            let tally = Arc::new(Tally::listing_for(clusters));
-            let lane = rows.lane(plan, scope, &tally);
+            let statistics = Arc::new(TypeStatistics::listing_for(clusters));
+            let row_context = rows.row_context(context, scope, &statistics);
             let outlets = Outlets { pages: None, feeds };
-            rows.read(&tally, list::<Cluster>(lane, account(), outlets));
+            rows.read(&statistics, list::<Cluster>(row_context, account(), outlets));
         }
-        if plan.wants(TaskDefinition::NAME) {
-            rows.row::<TaskDefinition>(plan, scope, &Arc::default(), account(), Vec::new(), records);
+        if context.wants(TaskDefinition::NAME) {
+            rows.row::<TaskDefinition>(context, scope, &Arc::default(), account(), Vec::new(), records);
         }
         let (account, region, role) = (scope.account.clone(), scope.region.clone(), scope.role.clone());
-        let (tallies, announced) = (std::mem::take(&mut rows.tallies), AtomicBool::new(false));
-        let ledger = plan.enter(Ledger { account, region, role, tallies, announced });
-        Wired { rows, ledger, settled }
+        let (types, published) = (std::mem::take(&mut rows.types), AtomicBool::new(false));
+        let scope_statistics = context.enter(ScopeStatistics { account, region, role, types, published });
+        WiredScope { rows, scope_statistics, pending }
     }
 
     /// A row whose parents are the scope's clusters, if it is wanted: what to feed it through.
     fn fed<O: Object>(
         &mut self,
-        plan: &Plan,
+        context: &SyncContext,
         scope: &Arc<Scope>,
         clusters: &Arc<Listing>,
-        records: &Sender<Encoded>,
+        records: &Sender<RecordBatch>,
     ) -> Option<Sender<Parent>> {
-        if !plan.wants(O::NAME) {
+        if !context.wants(O::NAME) {
             return None;
         }
         let (feed, parents) = mpsc::channel(PARENTS);
-        let tally = Arc::new(Tally::fed_by(Arc::clone(clusters)));
-        self.row::<O>(plan, scope, &tally, parents, Vec::new(), records);
+        let statistics = Arc::new(TypeStatistics::fed_by(Arc::clone(clusters)));
+        self.row::<O>(context, scope, &statistics, parents, Vec::new(), records);
         Some(feed)
     }
 
     /// One row, last stage first: each stage is born holding the end it feeds.
     fn row<O: Object>(
         &mut self,
-        plan: &Plan,
+        context: &SyncContext,
         scope: &Arc<Scope>,
-        tally: &Arc<Tally>,
+        statistics: &Arc<TypeStatistics>,
         parents: Receiver<Parent>,
         feeds: Vec<Sender<Parent>>,
-        records: &Sender<Encoded>,
+        records: &Sender<RecordBatch>,
     ) {
-        self.tallies.push((O::NAME, Arc::clone(tally)));
-        let form = match plan.form::<O>() {
-            Ok(form) => form,
-            Err(error) => return tally.trouble(&None, error.to_string()),
+        self.types.push((O::NAME, Arc::clone(statistics)));
+        let encoder = match context.encoder::<O>() {
+            Ok(encoder) => encoder,
+            Err(error) => return statistics.issue(&None, error.to_string()),
         };
-        let lane = self.lane(plan, scope, tally);
-        let stamp = Stamp { region: scope.region.clone(), captured: plan.captured() };
+        let row_context = self.row_context(context, scope, statistics);
+        let stamp = Stamp { region: scope.region.clone(), captured: context.captured() };
         // As many places as seats: an answer in hand never waits here, so aborting a reader loses none.
-        let (objects, described) = mpsc::channel(seats(plan.config()));
+        let (objects, described) = mpsc::channel(buffer_permits(context.config()));
         let (pages, listed) = mpsc::channel(PAGES);
-        let mapper = self.mappers.spawn(map::<O>(Arc::clone(&lane), stamp, form, described, records.clone()));
-        self.owners.insert(mapper.id(), Arc::clone(tally));
-        self.read(tally, describe::<O>(Arc::clone(&lane), listed, objects));
-        self.read(tally, list::<O>(lane, parents, Outlets { pages: Some(pages), feeds }));
+        let mapper = self.mappers.spawn(map::<O>(Arc::clone(&row_context), stamp, encoder, described, records.clone()));
+        self.owners.insert(mapper.id(), Arc::clone(statistics));
+        self.read(statistics, describe::<O>(Arc::clone(&row_context), listed, objects));
+        self.read(statistics, list::<O>(row_context, parents, Outlets { pages: Some(pages), feeds }));
     }
 
-    fn lane(&self, plan: &Plan, scope: &Arc<Scope>, tally: &Arc<Tally>) -> Arc<Lane> {
-        let tasks = &plan.config().operation_options.ecs_task;
-        Arc::new(Lane {
+    fn row_context(
+        &self,
+        context: &SyncContext,
+        scope: &Arc<Scope>,
+        statistics: &Arc<TypeStatistics>,
+    ) -> Arc<RowContext> {
+        let tasks = &context.config().operation_options.ecs_task;
+        Arc::new(RowContext {
             scope: Arc::clone(scope),
-            caller: Arc::clone(plan.caller()),
+            caller: Arc::clone(context.caller()),
             options: Options { fetch_stopped_tasks: tasks.fetch_stopped_tasks },
-            parallel: plan.config().parallel_requests,
-            tally: Arc::clone(tally),
-            unsettled: self.unsettled.clone(),
+            parallel: context.config().parallel_requests,
+            statistics: Arc::clone(statistics),
+            pending: self.pending_token.clone(),
         })
     }
 
-    fn read(&mut self, tally: &Arc<Tally>, stage: impl Future<Output = Result<(), HangUp>> + Send + 'static) {
+    fn read(
+        &mut self,
+        statistics: &Arc<TypeStatistics>,
+        stage: impl Future<Output = Result<(), HangUp>> + Send + 'static,
+    ) {
         let reader = self.readers.spawn(stage);
-        self.owners.insert(reader.id(), Arc::clone(tally));
+        self.owners.insert(reader.id(), Arc::clone(statistics));
     }
 
     /// Runs the rows to their end. Stopped, the readers are dropped at once; what was read is still mapped and delivered.
@@ -170,8 +179,8 @@ impl Rows {
             Err(error) if error.is_panic() => (error.id(), "a stage panicked; this is a bug of ours"),
             Err(error) => (error.id(), "the sync was stopped before its lists ended"),
         };
-        if let Some(tally) = self.owners.get(&id) {
-            tally.trouble(&None, error);
+        if let Some(statistics) = self.owners.get(&id) {
+            statistics.issue(&None, error);
         }
     }
 }

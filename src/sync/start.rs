@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use aws_credential_types::Credentials as Keys;
 
-use super::plan::Output;
+use super::context::Output;
 use crate::aws::scope::Base;
 use crate::config::{Config, SecretError};
 use crate::event;
 use crate::kafka::Kafka;
 use crate::kafka::framing::Frames;
-use crate::kafka::topics::Range;
+use crate::kafka::topics::PartitionRange;
 use crate::registry::Registry;
-use crate::stage::announce::Announcer;
+use crate::stage::publish::EventPublisher;
 
 /// What a sync starts from.
 pub(super) struct Start<'a> {
@@ -27,7 +27,7 @@ pub(super) struct Start<'a> {
 /// What it has in hand before its first List.
 pub(super) struct Ready {
     pub(super) base: Base,
-    pub(super) ranges: Vec<Range>,
+    pub(super) ranges: Vec<PartitionRange>,
     /// None in a dry run.
     pub(super) output: Option<Output>,
 }
@@ -40,8 +40,8 @@ impl Start<'_> {
             Some(kafka) => {
                 let topics = async { kafka.ready(self.config).await.map_err(|error| error.to_string()) };
                 let (ranges, frames) = tokio::try_join!(topics, self.frames())?;
-                let announcer = Announcer::new(Arc::clone(kafka), self.config, &frames, started)?;
-                (ranges, Some(Output { announcer, frames }))
+                let publisher = EventPublisher::new(Arc::clone(kafka), self.config, &frames, started)?;
+                (ranges, Some(Output { publisher, frames }))
             }
             None => (Vec::new(), None),
         };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
+use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
+use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sdm_producer::sync::{Engine, Sink};
-use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 
 use crate::support::{OBJECTS, config_on_kafka, states, sync};
@@ -23,7 +23,7 @@ pub(crate) async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault
     (sync(&config).await, simulator)
 }
 
-pub(crate) fn one<'a>(report: &'a Report, object: &str) -> &'a Type {
+pub(crate) fn one<'a>(report: &'a Report, object: &str) -> &'a TypeReport {
     report.types.iter().find(|one| one.object == object).unwrap()
 }
 
@@ -222,7 +222,7 @@ async fn a_sync_beyond_its_time_stops_reading_and_is_partial() {
     drop(simulator.fault(Fault::hold("DescribeTasks")));
     let report = sync(&config).await;
     assert_states(&report, [Complete, Complete, Partial, Complete]);
-    assert_eq!((report.outcome, report.cut.as_ref()), (Outcome::Partial, Some(&Cut::Timeout)));
+    assert_eq!((report.outcome, report.stop_reason.as_ref()), (Outcome::Partial, Some(&StopReason::Timeout)));
     assert_eq!(one(&report, "EcsTask").described, 0);
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::RoleConfig;
 use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::tally::State::{Complete, Denied, Partial};
+use ecs_sdm_producer::statistics::State::{Complete, Denied, Partial};
 use ecs_sim::{Fault, RoleRule, Shape, Simulator, World};
 
 use crate::completeness::{SHAPE, assert_states, one, sync_with};

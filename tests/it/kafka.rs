@@ -123,7 +123,7 @@ async fn a_topic_that_is_made_anew_in_mid_sync_fails_it() {
         () = anew => sync.await,
     };
     assert_eq!(report.outcome, Outcome::Failed, "{}", report.text());
-    let reason = report.cut.as_ref().unwrap().to_string();
+    let reason = report.stop_reason.as_ref().unwrap().to_string();
     assert!(reason.contains(&topic) && reason.contains("made anew"), "{reason}");
     assert!(report.partitions.is_empty(), "no ranges rather than wrong ones");
 }

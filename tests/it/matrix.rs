@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
+use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, Refusal, Shape, Simulator, World};
 
 use self::dry::{Dry, Records, side_by_side, truth_of};

@@ -5,7 +5,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Rate, Rates, RoleConfig};
-use ecs_sdm_producer::report::{Cut, Outcome, Report};
+use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Arrival, Buckets, Category, Fault, Refill, Shape, Simulator, World};
 
@@ -132,7 +132,7 @@ async fn task_definitions_hold_up_nothing_else_even_with_one_request_at_a_time()
         }
     };
     let report = engine.sync(Sink::Print(Box::new(paper.clone())), stop).await;
-    assert_eq!(report.cut, Some(Cut::Signal), "{}", report.text());
+    assert_eq!(report.stop_reason, Some(StopReason::Signal), "{}", report.text());
     let acknowledged =
         ["EcsCluster", "EcsService", "EcsTask"].map(|object| total(&report, object, |one| one.acknowledged));
     assert_eq!(acknowledged, [12, 200, 400]);

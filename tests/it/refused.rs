@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
 use ecs_sdm_producer::kafka::Kafka;
-use ecs_sdm_producer::record::{Encoded, Line, Spoilt, settling};
-use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext, pending_records};
+use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
 use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::stage::produce::hand_over;
-use ecs_sdm_producer::tally::{State, Tally};
+use ecs_sdm_producer::stage::produce::send;
+use ecs_sdm_producer::statistics::{State, TypeStatistics};
 use ecs_sim::{Shape, Simulator, World};
 
 use crate::broker;
@@ -22,7 +22,7 @@ fn simulator(shape: Shape) -> Simulator {
     Simulator::start(World { shape, ..World::default() }).unwrap()
 }
 
-fn of<'a>(report: &'a Report, object: &str) -> &'a Type {
+fn of<'a>(report: &'a Report, object: &str) -> &'a TypeReport {
     report.types.iter().find(|one| one.object == object).unwrap()
 }
 
@@ -110,33 +110,37 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
         let mut config = config_on_kafka(&simulator, "spoilt");
         config.errors.tolerance = tolerance;
         assert_eq!(sync(&config).await.outcome, Outcome::Completed, "the topics are made");
-        let (tally, (unsettled, settled)) = (Arc::new(Tally::default()), settling());
-        let line = Line {
-            tally: Arc::clone(&tally),
+        let (statistics, (pending, done)) = (Arc::new(TypeStatistics::default()), pending_records());
+        let context = RecordContext {
+            statistics: Arc::clone(&statistics),
             object: "EcsTask",
             topic: config.kafka.topic("EcsTask").into(),
             captured: 1_700_000_000_123,
             at: "@2023-11-14T22:13:20.123Z".to_owned(),
             headers: vec![("ce_source", "/me".to_owned())],
             frame: Vec::new(),
-            reached: Arc::default(),
-            unsettled,
+            offsets: Arc::default(),
+            pending,
         };
-        let mut batch = Encoded::new(Arc::new(line), None, 1, [16, 16]);
-        batch.spoilt.push(Spoilt { key: "arn:1".to_owned(), id: "arn:1".to_owned(), reason: "no UID".to_owned() });
+        let mut batch = RecordBatch::new(Arc::new(context), None, 1, [16, 16]);
+        batch.encode_errors.push(EncodeError {
+            key: "arn:1".to_owned(),
+            id: "arn:1".to_owned(),
+            reason: "no UID".to_owned(),
+        });
         let kafka = Kafka::connect(&config).unwrap();
         let sent = async {
-            hand_over(&kafka, batch).await.unwrap();
-            settled.wait().await;
+            send(&kafka, batch).await.unwrap();
+            done.wait().await;
         };
         tokio::select! {
             () = sent => {}
-            never = kafka.mend() => match never {},
+            never = kafka.recover() => match never {},
         }
-        assert_eq!(Tally::count(&tally.acknowledged), 0, "it never counts as acknowledged");
-        let error = tally.judge().error.unwrap();
+        assert_eq!(TypeStatistics::count(&statistics.acknowledged), 0, "it never counts as acknowledged");
+        let error = statistics.judge().error.unwrap();
         assert!(error.contains("arn:1") && error.contains("cannot be encoded: no UID"), "{error}");
-        assert_eq!(tally.is_refused(), tolerance == Tolerance::None, "whether its type ends");
+        assert_eq!(statistics.is_refused(), tolerance == Tolerance::None, "whether its type ends");
         if tolerance == Tolerance::None {
             continue;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, RoleConfig};
-use ecs_sdm_producer::report::{Outcome, Report, Type};
-use ecs_sdm_producer::tally::State::{self, Complete, Denied, Partial};
+use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
+use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Fault, Refusal, RoleRule, Shape, Simulator, World};
 
 use crate::support::{OBJECTS, REGION, assert_landed, assert_landed_as_reported, config_on_kafka, sync};
@@ -110,7 +110,7 @@ impl Roles {
         assert_eq!(counters.breaches, Vec::<String>::new());
         assert!(counters.in_flight_peak <= self.config.parallel_requests as u64, "STS counts too");
         assert_eq!(report.types.len(), self.count * self.config.regions.len() * 4);
-        let types: BTreeMap<(&str, &str, &str), &Type> = report
+        let types: BTreeMap<(&str, &str, &str), &TypeReport> = report
             .types
             .iter()
             .map(|one| ((one.account.as_deref().unwrap(), one.region.as_str(), one.object), one))

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Config, Rate, Rates};
 use ecs_sdm_producer::report::Outcome;
+use ecs_sdm_producer::statistics::State;
 use ecs_sdm_producer::sync::Engine;
-use ecs_sdm_producer::tally::State;
 use ecs_sim::{Bucket, Buckets, Category, Chaos, Effect, Foreign, Pages, Refill, Refusal, Shape, Simulator, World};
 use fastrand::Rng;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Rate, Rates, Secret, SubjectStrategy, TopicsCreate};
 pub(crate) use ecs_sdm_producer::ecs::OBJECTS;
-use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
+use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
 use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::statistics::State;
 use ecs_sdm_producer::sync::{Engine, Sink};
-use ecs_sdm_producer::tally::State;
 use ecs_sim::{Simulator, World};
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
@@ -72,8 +72,8 @@ pub(crate) fn assert_failed(report: &Report, simulator: &Simulator) -> String {
     assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Failed, 2), "{}", report.text());
     assert!(report.types.is_empty() && report.partitions.is_empty(), "failed before reading has no types");
     assert_eq!(simulator.counters().requests, 0, "AWS is not asked");
-    match &report.cut {
-        Some(Cut::Failure(reason)) => reason.clone(),
+    match &report.stop_reason {
+        Some(StopReason::Failure(reason)) => reason.clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -91,7 +91,7 @@ pub(crate) async fn limit(servers: &str, topic: &str, bytes: usize) {
 }
 
 /// The totals of an object over all scopes.
-pub(crate) fn total(report: &Report, object: &str, count: fn(&Type) -> u64) -> u64 {
+pub(crate) fn total(report: &Report, object: &str, count: fn(&TypeReport) -> u64) -> u64 {
     report.types.iter().filter(|one| one.object == object).map(count).sum()
 }
 
@@ -225,7 +225,9 @@ pub(crate) fn assert_landed_as_reported(
             expected.len(),
             expected.keys().next()
         );
-        for count in [|one: &Type| one.acknowledged, |one: &Type| one.emitted, |one: &Type| one.described] {
+        for count in
+            [|one: &TypeReport| one.acknowledged, |one: &TypeReport| one.emitted, |one: &TypeReport| one.described]
+        {
             assert_eq!(total(report, object, count), records.len() as u64, "{object}");
         }
         let ranges = report.partitions.iter().filter(|range| range.topic == topic);
@@ -270,7 +272,7 @@ fn source(config: &Config, account: &str, region: &str, role: &str) -> String {
     format!("/{}/{account}/{region}{role}", config.name)
 }
 
-fn role_name(one: &Type) -> &str {
+fn role_name(one: &TypeReport) -> &str {
     one.role.as_deref().map_or("", |arn| &arn[arn.rfind('/').unwrap()..])
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ecs_sdm_producer::report::{Cut, Outcome, Report};
+use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
@@ -151,7 +151,7 @@ async fn a_sync_that_cannot_be_announced_asks_ecs_nothing() {
     admin.create_topics([&tiny], &AdminOptions::new()).await.unwrap();
     let report = sync(&config).await;
     assert_eq!((report.outcome, report.types.len()), (Outcome::Failed, 0), "{}", report.text());
-    let reason = report.cut.as_ref().unwrap().to_string();
+    let reason = report.stop_reason.as_ref().unwrap().to_string();
     assert!(reason.contains("the sync cannot be announced: ") && reason.contains(&topic), "{reason}");
     assert_eq!(simulator.counters().requests, 0, "not even STS");
 }
@@ -183,11 +183,16 @@ async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
     for topic in OBJECTS.map(|object| config.kafka.topic(object)).iter().chain([&config.kafka.sync_topic()]) {
         cluster.create_topic(topic, 1, 1).unwrap();
     }
-    config.limits.last_words = Duration::from_millis(300);
+    config.limits.outcome_timeout = Duration::from_millis(300);
     let engine = Engine::new(config, REGION.to_owned()).unwrap();
     let stop = tokio::time::sleep(Duration::from_secs(2)); // why: nothing tells that a record waits for its acknowledgement
     let report = engine.sync(Sink::Kafka, stop).await;
-    assert_eq!((report.outcome, report.cut.as_ref()), (Outcome::Aborted, Some(&Cut::Signal)), "{}", report.text());
+    assert_eq!(
+        (report.outcome, report.stop_reason.as_ref()),
+        (Outcome::Aborted, Some(&StopReason::Signal)),
+        "{}",
+        report.text()
+    );
     assert_eq!((report.types.len(), simulator.counters().requests), (0, 0), "{}", report.text());
 }
 

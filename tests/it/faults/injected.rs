@@ -150,7 +150,7 @@ fn failed((): &mut (), cell: &'static str) -> Line {
     let mut mock = Mock::new(cell);
     mock.sync(&[OUT_OF_ORDER; 4]);
     let report = &mock.scene.reports[0];
-    let reason = report.cut.as_ref().map(ToString::to_string).unwrap_or_default();
+    let reason = report.stop_reason.as_ref().map(ToString::to_string).unwrap_or_default();
     assert!(reason.contains("out of order") && reason.contains("3 times"), "{}", report.text());
     mock.judge([Failed, Completed], &[])
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ecs_sdm_producer::report::{Cut, Outcome, Report, Type};
-use ecs_sdm_producer::tally::State;
+use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
+use ecs_sdm_producer::statistics::State;
 
 use crate::support::Landed;
 
@@ -50,7 +50,8 @@ pub(super) fn judge(
     let mut judgement =
         Judgement { outcomes: reports.iter().map(|report| report.outcome).collect(), ..Judgement::default() };
     if judgement.outcomes != allowed.outcomes {
-        let cuts: Vec<String> = reports.iter().filter_map(|report| report.cut.as_ref().map(Cut::to_string)).collect();
+        let cuts: Vec<String> =
+            reports.iter().filter_map(|report| report.stop_reason.as_ref().map(StopReason::to_string)).collect();
         judgement.complain(format!("ended {:?}, not {:?} {cuts:?}", judgement.outcomes, allowed.outcomes));
     }
     for (object, (_, landed)) in topics {
@@ -59,7 +60,7 @@ pub(super) fn judge(
     for report in reports {
         judgement.events(report, events);
         for one in &report.types {
-            judgement.counts(one, report.cut.as_ref());
+            judgement.counts(one, report.stop_reason.as_ref());
             judgement.records(one, &truth[one.object], report, &topics[one.object], allowed);
         }
     }
@@ -101,8 +102,8 @@ impl Judgement {
     }
 
     /// What is not acknowledged is counted, and nothing that misses a record is called complete.
-    fn counts(&mut self, one: &Type, cut: Option<&Cut>) {
-        let Type { object, state, described, acknowledged, failed, .. } = *one;
+    fn counts(&mut self, one: &TypeReport, cut: Option<&StopReason>) {
+        let TypeReport { object, state, described, acknowledged, failed, .. } = *one;
         self.acknowledged += acknowledged;
         self.failed += failed;
         if described != acknowledged + failed {
@@ -121,7 +122,7 @@ impl Judgement {
     /// What is acknowledged is on the topic, and all of a complete type, where the report says.
     fn records(
         &mut self,
-        one: &Type,
+        one: &TypeReport,
         truth: &BTreeSet<String>,
         report: &Report,
         (topic, landed): &(String, Vec<Landed>),
@@ -132,7 +133,7 @@ impl Judgement {
             let id = record.headers["ce_id"].rsplit_once('@').map_or("", |(id, _)| id);
             found.entry(id).or_default().push(record);
         }
-        let Type { object, state, acknowledged, .. } = *one;
+        let TypeReport { object, state, acknowledged, .. } = *one;
         for (id, copies) in &found {
             self.duplicates += copies.len() as u64 - 1;
             if !truth.contains(*id) {

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use ecs_sdm_producer::config::Tolerance;
 use ecs_sdm_producer::report::Outcome::{Completed, Partial};
-use ecs_sdm_producer::report::Type;
-use ecs_sdm_producer::tally::State;
+use ecs_sdm_producer::report::TypeReport;
+use ecs_sdm_producer::statistics::State;
 use rdkafka::admin::AdminOptions;
 
 use super::judgement::Allowed;
@@ -44,7 +44,7 @@ fn too_large(servers: &mut &'static str, cell: &'static str, tolerance: Toleranc
     scene.sync();
 
     let refused = scene.reports[1].types.iter().find(|one| one.object == OBJECT).unwrap();
-    let Type { state, acknowledged, failed, error, .. } = refused;
+    let TypeReport { state, acknowledged, failed, error, .. } = refused;
     let error = error.as_deref().unwrap_or_default();
     assert_eq!(*state, State::Partial);
     assert!(error.contains(&topic) && error.contains("too large"), "{error}");

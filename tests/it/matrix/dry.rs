@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::report::{Outcome, Report, Type};
+use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
 use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::statistics::State;
 use ecs_sdm_producer::sync::{Engine, Sink};
-use ecs_sdm_producer::tally::State;
 use ecs_sim::World;
 use serde_json::Value;
 use tokio::runtime::Handle;
@@ -83,7 +83,7 @@ impl Dry {
             for (name, record) in &records[one.object] {
                 assert_eq!(Some(record), truth[one.object].get(name), "{name:?}");
             }
-            let Type { asked, described, gone, emitted, acknowledged, failed, .. } = *one;
+            let TypeReport { asked, described, gone, emitted, acknowledged, failed, .. } = *one;
             let printed = records[one.object].len() as u64;
             assert_eq!((described, emitted, acknowledged), (printed, printed, printed), "{one:?}");
             assert_eq!(asked, described + gone + failed, "{one:?}");

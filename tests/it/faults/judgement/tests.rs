@@ -1,6 +1,6 @@
 //! The judge is judged: of each kind of mistake it complains, and of nothing else.
 
-use ecs_sdm_producer::kafka::topics::Range;
+use ecs_sdm_producer::kafka::topics::PartitionRange;
 use ecs_sdm_producer::report::CallCounts;
 
 use super::*;
@@ -28,7 +28,7 @@ fn record(key: &str, sync: i64, offset: i64) -> Landed {
 }
 
 fn report(sync: i64, low: i64) -> Report {
-    let one = Type {
+    let one = TypeReport {
         account: None,
         region: String::new(),
         role: None,
@@ -51,8 +51,8 @@ fn report(sync: i64, low: i64) -> Report {
         ended: sync,
         types: vec![one],
         calls: CallCounts { attempts: 0, throttled: 0, retried: 0 },
-        partitions: vec![Range { topic: "tasks".to_owned(), partition: 0, low, high: low + 3 }],
-        cut: None,
+        partitions: vec![PartitionRange { topic: "tasks".to_owned(), partition: 0, low, high: low + 3 }],
+        stop_reason: None,
     }
 }
 
@@ -79,7 +79,7 @@ impl Case {
         &mut self.topics.get_mut(OBJECT).unwrap().1
     }
 
-    fn first(&mut self) -> &mut Type {
+    fn first(&mut self) -> &mut TypeReport {
         &mut self.reports[0].types[0]
     }
 

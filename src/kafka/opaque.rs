@@ -4,32 +4,32 @@ use std::sync::Arc;
 
 use rdkafka::error::KafkaError;
 
-use super::fate::Way;
-use super::flight::Places;
-use crate::record::Line;
-use crate::tally::Tally;
+use super::error_class::SendMode;
+use super::in_flight::InFlightPermit;
+use crate::record::RecordContext;
+use crate::statistics::TypeStatistics;
 
 /// How often a record is sent again because the producer failed: once for each that a sync may make anew.
 const TRIES: u8 = 3;
 
 /// A batch in flight: shared by its records, and dropped with the last that is settled.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    pub(super) line: Arc<Line>,
-    pub(super) way: Way,
+pub(crate) struct Opaque {
+    pub(super) context: Arc<RecordContext>,
+    pub(super) mode: SendMode,
     tries: u8,
-    places: Arc<Places>,
+    permit: Arc<InFlightPermit>,
 }
 
-impl Ticket {
+impl Opaque {
     /// A ticket for the records of one batch.
-    pub(super) fn new(line: Arc<Line>, places: Places) -> Self {
-        Self { line, way: Way::Together, tries: 0, places: Arc::new(places) }
+    pub(super) fn new(context: Arc<RecordContext>, permit: InFlightPermit) -> Self {
+        Self { context, mode: SendMode::Batched, tries: 0, permit: Arc::new(permit) }
     }
 
     /// A ticket for the same places, to be sent as it was; none where that was done often enough.
     pub(super) fn again(&self) -> Option<Arc<Self>> {
-        (self.tries < TRIES).then(|| self.by(self.way, self.tries + 1))
+        (self.tries < TRIES).then(|| self.by(self.mode, self.tries + 1))
     }
 
     /// Whether it is not the first time.
@@ -38,36 +38,36 @@ impl Ticket {
     }
 
     /// A ticket for the same places, to be sent in that way.
-    pub(super) fn other(&self, way: Way) -> Arc<Self> {
-        self.by(way, self.tries)
+    pub(super) fn other(&self, mode: SendMode) -> Arc<Self> {
+        self.by(mode, self.tries)
     }
 
-    fn by(&self, way: Way, tries: u8) -> Arc<Self> {
-        Arc::new(Self { line: Arc::clone(&self.line), way, tries, places: Arc::clone(&self.places) })
+    fn by(&self, mode: SendMode, tries: u8) -> Arc<Self> {
+        Arc::new(Self { context: Arc::clone(&self.context), mode, tries, permit: Arc::clone(&self.permit) })
     }
 
     /// The broker has it.
     pub(super) fn acknowledge(&self, partition: i32, offset: i64) {
         // A refused record is never acknowledged, wherever else it lies.
-        if self.way != Way::Dead {
-            self.line.reached.note(partition, offset);
-            Tally::add(&self.line.tally.acknowledged, 1);
+        if self.mode != SendMode::DeadLetter {
+            self.context.offsets.note(partition, offset);
+            TypeStatistics::add(&self.context.statistics.acknowledged, 1);
         }
     }
 
     /// It is refused, and its type ends with it.
     pub(super) fn refuse(&self, key: &str, reason: &str) {
-        let topic = &self.line.topic;
-        if self.line.tally.refuse() {
+        let topic = &self.context.topic;
+        if self.context.statistics.refuse() {
             tracing::error!(topic = &**topic, key, reason, "Kafka refuses a record; its type ends here");
         }
-        self.line.tally.trouble(&None, format!("{topic} refuses {key}: {reason}"));
+        self.context.statistics.issue(&None, format!("{topic} refuses {key}: {reason}"));
     }
 
     /// It is refused, and its type goes on without it.
-    pub(super) fn set_aside(&self, key: &str, reason: &str, dead_letters: &str) {
-        let topic = &self.line.topic;
-        if self.line.tally.set_aside() {
+    pub(super) fn dead_lettered(&self, key: &str, reason: &str, dead_letters: &str) {
+        let topic = &self.context.topic;
+        if self.context.statistics.set_aside() {
             tracing::warn!(
                 topic = &**topic,
                 key,
@@ -76,16 +76,16 @@ impl Ticket {
                 "Kafka refuses a record; it goes to the dead letters"
             );
         }
-        self.line.tally.trouble(&None, format!("{topic} refuses {key}, which goes to {dead_letters}: {reason}"));
+        self.context.statistics.issue(&None, format!("{topic} refuses {key}, which goes to {dead_letters}: {reason}"));
     }
 
     /// Its topic takes nothing more: its type ends.
     pub(super) fn close(&self, error: &KafkaError) {
-        let topic = &self.line.topic;
-        if self.line.tally.refuse() {
+        let topic = &self.context.topic;
+        if self.context.statistics.refuse() {
             tracing::error!(topic = &**topic, %error, "the topic is gone, or closed to us; its type ends here");
         }
-        self.line.tally.trouble(
+        self.context.statistics.issue(
             &None,
             format!(
                 "{topic} is gone, or there is no right to write to it: {error}; create it, or allow WRITE and DESCRIBE"
@@ -95,12 +95,12 @@ impl Ticket {
 
     /// It is not acknowledged, and will not be.
     pub(super) fn lose(&self, error: &KafkaError) {
-        let what = if self.way == Way::Dead {
+        let what = if self.mode == SendMode::DeadLetter {
             "a refused record is not among the dead letters either"
         } else {
             "not acknowledged"
         };
-        let topic = &self.line.topic;
-        self.line.tally.trouble(&None, format!("{what}: {topic}: {error}"));
+        let topic = &self.context.topic;
+        self.context.statistics.issue(&None, format!("{what}: {topic}: {error}"));
     }
 }

@@ -8,8 +8,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Kafka;
-use super::fate::Way;
-use super::flight::{Stall, Told};
+use super::error_class::SendMode;
+use super::in_flight::{StallDetector, StallEvent};
 use super::producers::Producers;
 
 /// Producers made anew in one sync. One that fails more often will not be mended by another.
@@ -17,17 +17,17 @@ const RENEWALS: u32 = 3;
 
 impl Kafka {
     /// Does all that for as long as it is polled: for one sync.
-    pub async fn mend(&self) -> Infallible {
+    pub async fn recover(&self) -> Infallible {
         // That of an earlier sync has done its work. Its end blocks.
         let alone = self.producers.write().await.end_alone();
         let _ = tokio::task::spawn_blocking(move || drop(alone)).await;
-        let (mut renewed, mut stall) = (0, Stall::new(self.stall));
-        let mut look = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut renewed, mut stall) = (0, StallDetector::new(self.stall));
+        let mut observe = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
+        observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.deliveries.stirred() => {}
-                _ = look.tick() => self.tell(&mut stall),
+                () = self.deliveries.notified() => {}
+                _ = observe.tick() => self.tell(&mut stall),
             }
             let mut producers = self.producers.write().await;
             let stale = self.deliveries.take_stale().then(|| "its epoch is stale".to_owned());
@@ -38,7 +38,7 @@ impl Kafka {
                 self.deliveries.end(format!("the Kafka producer failed: {reason}; {way_out}"));
             }
             let failed = fatal.map(|(_, reason)| reason).or(stale);
-            if let Some(reason) = failed.filter(|_| self.gone().borrow().is_none()) {
+            if let Some(reason) = failed.filter(|_| self.fatal().borrow().is_none()) {
                 if renewed == RENEWALS {
                     let reason =
                         format!("the Kafka producer failed: {reason}; it was made anew {RENEWALS} times before");
@@ -62,27 +62,27 @@ impl Kafka {
 
     /// Sends again what came back, before anything new: nobody else sends while we hold the producers.
     async fn send_again(&self, producers: &mut Producers) {
-        for (letter, ticket) in self.deliveries.returned() {
-            let producer = match ticket.way {
-                Way::Alone | Way::Dead => producers.alone(),
-                Way::Together => Ok(Arc::clone(producers.main())),
+        for (owned, opaque) in self.deliveries.returned() {
+            let producer = match opaque.mode {
+                SendMode::Alone | SendMode::DeadLetter => producers.alone(),
+                SendMode::Batched => Ok(Arc::clone(producers.main())),
             };
             match producer {
-                Ok(producer) => producers.send(&producer, letter.record(ticket)).await,
-                Err(error) => ticket.lose(&error),
+                Ok(producer) => producers.send(&producer, owned.record(opaque)).await,
+                Err(error) => opaque.lose(&error),
             }
         }
     }
 
-    fn tell(&self, stall: &mut Stall) {
-        match stall.look(self.in_flight.oldest()) {
-            Some(Told::Stalled(age)) => tracing::warn!(
+    fn tell(&self, stall: &mut StallDetector) {
+        match stall.observe(self.in_flight.oldest()) {
+            Some(StallEvent::Stalled(age)) => tracing::warn!(
                 oldest = %humantime::format_duration(Duration::from_secs(age.as_secs())),
                 records = self.in_flight.count(),
                 last_error = self.deliveries.last_error(),
                 "Kafka does not acknowledge; reading waits, and each record for kafka.delivery_timeout"
             ),
-            Some(Told::Over) => tracing::info!("Kafka acknowledges again"),
+            Some(StallEvent::Over) => tracing::info!("Kafka acknowledges again"),
             None => {}
         }
     }

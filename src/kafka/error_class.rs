@@ -4,35 +4,35 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum ErrorClass {
     /// Nothing is wrong with it; the producer failed, or its epoch did. It is sent again.
-    Again,
+    Retry,
     /// Its batch was refused because of one of its records. It is sent again, alone.
     Alone,
     /// It is refused for good.
     Refused,
     /// Its topic takes none at all.
-    Closed,
+    TopicClosed,
     /// It may be on the topic or not: too late, or given up.
     Lost,
 }
 
 /// How a record was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum SendMode {
     /// In a batch with others.
-    Together,
+    Batched,
     /// In a batch of its own.
     Alone,
     /// To the dead letter topic.
-    Dead,
+    DeadLetter,
 }
 
 /// The fate of a record with that code. What librdkafka tries again by itself comes here only when message.timeout.ms is over.
-pub(super) fn fate(code: Option<Code>, way: Way) -> Fate {
+pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
     match code {
-        Some(code) if is_refusal(code) && way == Way::Together => Fate::Alone,
-        Some(code) if is_refusal(code) => Fate::Refused,
+        Some(code) if is_refusal(code) && mode == SendMode::Batched => ErrorClass::Alone,
+        Some(code) if is_refusal(code) => ErrorClass::Refused,
         // A fatal producer error purges what is queued, and what was in flight comes back with the error's own code. A fenced or
         // stale epoch fails one batch, and librdkafka takes a new epoch by itself.
         Some(
@@ -44,7 +44,7 @@ pub(super) fn fate(code: Option<Code>, way: Way) -> Fate {
             | Code::InvalidProducerEpoch
             | Code::ProducerFenced
             | Code::Fenced,
-        ) => Fate::Again,
+        ) => ErrorClass::Retry,
         Some(
             Code::TopicAuthorizationFailed
             | Code::ClusterAuthorizationFailed
@@ -52,8 +52,8 @@ pub(super) fn fate(code: Option<Code>, way: Way) -> Fate {
             | Code::UnknownTopic
             | Code::UnknownTopicOrPartition
             | Code::UnknownPartition,
-        ) => Fate::Closed,
-        _ => Fate::Lost,
+        ) => ErrorClass::TopicClosed,
+        _ => ErrorClass::Lost,
     }
 }
 
@@ -89,20 +89,20 @@ mod tests {
             Code::PolicyViolation,
         ];
         for code in codes {
-            assert_eq!(fate(Some(code), Way::Together), Fate::Alone);
-            assert_eq!(fate(Some(code), Way::Alone), Fate::Refused);
-            assert_eq!(fate(Some(code), Way::Dead), Fate::Refused);
+            assert_eq!(classify(Some(code), SendMode::Batched), ErrorClass::Alone);
+            assert_eq!(classify(Some(code), SendMode::Alone), ErrorClass::Refused);
+            assert_eq!(classify(Some(code), SendMode::DeadLetter), ErrorClass::Refused);
         }
     }
 
     #[test]
     fn a_time_out_is_no_refusal_and_a_failed_producer_no_loss() {
         for code in [Some(Code::MessageTimedOut), Some(Code::RequestTimedOut), Some(Code::Unknown), None] {
-            assert_eq!(fate(code, Way::Together), Fate::Lost);
+            assert_eq!(classify(code, SendMode::Batched), ErrorClass::Lost);
         }
         for code in [Code::OutOfOrderSequenceNumber, Code::UnknownProducerId, Code::PurgeQueue, Code::ProducerFenced] {
-            assert_eq!(fate(Some(code), Way::Alone), Fate::Again);
+            assert_eq!(classify(Some(code), SendMode::Alone), ErrorClass::Retry);
         }
-        assert_eq!(fate(Some(Code::UnknownPartition), Way::Together), Fate::Closed);
+        assert_eq!(classify(Some(Code::UnknownPartition), SendMode::Batched), ErrorClass::TopicClosed);
     }
 }

@@ -3,29 +3,29 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::spanned::Origin;
 use super::table;
-use super::written::Place;
 
 /// One thing that is wrong; its `Display` is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mistake {
+pub struct Diagnostic {
     /// The setting, as in TOML; empty where it is about a whole file or flag.
     pub key: String,
     /// File and line, variable, or flag.
-    pub place: String,
+    pub origin: String,
     /// What is wrong.
     pub reason: String,
     /// What to do; empty where the reason says it.
     pub way_out: String,
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Mistake { key, place, reason, way_out } = self;
+        let Diagnostic { key, origin, reason, way_out } = self;
         if key.is_empty() {
-            write!(f, "{place}: {reason}")?;
+            write!(f, "{origin}: {reason}")?;
         } else {
-            write!(f, "{key}: {reason} ({place})")?;
+            write!(f, "{key}: {reason} ({origin})")?;
         }
         if way_out.is_empty() { Ok(()) } else { write!(f, "; {way_out}") }
     }
@@ -33,32 +33,32 @@ impl fmt::Display for Mistake {
 
 /// What is found on the way.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
-    pub(super) mistakes: Vec<Mistake>,
+pub(super) struct Diagnostics {
+    pub(super) errors: Vec<Diagnostic>,
     pub(super) warnings: Vec<String>,
 }
 
-impl Notes {
-    pub(super) fn mistake(
+impl Diagnostics {
+    pub(super) fn error(
         &mut self,
         key: impl Into<String>,
-        place: &Place,
+        origin: &Origin,
         reason: impl Into<String>,
         way_out: impl Into<String>,
     ) {
         let (key, reason, way_out) = (key.into(), reason.into(), way_out.into());
-        self.mistakes.push(Mistake { key, place: place.to_string(), reason, way_out });
+        self.errors.push(Diagnostic { key, origin: origin.to_string(), reason, way_out });
     }
 }
 
 /// Every key that a source has set, rightly or wrongly.
 #[derive(Debug, Default)]
-pub(super) struct Seen(BTreeMap<String, (Place, bool)>);
+pub(super) struct Seen(BTreeMap<String, (Origin, bool)>);
 
 impl Seen {
     /// A source has set `key`; `changed` tells whether to anything but its default.
-    pub(super) fn note(&mut self, key: &str, place: &Place, changed: bool) {
-        self.0.insert(key.to_owned(), (place.clone(), changed));
+    pub(super) fn note(&mut self, key: &str, origin: &Origin, changed: bool) {
+        self.0.insert(key.to_owned(), (origin.clone(), changed));
     }
 
     /// Whether somebody has set it, through `KEY_file` too, or something in the table of that name.
@@ -77,11 +77,11 @@ impl Seen {
     }
 
     /// Where the last source has set it.
-    pub(super) fn place(&self, key: &str) -> &Place {
-        self.entry(key).map_or(&Place::Default, |(place, _)| place)
+    pub(super) fn origin(&self, key: &str) -> &Origin {
+        self.entry(key).map_or(&Origin::Default, |(origin, _)| origin)
     }
 
-    fn entry(&self, key: &str) -> Option<&(Place, bool)> {
+    fn entry(&self, key: &str) -> Option<&(Origin, bool)> {
         self.0.get(key).or_else(|| self.0.get(&format!("{key}_file")))
     }
 }

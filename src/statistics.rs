@@ -16,7 +16,7 @@ const HOPELESS: u64 = 10;
 
 /// The counters of one (account, role, region, object). Stages only add to it, so an abort or a panic loses no count.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct TypeStatistics {
     /// ARNs that were sent in a Describe request.
     pub asked: AtomicU64,
     /// Objects that came back.
@@ -32,22 +32,22 @@ pub struct Tally {
     /// This type's own lists.
     pub listing: Arc<Listing>,
     /// The list of clusters that this type's lists start from.
-    feeder: Option<Arc<Listing>>,
+    parent_listing: Option<Arc<Listing>>,
     answered: AtomicBool,
     refused: AtomicBool,
     set_aside: AtomicBool,
-    troubles: Mutex<Vec<Trouble>>,
+    issues: Mutex<Vec<Issue>>,
 }
 
 /// Whether a lister came to the end of all its lists, and if not, why.
 #[derive(Debug, Default)]
 pub struct Listing {
     ended: AtomicBool,
-    trouble: Mutex<Option<Trouble>>,
+    issue: Mutex<Option<Issue>>,
 }
 
 #[derive(Debug, Clone)]
-struct Trouble {
+struct Issue {
     denied: bool,
     parent: Parent,
     error: String,
@@ -107,8 +107,8 @@ impl Listing {
         self.ended.store(true, Ordering::Release);
     }
 
-    fn trouble(&self) -> Option<Trouble> {
-        held(&self.trouble).clone()
+    fn issue(&self) -> Option<Issue> {
+        lock(&self.issue).clone()
     }
 
     fn has_ended(&self) -> bool {
@@ -116,10 +116,10 @@ impl Listing {
     }
 }
 
-impl Tally {
-    /// The tally of a type whose lists start from `feeder`, the list of clusters.
-    pub fn fed_by(feeder: Arc<Listing>) -> Self {
-        Self { feeder: Some(feeder), ..Self::default() }
+impl TypeStatistics {
+    /// The tally of a type whose lists start from `parent_listing`, the list of clusters.
+    pub fn fed_by(parent_listing: Arc<Listing>) -> Self {
+        Self { parent_listing: Some(parent_listing), ..Self::default() }
     }
 
     /// The tally of the type whose list is `listing`, which feeds others.
@@ -144,39 +144,37 @@ impl Tally {
 
     /// A List request that failed for good: what follows in that list is unknown. Whether the report learns anything by it.
     pub fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) -> bool {
-        let trouble = Trouble::new(action, parent, fault);
-        held(&self.listing.trouble).get_or_insert_with(|| trouble.clone());
-        self.note(trouble)
+        let issue = Issue::new(action, parent, fault);
+        lock(&self.listing.issue).get_or_insert_with(|| issue.clone());
+        self.note(issue)
     }
 
     /// A Describe request that failed for good: its ARNs stay unknown. Whether the report learns anything by it.
     pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) -> bool {
         Self::add(&self.unanswered, arns);
-        self.note(Trouble::new(action, parent, fault))
+        self.note(Issue::new(action, parent, fault))
     }
 
     /// Whether AWS has denied so many requests for one object each, and answered none, that it will deny all others.
     pub fn is_hopeless(&self) -> bool {
         let denials = Self::count(&self.unanswered);
-        denials >= HOPELESS
-            && !self.answered.load(Ordering::Relaxed)
-            && held(&self.troubles).iter().all(|one| one.denied)
+        denials >= HOPELESS && !self.answered.load(Ordering::Relaxed) && lock(&self.issues).iter().all(|one| one.denied)
     }
 
     /// ARNs that were asked for twice and not answered.
     pub fn unanswered(&self, arns: usize, parent: &Parent, error: impl Into<String>) {
         Self::add(&self.unanswered, arns);
-        self.trouble(parent, error);
+        self.issue(parent, error);
     }
 
     /// Anything else that makes the type partial. Records that are never acknowledged need no count: described tells.
-    pub fn trouble(&self, parent: &Parent, error: impl Into<String>) {
-        self.note(Trouble { denied: false, parent: parent.clone(), error: error.into() });
+    pub fn issue(&self, parent: &Parent, error: impl Into<String>) {
+        self.note(Issue { denied: false, parent: parent.clone(), error: error.into() });
     }
 
     /// The credentials of the scope fail: nothing of the type can be read.
     pub fn deny(&self, error: impl Into<String>) {
-        self.note(Trouble { denied: true, parent: None, error: error.into() });
+        self.note(Issue { denied: true, parent: None, error: error.into() });
     }
 
     /// A record was refused by Kafka: the type ends here. Whether it was the first.
@@ -203,19 +201,21 @@ impl Tally {
 
     /// The state that the counts, the lists and the troubles amount to.
     pub fn judge(&self) -> Judgement {
-        let own = held(&self.troubles);
-        let mut troubles: Vec<Trouble> = self.feeder.iter().filter_map(|feeder| feeder.trouble()).collect();
-        troubles.extend(own.iter().cloned());
+        let own = lock(&self.issues);
+        let mut issues: Vec<Issue> =
+            self.parent_listing.iter().filter_map(|parent_listing| parent_listing.issue()).collect();
+        issues.extend(own.iter().cloned());
         drop(own);
 
         let answered = self.answered.load(Ordering::Relaxed);
-        if !answered && !troubles.is_empty() && troubles.iter().all(|trouble| trouble.denied) {
-            return Judgement::new(State::Denied, &troubles);
+        if !answered && !issues.is_empty() && issues.iter().all(|issue| issue.denied) {
+            return Judgement::new(State::Denied, &issues);
         }
         let [asked, described, gone, acknowledged] =
             [&self.asked, &self.described, &self.gone, &self.acknowledged].map(Self::count);
-        let listed = self.listing.has_ended() && self.feeder.as_ref().is_none_or(|feeder| feeder.has_ended());
-        if troubles.is_empty() {
+        let listed = self.listing.has_ended()
+            && self.parent_listing.as_ref().is_none_or(|parent_listing| parent_listing.has_ended());
+        if issues.is_empty() {
             let shortfall = if !listed {
                 Some("reading ended before the lists did".to_owned())
             } else if asked != described + gone {
@@ -229,27 +229,27 @@ impl Tally {
                 None => {
                     return Judgement { state: State::Complete, error: None, causes: Vec::new() };
                 }
-                Some(error) => troubles.push(Trouble { denied: false, parent: None, error }),
+                Some(error) => issues.push(Issue { denied: false, parent: None, error }),
             }
         }
-        Judgement::new(State::Partial, &troubles)
+        Judgement::new(State::Partial, &issues)
     }
 
     /// Keeps what a report can show: many equal deliveries that fail say one thing. Whether it is kept.
-    fn note(&self, trouble: Trouble) -> bool {
-        let mut troubles = held(&self.troubles);
-        let all_denied = troubles.iter().all(|known| known.denied);
-        let wanted = troubles.len() < CAUSES || (all_denied && !trouble.denied);
-        let known = |one: &Trouble| one.parent == trouble.parent && one.error == trouble.error;
-        let new = wanted && !troubles.iter().any(known);
+    fn note(&self, issue: Issue) -> bool {
+        let mut issues = lock(&self.issues);
+        let all_denied = issues.iter().all(|known| known.denied);
+        let wanted = issues.len() < CAUSES || (all_denied && !issue.denied);
+        let known = |one: &Issue| one.parent == issue.parent && one.error == issue.error;
+        let new = wanted && !issues.iter().any(known);
         if new {
-            troubles.push(trouble);
+            issues.push(issue);
         }
         new
     }
 }
 
-impl Trouble {
+impl Issue {
     fn new(action: &str, parent: &Parent, fault: &Fault) -> Self {
         let denied = fault.verdict == Verdict::Denied;
         Self { denied, parent: parent.clone(), error: format!("{action}: {fault}") }
@@ -257,16 +257,16 @@ impl Trouble {
 }
 
 impl Judgement {
-    fn new(state: State, troubles: &[Trouble]) -> Self {
-        let causes = troubles.iter().take(CAUSES).map(|trouble| Cause {
-            parent: trouble.parent.as_deref().map(str::to_owned),
-            error: trouble.error.clone(),
-        });
-        Self { state, error: troubles.first().map(|trouble| trouble.error.clone()), causes: causes.collect() }
+    fn new(state: State, issues: &[Issue]) -> Self {
+        let causes = issues
+            .iter()
+            .take(CAUSES)
+            .map(|issue| Cause { parent: issue.parent.as_deref().map(str::to_owned), error: issue.error.clone() });
+        Self { state, error: issues.first().map(|issue| issue.error.clone()), causes: causes.collect() }
     }
 }
 
 /// A panic elsewhere leaves the notes as they are: they are only ever added to.
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

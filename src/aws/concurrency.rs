@@ -11,7 +11,7 @@ use super::retry::{self, Fault, Verdict};
 
 /// How often and how patiently a request is tried.
 #[derive(Debug, Clone, Copy)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// Retries after the first try.
     pub maximum_retries: u32,
     /// The first wait's ceiling, and the least wait after a throttle.
@@ -22,22 +22,22 @@ pub struct Patience {
 
 /// One limit over all roles and regions, for ECS and STS alike.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub struct ConcurrencyLimit {
     parallel: Arc<Semaphore>,
-    patience: Patience,
+    policy: RetryPolicy,
 }
 
-impl Gate {
+impl ConcurrencyLimit {
     /// A gate for one sync; `parallel` lives as long as the process.
-    pub fn new(parallel: Arc<Semaphore>, patience: Patience) -> Self {
-        Self { parallel, patience }
+    pub fn new(parallel: Arc<Semaphore>, policy: RetryPolicy) -> Self {
+        Self { parallel, policy }
     }
 
     /// The same gate for what is worth only a few retries.
     #[must_use]
     pub fn with_at_most(&self, retries: u32) -> Self {
-        let maximum_retries = self.patience.maximum_retries.min(retries);
-        Self { patience: Patience { maximum_retries, ..self.patience }, ..self.clone() }
+        let maximum_retries = self.policy.maximum_retries.min(retries);
+        Self { policy: RetryPolicy { maximum_retries, ..self.policy }, ..self.clone() }
     }
 
     /// Waits for one of the parallel requests.
@@ -50,7 +50,7 @@ impl Gate {
 
     /// Whether a request that failed `tries` times has another try.
     pub fn allows(&self, tries: u32) -> bool {
-        tries <= self.patience.maximum_retries
+        tries <= self.policy.maximum_retries
     }
 
     /// After the failed try number `tries`: waits for the time of the next one.
@@ -62,7 +62,7 @@ impl Gate {
         if !(throttled || fault.verdict == Verdict::Transient) || !self.allows(tries) {
             return Err(fault);
         }
-        let Patience { backoff_base, backoff_cap, .. } = self.patience;
+        let RetryPolicy { backoff_base, backoff_cap, .. } = self.policy;
         let wait = retry::backoff(tries, throttled, backoff_base, backoff_cap, fastrand::f64());
         tracing::debug!(%fault, tries, wait_ms = wait.as_millis(), "request is tried again");
         tokio::time::sleep(wait).await;
@@ -73,7 +73,7 @@ impl Gate {
     ///
     /// # Errors
     /// The last try's [`Fault`].
-    pub async fn patiently<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
+    pub async fn with_retries<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {

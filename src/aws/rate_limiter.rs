@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::Mutex as Line;
+use tokio::sync::Mutex as Queue;
 
 use super::account::account_of;
-use super::pace::{Bucket, Limit};
+use super::token_bucket::{Allowance, TokenBucket};
 use crate::config::{Config, Rates};
 
 /// From so many accounts and regions on, those are forgotten from time to time that are as new.
@@ -28,40 +28,40 @@ pub enum Category {
 
 /// The buckets of all accounts: kept from sync to sync, as AWS keeps its own.
 #[derive(Debug)]
-pub struct Buckets {
+pub struct RateLimiters {
     rates: Rates,
     api_share: f64,
     /// By account the regions and the share of each role; empty where no role has a share of its own.
     shares: HashMap<String, Vec<(Vec<String>, f64)>>,
-    known: Mutex<Known>,
+    known: Mutex<LimiterMap>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct LimiterMap {
     /// By account (empty while unknown, which is one account at most) and region.
-    by_place: HashMap<(String, String), Arc<Place>>,
+    by_region: HashMap<(String, String), Arc<RegionLimiters>>,
     /// When so many are known, it is time to forget.
     forget_at: usize,
 }
 
 /// One account in one region: a bucket for each category.
 #[derive(Debug)]
-pub struct Place([Paced; 4]);
+pub struct RegionLimiters([RateLimiter; 4]);
 
 /// A bucket with its lines.
 #[derive(Debug)]
-pub struct Paced {
+pub struct RateLimiter {
     category: Category,
-    bucket: Mutex<Bucket>,
+    bucket: Mutex<TokenBucket>,
     /// Who wants a token waits here. Only the first of a line waits for the token's time, for a seat, and for one of the parallel
     /// requests: so these go round all buckets in turn, and neither a huge account nor a type with much to ask holds up others.
     /// Describes, which may have to wait for Kafka, stand in a line of their own.
-    pub(super) lists: Line<()>,
+    pub(super) lists: Queue<()>,
     /// The line of those that need a seat.
-    pub(super) describes: Line<()>,
+    pub(super) describes: Queue<()>,
 }
 
-impl Buckets {
+impl RateLimiters {
     /// Buckets by the settings; all are full.
     pub fn new(config: &Config) -> Self {
         let roles = config.roles();
@@ -77,20 +77,20 @@ impl Buckets {
     }
 
     /// The buckets of an account in a region. They are shared by all who ask.
-    pub fn of(&self, account: Option<&str>, region: &str) -> Arc<Place> {
+    pub fn of(&self, account: Option<&str>, region: &str) -> Arc<RegionLimiters> {
         let now = Instant::now();
         let key = (account.unwrap_or_default().to_owned(), region.to_owned());
-        let mut known = held(&self.known);
-        if let Some(place) = known.by_place.get(&key) {
-            return Arc::clone(place);
+        let mut known = lock(&self.known);
+        if let Some(limiters) = known.by_region.get(&key) {
+            return Arc::clone(limiters);
         }
-        if known.by_place.len() >= known.forget_at.max(MANY) {
-            known.by_place.retain(|_, place| Arc::strong_count(place) > 1 || !place.is_new(now));
-            known.forget_at = 2 * known.by_place.len();
+        if known.by_region.len() >= known.forget_at.max(MANY) {
+            known.by_region.retain(|_, limiters| Arc::strong_count(limiters) > 1 || !limiters.is_new(now));
+            known.forget_at = 2 * known.by_region.len();
         }
-        let place = Arc::new(Place::new(&self.rates, self.share(&key.0, region), now));
-        known.by_place.insert(key, Arc::clone(&place));
-        place
+        let limiters = Arc::new(RegionLimiters::new(&self.rates, self.share(&key.0, region), now));
+        known.by_region.insert(key, Arc::clone(&limiters));
+        limiters
     }
 
     /// Of several roles that read one account in one region the smallest share rules: they use one bucket.
@@ -101,7 +101,7 @@ impl Buckets {
     }
 }
 
-impl Place {
+impl RegionLimiters {
     fn new(rates: &Rates, share: f64, now: Instant) -> Self {
         let all = [
             (Category::ClusterRead, rates.cluster_read),
@@ -109,29 +109,29 @@ impl Place {
             (Category::ClusterResourceRead, rates.cluster_resource_read),
             (Category::TaskDefinitionRead, rates.task_definition_read),
         ];
-        Self(all.map(|(category, rate)| Paced {
+        Self(all.map(|(category, rate)| RateLimiter {
             category,
-            bucket: Mutex::new(Bucket::new(Limit::of(rate, share), now)),
-            lists: Line::default(),
-            describes: Line::default(),
+            bucket: Mutex::new(TokenBucket::new(Allowance::of(rate, share), now)),
+            lists: Queue::default(),
+            describes: Queue::default(),
         }))
     }
 
     /// The bucket of a category.
-    pub fn bucket(&self, category: Category) -> &Paced {
+    pub fn bucket(&self, category: Category) -> &RateLimiter {
         &self.0[category as usize]
     }
 
     fn is_new(&self, now: Instant) -> bool {
-        self.0.iter().all(|paced| held(&paced.bucket).is_full(now))
+        self.0.iter().all(|limiter| lock(&limiter.bucket).is_full(now))
     }
 }
 
-impl Paced {
+impl RateLimiter {
     /// Sleeps until there is a token; it is not taken.
     pub(super) async fn due(&self) {
         loop {
-            let looked = held(&self.bucket).wait(Instant::now());
+            let looked = lock(&self.bucket).wait(Instant::now());
             match looked {
                 Ok(()) => return,
                 Err(wait) => tokio::time::sleep(wait).await,
@@ -139,15 +139,15 @@ impl Paced {
         }
     }
 
-    /// Takes a token if there is one; then its instant, which [`Paced::throttle`] wants to know.
+    /// Takes a token if there is one; then its instant, which [`RateLimiter::throttle`] wants to know.
     pub(super) fn take(&self) -> Option<Instant> {
         let now = Instant::now();
-        held(&self.bucket).take(now).ok().map(|()| now)
+        lock(&self.bucket).take(now).ok().map(|()| now)
     }
 
     /// The request whose token was taken at `sent` was throttled.
     pub(super) fn throttle(&self, sent: Instant) {
-        let lowered = held(&self.bucket).throttle(sent, Instant::now());
+        let lowered = lock(&self.bucket).throttle(sent, Instant::now());
         if let Some(per_second) = lowered {
             let category = self.category;
             tracing::info!(
@@ -159,7 +159,7 @@ impl Paced {
     }
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -183,7 +183,7 @@ mod tests {
             role("111111111111", "b", None, &["r1"]),
             role("222222222222", "c", Some(0.25), &[]),
         ];
-        let buckets = Buckets::new(&config);
+        let buckets = RateLimiters::new(&config);
         let shares = [("111111111111", "r1"), ("111111111111", "r2"), ("222222222222", "r9"), ("333333333333", "r1")]
             .map(|(account, region)| buckets.share(account, region));
         assert_eq!(shares, [0.5, 0.9, 0.25, 0.5]);
@@ -194,15 +194,15 @@ mod tests {
 
     #[test]
     fn of_many_places_only_those_in_use_or_not_full_are_kept() {
-        let buckets = Buckets::new(&Config::default());
+        let buckets = RateLimiters::new(&Config::default());
         let used = buckets.of(None, "used");
         buckets.of(None, "drawn").bucket(Category::ClusterRead).take().unwrap();
         for n in 0..1_000 {
             buckets.of(None, &format!("r{n}"));
         }
-        assert!(held(&buckets.known).by_place.len() <= MANY, "{}", held(&buckets.known).by_place.len());
+        assert!(lock(&buckets.known).by_region.len() <= MANY, "{}", lock(&buckets.known).by_region.len());
         assert!(Arc::ptr_eq(&used, &buckets.of(None, "used")));
         assert!(buckets.of(None, "drawn").bucket(Category::ClusterRead).take().is_some());
-        assert!(held(&buckets.known).by_place.contains_key(&(String::new(), "drawn".to_owned())));
+        assert!(lock(&buckets.known).by_region.contains_key(&(String::new(), "drawn".to_owned())));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Where a setting was written.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(super) enum Origin {
     Default,
     /// File and line, and the column where that says more.
     File(PathBuf, Option<(usize, Option<usize>)>),
@@ -14,36 +14,36 @@ pub(super) enum Place {
     Set(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Default => f.write_str("default"),
-            Place::File(path, None) => write!(f, "{}", path.display()),
-            Place::File(path, Some((line, None))) => write!(f, "{}:{line}", path.display()),
-            Place::File(path, Some((line, Some(column)))) => {
+            Origin::Default => f.write_str("default"),
+            Origin::File(path, None) => write!(f, "{}", path.display()),
+            Origin::File(path, Some((line, None))) => write!(f, "{}:{line}", path.display()),
+            Origin::File(path, Some((line, Some(column)))) => {
                 write!(f, "{}:{line}:{column}", path.display())
             }
-            Place::Variable(name) => write!(f, "variable {name}"),
-            Place::Set(key) => write!(f, "--set {key}"),
+            Origin::Variable(name) => write!(f, "variable {name}"),
+            Origin::Set(key) => write!(f, "--set {key}"),
         }
     }
 }
 
 /// A value as it was written.
-pub(super) struct Written {
-    pub(super) node: Node,
-    pub(super) place: Place,
+pub(super) struct SpannedValue {
+    pub(super) raw: RawValue,
+    pub(super) origin: Origin,
 }
 
 /// The shapes of values.
-pub(super) enum Node {
+pub(super) enum RawValue {
     /// From the environment or a flag: the setting's type says what it is.
-    Word(String),
+    Untyped(String),
     Text(String),
     Int(i64),
     Float(f64),
     Flag(bool),
     Time(String),
-    List(Vec<Written>),
-    Table(Vec<(String, Written)>),
+    List(Vec<SpannedValue>),
+    Table(Vec<(String, SpannedValue)>),
 }

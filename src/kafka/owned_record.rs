@@ -5,20 +5,20 @@ use std::sync::Arc;
 use rdkafka::message::{BorrowedHeaders, Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
-use super::ticket::Ticket;
-use crate::record::Line;
+use super::opaque::Opaque;
+use crate::record::RecordContext;
 use crate::sdm::rfc3339;
 
 /// A record as it was sent, and may be sent again.
 #[derive(Debug)]
-pub(super) struct Letter {
+pub(super) struct OwnedRecord {
     topic: String,
     key: Vec<u8>,
     value: Vec<u8>,
     headers: Option<OwnedHeaders>,
 }
 
-impl Letter {
+impl OwnedRecord {
     /// Of a delivery report.
     pub(super) fn of(message: &impl Message<Headers = BorrowedHeaders>) -> Self {
         Self {
@@ -30,25 +30,25 @@ impl Letter {
     }
 
     /// Of a record that has no bytes, because it cannot be encoded.
-    pub(super) fn unencoded(line: &Line, key: &str, headers: Option<OwnedHeaders>) -> Self {
-        Self { topic: line.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers }
+    pub(super) fn unencoded(context: &RecordContext, key: &str, headers: Option<OwnedHeaders>) -> Self {
+        Self { topic: context.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers }
     }
 
     /// Of a record that librdkafka did not take.
-    pub(super) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Ticket>>) -> (Self, Arc<Ticket>) {
-        let letter = Self {
+    pub(super) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) -> (Self, Arc<Opaque>) {
+        let owned = Self {
             topic: record.topic.to_owned(),
             key: record.key.unwrap_or_default().to_vec(),
             value: record.payload.unwrap_or_default().to_vec(),
             headers: record.headers,
         };
-        (letter, record.delivery_opaque)
+        (owned, record.delivery_opaque)
     }
 
     /// The same for librdkafka. A delivery report does not tell the timestamp: all records of a line have one.
-    pub(super) fn record(&self, ticket: Arc<Ticket>) -> BaseRecord<'_, [u8], [u8], Arc<Ticket>> {
-        let captured = ticket.line.captured;
-        let record = BaseRecord::with_opaque_to(&self.topic, ticket).key(&self.key[..]).payload(&self.value[..]);
+    pub(super) fn record(&self, opaque: Arc<Opaque>) -> BaseRecord<'_, [u8], [u8], Arc<Opaque>> {
+        let captured = opaque.context.captured;
+        let record = BaseRecord::with_opaque_to(&self.topic, opaque).key(&self.key[..]).payload(&self.value[..]);
         let record = record.timestamp(captured);
         match &self.headers {
             Some(headers) => record.headers(headers.clone()),
@@ -62,13 +62,13 @@ impl Letter {
     }
 
     /// What the dead letter topic gets of it: its own bytes, unless they are too many, and why it is there.
-    pub(super) fn dead(self, topic: &str, line: &Line, reason: &str, too_large: bool) -> Self {
+    pub(super) fn dead(self, topic: &str, context: &RecordContext, reason: &str, too_large: bool) -> Self {
         let size = self.value.len().to_string();
         let why = [
             ("dlq.reason", reason.to_owned()),
             ("dlq.topic", self.topic),
-            ("dlq.object", line.object.to_owned()),
-            ("dlq.sync", rfc3339(line.captured)),
+            ("dlq.object", context.object.to_owned()),
+            ("dlq.sync", rfc3339(context.captured)),
             ("dlq.size", size),
         ];
         let headers = self.headers.unwrap_or_default();

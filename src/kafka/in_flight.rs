@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Records and bytes that may be unacknowledged at a time: librdkafka's memory, in numbers.
 #[derive(Debug, Clone)]
-pub struct InFlight {
+pub struct InFlightLimit {
     records: (Arc<Semaphore>, usize),
     bytes: (Arc<Semaphore>, usize),
     since: Arc<Mutex<Since>>,
@@ -23,14 +23,14 @@ struct Since {
 
 /// The places of one batch; dropped, they are free again.
 #[derive(Debug)]
-pub struct Places {
+pub struct InFlightPermit {
     number: u64,
     since: Arc<Mutex<Since>>,
     _records: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
 }
 
-impl InFlight {
+impl InFlightLimit {
     /// At most `records` records and `bytes` bytes (key, value, headers, and 500 B of librdkafka's own for each).
     pub fn new(records: usize, bytes: usize) -> Self {
         Self {
@@ -41,18 +41,18 @@ impl InFlight {
     }
 
     /// Waits for the places of one batch. A batch beyond all bounds takes all there are.
-    pub async fn acquire(&self, records: usize, bytes: usize) -> Option<Places> {
+    pub async fn acquire(&self, records: usize, bytes: usize) -> Option<InFlightPermit> {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
             Arc::clone(semaphore).acquire_many_owned(count).await.ok()
         };
         let (records, bytes) = (take(&self.records, records).await?, take(&self.bytes, bytes).await?);
-        let mut since = held(&self.since);
+        let mut since = lock(&self.since);
         let number = since.next;
         since.next += 1;
         since.batches.insert(number, Instant::now());
         drop(since);
-        Some(Places { number, since: Arc::clone(&self.since), _records: records, _bytes: bytes })
+        Some(InFlightPermit { number, since: Arc::clone(&self.since), _records: records, _bytes: bytes })
     }
 
     /// Waits until nothing is in flight.
@@ -67,52 +67,52 @@ impl InFlight {
 
     /// How long the oldest unacknowledged record has been waiting: nothing else shows a cluster without enough replicas.
     pub fn oldest(&self) -> Option<Duration> {
-        held(&self.since).batches.values().next().map(Instant::elapsed)
+        lock(&self.since).batches.values().next().map(Instant::elapsed)
     }
 }
 
-impl Drop for Places {
+impl Drop for InFlightPermit {
     fn drop(&mut self) {
-        held(&self.since).batches.remove(&self.number);
+        lock(&self.since).batches.remove(&self.number);
     }
 }
 
-fn held(since: &Mutex<Since>) -> MutexGuard<'_, Since> {
+fn lock(since: &Mutex<Since>) -> MutexGuard<'_, Since> {
     since.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A stall, as it is told: once it is there, each time it has lasted twice as long, and when it is over.
 #[derive(Debug)]
-pub(super) struct Stall {
+pub(super) struct StallDetector {
     from: Duration,
     next: Duration,
 }
 
 /// What is to be told.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum StallEvent {
     /// The oldest record has been waiting for so long.
     Stalled(Duration),
     /// What had been waiting is acknowledged.
     Over,
 }
 
-impl Stall {
+impl StallDetector {
     /// A record counts as stalled once it is that old.
     pub(super) fn new(from: Duration) -> Self {
         Self { from, next: from }
     }
 
-    pub(super) fn look(&mut self, oldest: Option<Duration>) -> Option<Told> {
+    pub(super) fn observe(&mut self, oldest: Option<Duration>) -> Option<StallEvent> {
         match oldest.filter(|age| *age >= self.from) {
             Some(age) if age >= self.next => {
                 self.next = age * 2;
-                Some(Told::Stalled(age))
+                Some(StallEvent::Stalled(age))
             }
             Some(_) => None,
             None if self.next > self.from => {
                 self.next = self.from;
-                Some(Told::Over)
+                Some(StallEvent::Over)
             }
             None => None,
         }
@@ -127,16 +127,16 @@ mod tests {
     #[test]
     fn a_stall_is_told_when_it_is_there_as_it_doubles_and_when_it_is_over() {
         let seconds = Duration::from_secs;
-        let mut stall = Stall::new(seconds(10));
+        let mut stall = StallDetector::new(seconds(10));
         let looks = [None, Some(9), Some(10), Some(15), Some(20), Some(39), Some(41), Some(2), None, Some(10)];
-        let told: Vec<_> = looks.into_iter().filter_map(|age| stall.look(age.map(seconds))).collect();
-        let stalled = |age| Told::Stalled(seconds(age));
-        assert_eq!(told, [stalled(10), stalled(20), stalled(41), Told::Over, stalled(10)]);
+        let events: Vec<_> = looks.into_iter().filter_map(|age| stall.observe(age.map(seconds))).collect();
+        let stalled = |age| StallEvent::Stalled(seconds(age));
+        assert_eq!(events, [stalled(10), stalled(20), stalled(41), StallEvent::Over, stalled(10)]);
     }
 
     #[tokio::test]
     async fn the_oldest_batch_counts_until_its_places_are_free() {
-        let flight = InFlight::new(10, 100);
+        let flight = InFlightLimit::new(10, 100);
         assert_eq!(flight.oldest(), None);
         let first = flight.acquire(1, 1).await.unwrap();
         let second = flight.acquire(1, 1).await.unwrap();

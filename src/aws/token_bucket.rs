@@ -24,14 +24,14 @@ const ROUNDING: f64 = 1e-9;
 
 /// How much of an account's bucket this producer allows itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
+pub struct Allowance {
     /// Requests that may follow one another at once.
     pub burst: f64,
     /// Requests a second in the long run.
     pub per_second: f64,
 }
 
-impl Limit {
+impl Allowance {
     /// `share`, in (0, 1], of the rate and of what may be taken at once.
     ///
     /// AWS may fill a bucket once a second. So a burst that leaves one second's tokens in it cannot overdraw it, whenever it comes;
@@ -45,8 +45,8 @@ impl Limit {
 
 /// One bucket: full at first, emptied and slowed by a throttle, which means that somebody else takes of it too.
 #[derive(Debug, Clone)]
-pub struct Bucket {
-    limit: Limit,
+pub struct TokenBucket {
+    limit: Allowance,
     /// Tokens a second at present.
     rate: f64,
     tokens: f64,
@@ -56,9 +56,9 @@ pub struct Bucket {
     lowered: Option<Instant>,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket.
-    pub fn new(limit: Limit, now: Instant) -> Self {
+    pub fn new(limit: Allowance, now: Instant) -> Self {
         Self { limit, rate: limit.per_second, tokens: limit.burst, at: now, lowered: None }
     }
 
@@ -75,7 +75,7 @@ impl Bucket {
     /// Looks for a token without taking it.
     ///
     /// # Errors
-    /// As [`Bucket::take`].
+    /// As [`TokenBucket::take`].
     pub fn wait(&mut self, now: Instant) -> Result<(), Duration> {
         self.refill(now);
         if self.tokens >= 1.0 - ROUNDING {
@@ -106,7 +106,7 @@ impl Bucket {
 
     /// Adds the tokens of the time gone by; a lowered rate rises meanwhile, evenly.
     fn refill(&mut self, now: Instant) {
-        let Limit { burst, per_second } = self.limit;
+        let Allowance { burst, per_second } = self.limit;
         let seconds = now.saturating_duration_since(self.at).as_secs_f64();
         let slope = per_second / RECOVERY.as_secs_f64();
         let rising = ((per_second - self.rate) / slope).min(seconds);
@@ -126,13 +126,13 @@ mod tests {
 
     const TASK_DEFINITIONS: Rate = Rate { burst: 50, per_second: 20 };
 
-    fn bucket(share: f64) -> (Bucket, Instant) {
+    fn bucket(share: f64) -> (TokenBucket, Instant) {
         let now = Instant::now();
-        (Bucket::new(Limit::of(TASK_DEFINITIONS, share), now), now)
+        (TokenBucket::new(Allowance::of(TASK_DEFINITIONS, share), now), now)
     }
 
     /// Takes as many tokens as there are until `for_seconds` have passed, at the very instants that it is told.
-    fn takes(bucket: &mut Bucket, start: Instant, for_seconds: f64) -> Vec<Duration> {
+    fn takes(bucket: &mut TokenBucket, start: Instant, for_seconds: f64) -> Vec<Duration> {
         let (mut now, mut taken) = (start, Vec::new());
         while (now - start).as_secs_f64() < for_seconds {
             match bucket.take(now) {
@@ -145,12 +145,12 @@ mod tests {
 
     #[test]
     fn a_share_is_taken_of_rate_and_burst_and_one_request_is_always_possible() {
-        let of = |burst, per_second, share| Limit::of(Rate { burst, per_second }, share);
-        assert_eq!(of(50, 20, 1.0), Limit { burst: 26.0, per_second: 20.0 });
-        assert_eq!(of(100, 20, 1.0), Limit { burst: 76.0, per_second: 20.0 });
-        assert_eq!(of(50, 20, 0.75), Limit { burst: 19.5, per_second: 15.0 });
-        assert_eq!(of(10, 20, 0.5), Limit { burst: 1.0, per_second: 10.0 });
-        assert_eq!(of(1, 1, 0.001), Limit { burst: 1.0, per_second: 0.001 });
+        let of = |burst, per_second, share| Allowance::of(Rate { burst, per_second }, share);
+        assert_eq!(of(50, 20, 1.0), Allowance { burst: 26.0, per_second: 20.0 });
+        assert_eq!(of(100, 20, 1.0), Allowance { burst: 76.0, per_second: 20.0 });
+        assert_eq!(of(50, 20, 0.75), Allowance { burst: 19.5, per_second: 15.0 });
+        assert_eq!(of(10, 20, 0.5), Allowance { burst: 1.0, per_second: 10.0 });
+        assert_eq!(of(1, 1, 0.001), Allowance { burst: 1.0, per_second: 0.001 });
     }
 
     #[test]
