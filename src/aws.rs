@@ -1,16 +1,16 @@
 //! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
 
-pub mod account;
-pub mod concurrency;
-pub mod credentials;
+pub(crate) mod account;
+pub(crate) mod concurrency;
+pub(crate) mod credentials;
 pub mod environment;
 pub mod http;
-pub mod rate_limiter;
+pub(crate) mod rate_limiter;
 pub mod region;
-pub mod retry;
-pub mod role;
-pub mod scope;
-pub mod token_bucket;
+pub(crate) mod retry;
+pub(crate) mod role;
+pub(crate) mod scope;
+pub(crate) mod token_bucket;
 pub mod trust;
 
 use std::future::Future;
@@ -20,10 +20,10 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use self::concurrency::{ConcurrencyLimit, RetryPolicy};
-pub use self::credentials::Credentials;
-pub use self::rate_limiter::{Category, RateLimiter, RateLimiters};
-pub use self::retry::{Fault, Verdict};
+pub(crate) use self::concurrency::{ConcurrencyLimit, RetryPolicy};
+pub(crate) use self::credentials::Credentials;
+pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};
+pub(crate) use self::retry::{Fault, Verdict};
 
 /// The ECS client of one scope.
 #[derive(Debug, Clone)]
@@ -36,13 +36,13 @@ pub struct Ecs {
 
 /// The requests of one sync, counted.
 #[derive(Debug, Default)]
-pub struct Calls {
+pub(crate) struct Calls {
     /// ECS requests sent, retries included.
-    pub attempts: AtomicU64,
+    pub(crate) attempts: AtomicU64,
     /// Those answered with a throttle.
-    pub throttled: AtomicU64,
+    pub(crate) throttled: AtomicU64,
     /// Attempts after the first of their call.
-    pub retried: AtomicU64,
+    pub(crate) retried: AtomicU64,
 }
 
 impl Calls {
@@ -82,16 +82,16 @@ struct Turn {
 
 /// In whose name a request is sent, and whose bucket it draws from.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestContext<'a> {
+pub(crate) struct RequestContext<'a> {
     /// The scope's credentials.
-    pub credentials: &'a Credentials,
+    pub(crate) credentials: &'a Credentials,
     /// The token bucket of the action, in the scope's account and region.
-    pub limiter: &'a RateLimiter,
+    pub(crate) limiter: &'a RateLimiter,
 }
 
 /// Lets ECS requests through the gate, counts and judges them.
 #[derive(Debug)]
-pub struct Caller {
+pub(crate) struct Caller {
     concurrency: ConcurrencyLimit,
     buffer_permits: Arc<Semaphore>,
     limiters: Arc<RateLimiters>,
@@ -100,22 +100,26 @@ pub struct Caller {
 
 impl Caller {
     /// A caller for one sync; seats and buckets live as long as the process.
-    pub fn new(concurrency: ConcurrencyLimit, buffer_permits: Arc<Semaphore>, limiters: Arc<RateLimiters>) -> Self {
+    pub(crate) fn new(
+        concurrency: ConcurrencyLimit,
+        buffer_permits: Arc<Semaphore>,
+        limiters: Arc<RateLimiters>,
+    ) -> Self {
         Self { concurrency, buffer_permits, limiters, calls: Calls::default() }
     }
 
     /// What was sent so far.
-    pub fn calls(&self) -> &Calls {
+    pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
 
     /// The gate, for what is asked of STS.
-    pub fn concurrency(&self) -> &ConcurrencyLimit {
+    pub(crate) fn concurrency(&self) -> &ConcurrencyLimit {
         &self.concurrency
     }
 
     /// The token buckets.
-    pub fn limiters(&self) -> &RateLimiters {
+    pub(crate) fn limiters(&self) -> &RateLimiters {
         &self.limiters
     }
 
@@ -123,7 +127,7 @@ impl Caller {
     ///
     /// # Errors
     /// The last attempt's [`Fault`].
-    pub async fn list<T, F>(&self, context: RequestContext<'_>, request: impl Fn() -> F) -> Result<T, Fault>
+    pub(crate) async fn list<T, F>(&self, context: RequestContext<'_>, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {
@@ -134,7 +138,7 @@ impl Caller {
     ///
     /// # Errors
     /// The last attempt's [`Fault`]; the seat is free again.
-    pub async fn describe<T, F>(
+    pub(crate) async fn describe<T, F>(
         &self,
         context: RequestContext<'_>,
         request: impl Fn() -> F,

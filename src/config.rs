@@ -239,7 +239,7 @@ impl Default for Config {
 
 impl Config {
     /// The regions of a scope that names none; empty where AWS's default region chain has to decide.
-    pub fn regions(&self) -> Vec<String> {
+    pub(crate) fn regions(&self) -> Vec<String> {
         if self.regions.is_empty() { self.default_region.iter().cloned().collect() } else { self.regions.clone() }
     }
 

@@ -1,9 +1,9 @@
 //! The four objects of the contract, one file each: the attribute table beside the two API actions that read it.
 
-pub mod cluster;
-pub mod service;
-pub mod task;
-pub mod task_definition;
+pub(crate) mod cluster;
+pub(crate) mod service;
+pub(crate) mod task;
+pub(crate) mod task_definition;
 
 use aws_sdk_ecs::types::{Cluster, Failure as ApiFailure, Service, Tag, Task, TaskDefinition};
 

@@ -17,14 +17,14 @@ pub const NAME: &str = "SyncEvent";
 const INCOMPLETE: usize = 100;
 
 /// A sync has begun: everything its end does not confirm is not to be relied on.
-pub const STARTED: &str = "STARTED";
+pub(crate) const STARTED: &str = "STARTED";
 
 /// A scope was read to its end, and its last record was acknowledged or has failed.
-pub const SCOPE: &str = "SCOPE";
+pub(crate) const SCOPE: &str = "SCOPE";
 
 /// One event. Members in the order of the schema.
 #[derive(Debug, Serialize)]
-pub struct SyncEvent<'a> {
+pub(crate) struct SyncEvent<'a> {
     event: Cow<'a, str>,
     name: &'a str,
     sync: i64,
@@ -77,13 +77,13 @@ struct SyncPartition<'a> {
 
 impl<'a> SyncEvent<'a> {
     /// STARTED: where every data partition ends before the first record of this sync.
-    pub fn started(name: &'a str, sync: i64, ranges: &'a [PartitionRange]) -> Self {
+    pub(crate) fn started(name: &'a str, sync: i64, ranges: &'a [PartitionRange]) -> Self {
         let partitions = ranges.iter().map(SyncPartition::new).collect();
         Self { partitions, ..Self::new(STARTED, name, sync) }
     }
 
     /// SCOPE: the types of one role in one region, with their causes.
-    pub fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [TypeReport]) -> Self {
+    pub(crate) fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [TypeReport]) -> Self {
         Self {
             ended: Some(ended),
             types: types.iter().map(|one| SyncType::new(one, SyncCause::all(one))).collect(),
@@ -93,7 +93,7 @@ impl<'a> SyncEvent<'a> {
     }
 
     /// The outcome: a total for each object, then the first types that are not complete. Their causes stand in their scopes' events.
-    pub fn outcome(report: &'a Report) -> Self {
+    pub(crate) fn outcome(report: &'a Report) -> Self {
         let incomplete = || report.types.iter().filter(|one| is_incomplete(one));
         let named = incomplete().take(INCOMPLETE).map(|one| SyncType::new(one, Vec::new()));
         let CallCounts { attempts, throttled, retried } = report.calls;
@@ -109,7 +109,7 @@ impl<'a> SyncEvent<'a> {
     }
 
     /// What it is: `STARTED`, `SCOPE`, or an outcome.
-    pub fn event(&self) -> &str {
+    pub(crate) fn event(&self) -> &str {
         &self.event
     }
 
@@ -209,7 +209,7 @@ pub fn schemas() -> impl Iterator<Item = (&'static str, Value)> {
 }
 
 /// The Avro schema of [`SyncEvent`].
-pub fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let field = |name: &str, kind: Value, doc: &str| json!({"name": name, "type": kind, "doc": doc});
     let optional =
         |name: &str, kind: Value, doc: &str| json!({"name": name, "type": ["null", kind], "default": null, "doc": doc});

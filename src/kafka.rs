@@ -23,9 +23,9 @@ use rdkafka::producer::BaseRecord;
 use tokio::sync::{RwLock, watch};
 
 use self::delivery::DeliveryHandler;
-pub use self::delivery::FatalProducerError;
-pub use self::error::Error;
-pub use self::in_flight::{InFlightLimit, InFlightPermit};
+pub(crate) use self::delivery::FatalProducerError;
+pub(crate) use self::error::Error;
+pub(crate) use self::in_flight::{InFlightLimit, InFlightPermit};
 use self::opaque::Opaque;
 use self::owned_record::OwnedRecord;
 use self::producers::{Producer, Producers};
@@ -38,7 +38,7 @@ pub struct Kafka {
     producers: RwLock<Producers>,
     deliveries: DeliveryHandler,
     /// Records and bytes that may be unacknowledged.
-    pub in_flight: InFlightLimit,
+    pub(crate) in_flight: InFlightLimit,
     startup_timeout: Duration,
     stall: Duration,
     servers: String,
@@ -69,12 +69,12 @@ impl Kafka {
     }
 
     /// A new sync: what was said of an earlier one counts no more.
-    pub fn begin_sync(&self) {
+    pub(crate) fn begin_sync(&self) {
         self.deliveries.begin_sync();
     }
 
     /// Hands a batch to librdkafka. What does not become acknowledged there is called back, and counted or sent again.
-    pub async fn send(&self, batch: &RecordBatch, permit: InFlightPermit) {
+    pub(crate) async fn send(&self, batch: &RecordBatch, permit: InFlightPermit) {
         let context = &batch.context;
         let opaque = Arc::new(Opaque::new(Arc::clone(context), permit));
         let producers = self.producers.read().await;
@@ -99,19 +99,19 @@ impl Kafka {
     }
 
     /// Sends what still lingers.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         self.producers.read().await.flush();
     }
 
     /// Throws away what is not acknowledged; each such record is still called back, and so accounted for.
-    pub async fn purge(&self) {
+    pub(crate) async fn purge(&self) {
         self.deliveries.give_up();
         self.producers.read().await.purge().await;
         self.in_flight.drained().await;
     }
 
     /// Tells when Kafka is gone for good.
-    pub fn fatal(&self) -> watch::Receiver<Option<FatalProducerError>> {
+    pub(crate) fn fatal(&self) -> watch::Receiver<Option<FatalProducerError>> {
         self.deliveries.fatal()
     }
 

@@ -61,16 +61,16 @@ pub trait Object: Sized + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy)]
 pub struct Actions {
     /// For example `ListTasks`.
-    pub list: &'static str,
+    pub(crate) list: &'static str,
     /// For example `DescribeTasks`.
-    pub describe: &'static str,
+    pub(crate) describe: &'static str,
 }
 
 /// The contract's operation options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// `EcsTask.fetchStoppedTasks`: also list tasks whose desired status is STOPPED.
-    pub fetch_stopped_tasks: bool,
+    pub(crate) fetch_stopped_tasks: bool,
 }
 
 /// One of the lists of a parent.
@@ -85,15 +85,15 @@ pub enum Pass {
 }
 
 /// What a list is asked of: nothing (the account), or the full ARN of a cluster.
-pub type Parent = Option<Arc<str>>;
+pub(crate) type Parent = Option<Arc<str>>;
 
 /// The answer to one List request.
 #[derive(Debug)]
 pub struct Listed {
     /// The ARNs of this page; an empty page may still have a token.
-    pub arns: Vec<String>,
+    pub(crate) arns: Vec<String>,
     /// The token of the next page; absent or empty at the end of the list.
-    pub next_token: Option<String>,
+    pub(crate) next_token: Option<String>,
 }
 
 /// The answer to one Describe request.
@@ -102,25 +102,25 @@ pub struct Described<O> {
     /// The objects, in no promised order.
     pub objects: Vec<O>,
     /// The ARNs that the API could not describe.
-    pub failures: Vec<Failure>,
+    pub(crate) failures: Vec<Failure>,
 }
 
 /// One entry of an answer's `failures`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The ARN as the API repeats it; older answers give the short form.
-    pub arn: Option<String>,
+    pub(crate) arn: Option<String>,
     /// `MISSING`, or any other text.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// New ARNs of one parent, on their way from the lister to the describer.
 #[derive(Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// What was listed.
-    pub parent: Parent,
+    pub(crate) parent: Parent,
     /// ARNs not seen before in this parent.
-    pub arns: Vec<String>,
+    pub(crate) arns: Vec<String>,
     /// Whether the parent has no more pages: what waits for a full batch goes out.
-    pub last: bool,
+    pub(crate) last: bool,
 }

@@ -1,11 +1,10 @@
 //! What flows from the mappers to the sink: encoded batches, and the line that all records of a scope and object share.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::aws::BufferPermit;
 use crate::sdm::rfc3339;
@@ -30,8 +29,8 @@ pub struct RecordContext {
     pub frame: Vec<u8>,
     /// How far its topic reaches.
     pub offsets: Arc<OffsetTracker>,
-    /// Dropped with the last of its records: batches and deliveries share the line.
-    pub pending: PendingToken,
+    /// Dropped with the last of its records: batches and deliveries share the context.
+    pub token: TaskTrackerToken,
 }
 
 /// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
@@ -40,28 +39,28 @@ pub struct OffsetTracker(Mutex<BTreeMap<i32, OffsetRange>>);
 
 /// The offsets of acknowledged records in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OffsetRange {
+pub(crate) struct OffsetRange {
     /// The first.
-    pub first: i64,
+    pub(crate) first: i64,
     /// The last.
-    pub last: i64,
+    pub(crate) last: i64,
     /// How many there are.
-    pub count: i64,
+    pub(crate) count: i64,
     /// A record was acknowledged without its offset, as when the broker says that it has it already.
-    pub incomplete: bool,
+    pub(crate) incomplete: bool,
 }
 
 impl OffsetRange {
     /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
     /// for each there is no telling.
-    pub fn is_of_another_topic(&self, low: i64) -> bool {
+    pub(crate) fn is_of_another_topic(&self, low: i64) -> bool {
         !self.incomplete && (self.first < low || self.count > self.last + 1 - low)
     }
 }
 
 impl OffsetTracker {
     /// A record was acknowledged there; a negative offset is none.
-    pub fn note(&self, partition: i32, offset: i64) {
+    pub(crate) fn note(&self, partition: i32, offset: i64) {
         let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let range =
             ranges.entry(partition).or_insert(OffsetRange { first: i64::MAX, last: -1, count: 0, incomplete: false });
@@ -74,51 +73,27 @@ impl OffsetTracker {
     }
 
     /// What is known, by partition.
-    pub fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
+    pub(crate) fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Held for as long as a record may still become acknowledged.
-#[derive(Debug, Clone)]
-pub struct PendingToken {
-    _held: Sender<Infallible>,
-}
-
-/// Tells when every [`PendingToken`] of its making is dropped.
-#[derive(Debug)]
-pub struct PendingRecords(Receiver<Infallible>);
-
-/// A pair to wait for the fate of records.
-pub fn pending_records() -> (PendingToken, PendingRecords) {
-    let (held, dropped) = mpsc::channel(1);
-    (PendingToken { _held: held }, PendingRecords(dropped))
-}
-
-impl PendingRecords {
-    /// Waits until all is acknowledged, lost, or thrown away.
-    pub async fn wait(mut self) {
-        // Nothing is ever sent: it ends when all senders are gone.
-        let _ = self.0.recv().await;
     }
 }
 
 /// Who and what the records of a line are, for their headers.
 #[derive(Debug, Clone, Copy)]
-pub struct EventSource<'a> {
+pub(crate) struct EventSource<'a> {
     /// The producer's name.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The account, if known.
-    pub account: Option<&'a str>,
+    pub(crate) account: Option<&'a str>,
     /// The region.
-    pub region: &'a str,
+    pub(crate) region: &'a str,
     /// The assumed role's ARN.
-    pub role: Option<&'a str>,
+    pub(crate) role: Option<&'a str>,
 }
 
 impl EventSource<'_> {
     /// `ce_source`: /name/account/region, with /role-name where a role is assumed.
-    pub fn source(&self) -> String {
+    pub(crate) fn source(&self) -> String {
         let account = self.account.unwrap_or("unknown");
         let scope = format!("/{}/{account}/{}", self.name, self.region);
         match self.role.and_then(|arn| arn.rsplit('/').next()) {
@@ -129,7 +104,7 @@ impl EventSource<'_> {
 }
 
 /// The CloudEvents headers of binary mode (Kafka protocol binding, section 3.2), all but `ce_id`. `kind` is the record's name in Avro.
-pub fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, String)> {
+pub(crate) fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, String)> {
     vec![
         ("ce_specversion", "1.0".to_owned()),
         ("ce_source", source),
@@ -143,16 +118,16 @@ pub fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, 
 #[derive(Debug)]
 pub struct RecordBatch {
     /// What the records share.
-    pub context: Arc<RecordContext>,
+    pub(crate) context: Arc<RecordContext>,
     /// The framed values, one after the other.
-    pub values: Vec<u8>,
+    pub(crate) values: Vec<u8>,
     /// Keys and event ids, one after the other: each id begins with its key.
-    pub names: String,
+    pub(crate) names: String,
     marks: Vec<Mark>,
     /// Objects that could not be encoded.
     pub encode_errors: Vec<EncodeError>,
     /// Kept until the last record is with the sink; events have none.
-    pub permit: Option<BufferPermit>,
+    pub(crate) _permit: Option<BufferPermit>,
 }
 
 /// An object without a record.
@@ -175,13 +150,13 @@ struct Mark {
 
 /// One record of a batch.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     /// The UID, and Kafka key.
     pub key: &'a str,
     /// `ce_id` without its instant.
     pub id: &'a str,
     /// The framed value.
-    pub value: &'a [u8],
+    pub(crate) value: &'a [u8],
 }
 
 impl RecordBatch {
@@ -193,34 +168,34 @@ impl RecordBatch {
         [values, names]: [usize; 2],
     ) -> Self {
         let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
-        Self { context, values, names, marks: Vec::with_capacity(records), encode_errors: Vec::new(), permit }
+        Self { context, values, names, marks: Vec::with_capacity(records), encode_errors: Vec::new(), _permit: permit }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.
-    pub fn push(&mut self, key: &str, id: &str) {
+    pub(crate) fn push(&mut self, key: &str, id: &str) {
         let start = self.names.len();
         self.names.push_str(id);
         self.marks.push(Mark { value: self.values.len(), key: start + key.len(), id: self.names.len() });
     }
 
     /// Takes back what was written since the last record.
-    pub fn truncate(&mut self) {
+    pub(crate) fn truncate(&mut self) {
         let end = self.marks.last().map_or(0, |mark| mark.value);
         self.values.truncate(end);
     }
 
     /// How many records it holds.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.marks.len()
     }
 
     /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
     /// The records in order.
-    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let starts = std::iter::once(Mark { value: 0, key: 0, id: 0 }).chain(self.marks.iter().copied());
         starts.zip(&self.marks).map(|(start, end)| Record {
             key: &self.names[start.id..end.key],

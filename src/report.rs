@@ -113,7 +113,7 @@ pub struct CallCounts {
 
 /// The tallies of one scope. Once its last record is acknowledged, or given up, they are final.
 #[derive(Debug)]
-pub struct ScopeStatistics {
+pub(crate) struct ScopeStatistics {
     /// The account, which may become known only while its objects are read.
     pub account: Account,
     /// The region.
@@ -128,7 +128,7 @@ pub struct ScopeStatistics {
 
 impl ScopeStatistics {
     /// Judges each type, in the order of the contract.
-    pub fn judge(&self) -> Vec<TypeReport> {
+    pub(crate) fn judge(&self) -> Vec<TypeReport> {
         let position = |object: &str| OBJECTS.iter().position(|known| *known == object);
         let mut types: Vec<TypeReport> =
             self.types.iter().map(|(object, statistics)| self.judge_one(object, statistics)).collect();
@@ -158,7 +158,7 @@ impl ScopeStatistics {
 
 impl CallCounts {
     /// The counts as they stand.
-    pub fn of(calls: &Calls) -> Self {
+    pub(crate) fn of(calls: &Calls) -> Self {
         let [attempts, throttled, retried] =
             [&calls.attempts, &calls.throttled, &calls.retried].map(TypeStatistics::count);
         Self { attempts, throttled, retried }
@@ -166,7 +166,7 @@ impl CallCounts {
 }
 
 /// Judges every type, in the order of accounts, regions, roles and the contract.
-pub fn judge(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
+pub(crate) fn judge(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
     scopes.sort_by(|a, b| {
         let position = |scope: &ScopeStatistics| scope.account.get().map(str::to_owned);
         (position(a), &a.region, &a.role).cmp(&(position(b), &b.region, &b.role))
@@ -176,7 +176,7 @@ pub fn judge(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
 
 impl Outcome {
     /// The outcome that types and cut amount to.
-    pub fn of(types: &[TypeReport], stop_reason: Option<&StopReason>) -> Self {
+    pub(crate) fn of(types: &[TypeReport], stop_reason: Option<&StopReason>) -> Self {
         match stop_reason {
             Some(StopReason::Signal) => return Self::Aborted,
             Some(StopReason::Failure(_)) => return Self::Failed,

@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
 use serde_json::{Value, json};
 
 /// One attribute of the contract: its source, its name, and how it is read.
-pub type Row<T> = (&'static str, &'static str, Read<T>);
+pub(crate) type Row<T> = (&'static str, &'static str, Read<T>);
 
 /// How an attribute is read from `T`; each variant is one Avro type.
 pub enum Read<T> {
@@ -44,7 +44,7 @@ pub struct Stamp {
 
 /// The attributes that end every table: they come from the sync, not from the object.
 #[rustfmt::skip]
-pub const GENERATED: &[Row<Stamp>] = &[
+pub(crate) const GENERATED: &[Row<Stamp>] = &[
     ("Generated (constant AWS)",   "CLOUD_PROVIDER", Read::Id(|_| Some("AWS"))),
     ("Generated (sync region)",    "REGION",         Read::Id(|stamp| Some(&stamp.region))),
     ("Generated (sync timestamp)", "LAST_CAPTURED",  Read::Instant(|stamp| stamp.captured)),
@@ -55,11 +55,11 @@ pub const GENERATED: &[Row<Stamp>] = &[
 /// For Avro (a serializer that is not human readable) it is a tuple in schema order; for JSON a map by attribute name.
 pub struct View<'a, T: 'static> {
     /// The contract's rows of `T`.
-    pub table: &'static [Row<T>],
+    pub(crate) table: &'static [Row<T>],
     /// The object as the API gave it.
-    pub object: &'a T,
+    pub(crate) object: &'a T,
     /// Region and instant of the sync.
-    pub stamp: &'a Stamp,
+    pub(crate) stamp: &'a Stamp,
 }
 
 impl<T> Serialize for View<'_, T> {
@@ -142,7 +142,7 @@ pub fn rfc3339(millis: i64) -> String {
 /// Builds the Avro schema of an object, the one that stands in `schemas/`.
 ///
 /// Each field's `doc` is the contract's source column. Names are the contract's; `T?` is a union of null and `T`.
-pub fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
+pub(crate) fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
     let fields: Vec<Value> = table.iter().map(field).chain(GENERATED.iter().map(field)).collect();
     json!({
         "type": "record",
@@ -155,7 +155,7 @@ pub fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
 }
 
 /// The namespace of every schema.
-pub const NAMESPACE: &str = "sdm.ecs";
+pub(crate) const NAMESPACE: &str = "sdm.ecs";
 
 fn field<T>((source, name, read): &Row<T>) -> Value {
     let timestamp = json!({"type": "long", "logicalType": "timestamp-millis"});

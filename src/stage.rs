@@ -2,37 +2,38 @@
 //!
 //! Two rules carry everything: the end of a stream travels down, a hang-up travels up. No stage asks why.
 
-pub mod describe;
+pub(crate) mod describe;
 mod hashes;
-pub mod list;
-pub mod map;
-pub mod print;
+pub(crate) mod list;
+pub(crate) mod map;
+pub(crate) mod print;
 pub mod produce;
-pub mod publish;
+pub(crate) mod publish;
 
 use std::sync::Arc;
+
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::aws::scope::Scope;
 use crate::aws::{Caller, Category, RequestContext};
 use crate::object::Options;
-use crate::record::PendingToken;
 use crate::statistics::TypeStatistics;
 
 /// What lister and describer of one row share: one object type in one scope.
 #[derive(Debug)]
-pub struct RowContext {
+pub(crate) struct RowContext {
     /// Who is read, and where.
-    pub scope: Arc<Scope>,
+    pub(crate) scope: Arc<Scope>,
     /// Through which every request goes.
-    pub caller: Arc<Caller>,
+    pub(crate) caller: Arc<Caller>,
     /// The contract's operation options.
-    pub options: Options,
+    pub(crate) options: Options,
     /// Parents, or batches, that one stage of the row has under way: more would only wait for one another.
-    pub parallel: usize,
+    pub(crate) parallel: usize,
     /// Where this row counts.
-    pub statistics: Arc<TypeStatistics>,
+    pub(crate) statistics: Arc<TypeStatistics>,
     /// What its records hold until their fate is known.
-    pub pending: PendingToken,
+    pub(crate) token: TaskTrackerToken,
 }
 
 impl RowContext {
@@ -44,7 +45,7 @@ impl RowContext {
 
 /// The next stage is gone: there is nobody to work for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HangUp;
+pub(crate) struct HangUp;
 
 /// How a stage's own tasks end; a panic in one makes the type partial and is never silent.
 fn joined(row: &RowContext, result: Result<Result<(), HangUp>, tokio::task::JoinError>) -> Result<(), HangUp> {

@@ -18,19 +18,19 @@ const HOPELESS: u64 = 10;
 #[derive(Debug, Default)]
 pub struct TypeStatistics {
     /// ARNs that were sent in a Describe request.
-    pub asked: AtomicU64,
+    pub(crate) asked: AtomicU64,
     /// Objects that came back.
-    pub described: AtomicU64,
+    pub(crate) described: AtomicU64,
     /// ARNs that were no more.
-    pub gone: AtomicU64,
+    pub(crate) gone: AtomicU64,
     /// Records handed to the sink.
-    pub emitted: AtomicU64,
+    pub(crate) emitted: AtomicU64,
     /// Records that the sink has confirmed.
     pub acknowledged: AtomicU64,
     /// ARNs that were asked, again where that helps, and stay unanswered.
-    pub unanswered: AtomicU64,
+    pub(crate) unanswered: AtomicU64,
     /// This type's own lists.
-    pub listing: Arc<Listing>,
+    pub(crate) listing: Arc<Listing>,
     /// The list of clusters that this type's lists start from.
     parent_listing: Option<Arc<Listing>>,
     answered: AtomicBool,
@@ -41,7 +41,7 @@ pub struct TypeStatistics {
 
 /// Whether a lister came to the end of all its lists, and if not, why.
 #[derive(Debug, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     ended: AtomicBool,
     issue: Mutex<Option<Issue>>,
 }
@@ -94,16 +94,16 @@ pub struct Cause {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// Complete, partial or denied.
-    pub state: State,
+    pub(crate) state: State,
     /// The first reason; none if complete.
     pub error: Option<String>,
     /// At most 20 of the reasons.
-    pub causes: Vec<Cause>,
+    pub(crate) causes: Vec<Cause>,
 }
 
 impl Listing {
     /// Every list came to its end.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
     }
 
@@ -118,17 +118,17 @@ impl Listing {
 
 impl TypeStatistics {
     /// The tally of a type whose lists start from `parent_listing`, the list of clusters.
-    pub fn fed_by(parent_listing: Arc<Listing>) -> Self {
+    pub(crate) fn fed_by(parent_listing: Arc<Listing>) -> Self {
         Self { parent_listing: Some(parent_listing), ..Self::default() }
     }
 
     /// The tally of the type whose list is `listing`, which feeds others.
-    pub fn listing_for(listing: Arc<Listing>) -> Self {
+    pub(crate) fn listing_for(listing: Arc<Listing>) -> Self {
         Self { listing, ..Self::default() }
     }
 
     /// Counts.
-    pub fn add(counter: &AtomicU64, count: usize) {
+    pub(crate) fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
@@ -138,52 +138,52 @@ impl TypeStatistics {
     }
 
     /// AWS answered for this type: it is not denied as a whole.
-    pub fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
 
     /// A List request that failed for good: what follows in that list is unknown. Whether the report learns anything by it.
-    pub fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) -> bool {
+    pub(crate) fn list_failed(&self, action: &str, parent: &Parent, fault: &Fault) -> bool {
         let issue = Issue::new(action, parent, fault);
         lock(&self.listing.issue).get_or_insert_with(|| issue.clone());
         self.note(issue)
     }
 
     /// A Describe request that failed for good: its ARNs stay unknown. Whether the report learns anything by it.
-    pub fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) -> bool {
+    pub(crate) fn describe_failed(&self, action: &str, parent: &Parent, arns: usize, fault: &Fault) -> bool {
         Self::add(&self.unanswered, arns);
         self.note(Issue::new(action, parent, fault))
     }
 
     /// Whether AWS has denied so many requests for one object each, and answered none, that it will deny all others.
-    pub fn is_hopeless(&self) -> bool {
+    pub(crate) fn is_hopeless(&self) -> bool {
         let denials = Self::count(&self.unanswered);
         denials >= HOPELESS && !self.answered.load(Ordering::Relaxed) && lock(&self.issues).iter().all(|one| one.denied)
     }
 
     /// ARNs that were asked for twice and not answered.
-    pub fn unanswered(&self, arns: usize, parent: &Parent, error: impl Into<String>) {
+    pub(crate) fn unanswered(&self, arns: usize, parent: &Parent, error: impl Into<String>) {
         Self::add(&self.unanswered, arns);
         self.issue(parent, error);
     }
 
     /// Anything else that makes the type partial. Records that are never acknowledged need no count: described tells.
-    pub fn issue(&self, parent: &Parent, error: impl Into<String>) {
+    pub(crate) fn issue(&self, parent: &Parent, error: impl Into<String>) {
         self.note(Issue { denied: false, parent: parent.clone(), error: error.into() });
     }
 
     /// The credentials of the scope fail: nothing of the type can be read.
-    pub fn deny(&self, error: impl Into<String>) {
+    pub(crate) fn deny(&self, error: impl Into<String>) {
         self.note(Issue { denied: true, parent: None, error: error.into() });
     }
 
     /// A record was refused by Kafka: the type ends here. Whether it was the first.
-    pub fn refuse(&self) -> bool {
+    pub(crate) fn refuse(&self) -> bool {
         !self.refused.swap(true, Ordering::AcqRel)
     }
 
     /// A record was refused by Kafka and went to the dead letters. Whether it was the first.
-    pub fn set_aside(&self) -> bool {
+    pub(crate) fn set_aside(&self) -> bool {
         !self.set_aside.swap(true, Ordering::AcqRel)
     }
 
@@ -193,7 +193,7 @@ impl TypeStatistics {
     }
 
     /// ARNs that stay unanswered, and objects described and never acknowledged, whatever became of them.
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         let [unanswered, described, acknowledged] =
             [&self.unanswered, &self.described, &self.acknowledged].map(Self::count);
         unanswered + described.saturating_sub(acknowledged)

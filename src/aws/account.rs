@@ -4,25 +4,25 @@ use std::sync::{Arc, OnceLock};
 
 /// The 12 digits of an account, once known.
 #[derive(Debug, Clone, Default)]
-pub struct Account(Arc<OnceLock<String>>);
+pub(crate) struct Account(Arc<OnceLock<String>>);
 
 impl Account {
     /// The account that `arn` belongs to: its fifth field.
-    pub fn of_arn(arn: &str) -> Self {
+    pub(crate) fn of_arn(arn: &str) -> Self {
         let account = Self::default();
         account.learn(arn);
         account
     }
 
     /// Takes the account from an ARN where it is not known yet.
-    pub fn learn(&self, arn: &str) {
+    pub(crate) fn learn(&self, arn: &str) {
         if let Some(id) = account_of(arn) {
             self.0.get_or_init(|| id.to_owned());
         }
     }
 
     /// The account, if known.
-    pub fn get(&self) -> Option<&str> {
+    pub(crate) fn get(&self) -> Option<&str> {
         self.0.get().map(String::as_str)
     }
 }

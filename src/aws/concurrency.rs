@@ -11,31 +11,31 @@ use super::retry::{self, Fault, Verdict};
 
 /// How often and how patiently a request is tried.
 #[derive(Debug, Clone, Copy)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// Retries after the first try.
-    pub maximum_retries: u32,
+    pub(crate) maximum_retries: u32,
     /// The first wait's ceiling, and the least wait after a throttle.
-    pub backoff_base: Duration,
+    pub(crate) backoff_base: Duration,
     /// The longest wait.
-    pub backoff_cap: Duration,
+    pub(crate) backoff_cap: Duration,
 }
 
 /// One limit over all roles and regions, for ECS and STS alike.
 #[derive(Debug, Clone)]
-pub struct ConcurrencyLimit {
+pub(crate) struct ConcurrencyLimit {
     parallel: Arc<Semaphore>,
     policy: RetryPolicy,
 }
 
 impl ConcurrencyLimit {
     /// A gate for one sync; `parallel` lives as long as the process.
-    pub fn new(parallel: Arc<Semaphore>, policy: RetryPolicy) -> Self {
+    pub(crate) fn new(parallel: Arc<Semaphore>, policy: RetryPolicy) -> Self {
         Self { parallel, policy }
     }
 
     /// The same gate for what is worth only a few retries.
     #[must_use]
-    pub fn with_at_most(&self, retries: u32) -> Self {
+    pub(crate) fn with_at_most(&self, retries: u32) -> Self {
         let maximum_retries = self.policy.maximum_retries.min(retries);
         Self { policy: RetryPolicy { maximum_retries, ..self.policy }, ..self.clone() }
     }
@@ -44,12 +44,12 @@ impl ConcurrencyLimit {
     ///
     /// # Errors
     /// The process is ending.
-    pub async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
         Arc::clone(&self.parallel).acquire_owned().await.map_err(|_| closed())
     }
 
     /// Whether a request that failed `tries` times has another try.
-    pub fn allows(&self, tries: u32) -> bool {
+    pub(crate) fn allows(&self, tries: u32) -> bool {
         tries <= self.policy.maximum_retries
     }
 
@@ -57,7 +57,7 @@ impl ConcurrencyLimit {
     ///
     /// # Errors
     /// The fault, where trying again changes nothing or the retries are spent.
-    pub async fn pause(&self, fault: Fault, tries: u32) -> Result<(), Fault> {
+    pub(crate) async fn pause(&self, fault: Fault, tries: u32) -> Result<(), Fault> {
         let throttled = fault.verdict == Verdict::Throttled;
         if !(throttled || fault.verdict == Verdict::Transient) || !self.allows(tries) {
             return Err(fault);
@@ -73,7 +73,7 @@ impl ConcurrencyLimit {
     ///
     /// # Errors
     /// The last try's [`Fault`].
-    pub async fn with_retries<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
+    pub(crate) async fn with_retries<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
     {

@@ -25,7 +25,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(300);
 const REST: Duration = Duration::from_secs(30);
 
 /// Where keys come from.
-pub trait Issuer: Debug + Send + Sync {
+pub(crate) trait Issuer: Debug + Send + Sync {
     /// Resolves keys; what it asks of STS goes through `concurrency`.
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a>;
 
@@ -41,11 +41,11 @@ pub trait Issuer: Debug + Send + Sync {
 }
 
 /// Keys to come.
-pub type Issued<'a> = Pin<Box<dyn Future<Output = Result<Keys, Fault>> + Send + 'a>>;
+pub(crate) type Issued<'a> = Pin<Box<dyn Future<Output = Result<Keys, Fault>> + Send + 'a>>;
 
 /// A caching credentials provider that can be told to resolve anew.
 #[derive(Debug, Clone)]
-pub struct Credentials(Arc<Shared>);
+pub(crate) struct Credentials(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -79,7 +79,7 @@ enum Standing {
 
 impl Credentials {
     /// Caches what `issuer` gives.
-    pub fn new(issuer: impl Issuer + 'static) -> Self {
+    pub(crate) fn new(issuer: impl Issuer + 'static) -> Self {
         Self(Arc::new(Shared {
             issuer: Box::new(issuer),
             cached: Mutex::default(),
@@ -88,22 +88,22 @@ impl Credentials {
     }
 
     /// Which keys a request that starts now is sent with.
-    pub fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.cached().generation
     }
 
     /// How keys are resolved, for messages.
-    pub fn action(&self) -> &'static str {
+    pub(crate) fn action(&self) -> &'static str {
         self.0.issuer.action()
     }
 
     /// A fault of these credentials, as one that a request met which needed them.
-    pub fn blame(&self, fault: Fault) -> Fault {
+    pub(crate) fn blame(&self, fault: Fault) -> Fault {
         Fault { code: format!("{}: {}", self.action(), fault.code), ..fault }
     }
 
     /// Whether the keys that are held can be sent with a request.
-    pub fn serve(&self) -> bool {
+    pub(crate) fn serve(&self) -> bool {
         self.cached().standing() != Standing::Useless
     }
 
@@ -112,7 +112,7 @@ impl Credentials {
     ///
     /// # Errors
     /// Why there are no keys.
-    pub async fn ensure(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
+    pub(crate) async fn ensure(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
         let standing = self.cached().standing();
         let _turn = match standing {
             Standing::Fresh => return Ok(()),
@@ -143,7 +143,7 @@ impl Credentials {
     ///
     /// # Errors
     /// Why there are no new keys.
-    pub async fn resolve_anew(
+    pub(crate) async fn resolve_anew(
         &self,
         concurrency: &ConcurrencyLimit,
         generation: u64,
@@ -232,11 +232,11 @@ impl ProvideCredentials for Credentials {
 
 /// AWS's own chain, or static keys.
 #[derive(Debug)]
-pub struct Chain {
+pub(crate) struct Chain {
     /// The SDK's provider.
-    pub provider: SharedCredentialsProvider,
+    pub(crate) provider: SharedCredentialsProvider,
     /// How long it may take: a credential process has no time-out of its own.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Issuer for Chain {
@@ -254,7 +254,7 @@ impl Issuer for Chain {
 
 /// Where the SDK has no chain at all.
 #[derive(Debug)]
-pub struct NoChain;
+pub(crate) struct NoChain;
 
 impl Issuer for NoChain {
     fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {

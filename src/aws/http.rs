@@ -33,7 +33,7 @@ pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
 
 /// Refuses an answer whose body was cut to nothing: the SDK takes it for one without members, and so an account for empty.
 #[derive(Debug)]
-pub struct NoEmptyAnswer;
+pub(crate) struct NoEmptyAnswer;
 
 impl Intercept for NoEmptyAnswer {
     fn name(&self) -> &'static str {

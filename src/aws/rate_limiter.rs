@@ -15,6 +15,7 @@ const MANY: usize = 64;
 
 /// A group of actions that share one token bucket: "Request throttling for the Amazon ECS API".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names, reason = "AWS's own names")]
 pub enum Category {
     /// ListClusters, DescribeClusters.
     ClusterRead,
@@ -28,7 +29,7 @@ pub enum Category {
 
 /// The buckets of all accounts: kept from sync to sync, as AWS keeps its own.
 #[derive(Debug)]
-pub struct RateLimiters {
+pub(crate) struct RateLimiters {
     rates: Rates,
     api_share: f64,
     /// By account the regions and the share of each role; empty where no role has a share of its own.
@@ -46,11 +47,11 @@ struct LimiterMap {
 
 /// One account in one region: a bucket for each category.
 #[derive(Debug)]
-pub struct RegionLimiters([RateLimiter; 4]);
+pub(crate) struct RegionLimiters([RateLimiter; 4]);
 
 /// A bucket with its lines.
 #[derive(Debug)]
-pub struct RateLimiter {
+pub(crate) struct RateLimiter {
     category: Category,
     bucket: Mutex<TokenBucket>,
     /// Who wants a token waits here. Only the first of a line waits for the token's time, for a seat, and for one of the parallel
@@ -63,7 +64,7 @@ pub struct RateLimiter {
 
 impl RateLimiters {
     /// Buckets by the settings; all are full.
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let roles = config.roles();
         let mut shares: HashMap<String, Vec<(Vec<String>, f64)>> = HashMap::new();
         if roles.iter().any(|role| role.api_share.is_some()) {
@@ -77,7 +78,7 @@ impl RateLimiters {
     }
 
     /// The buckets of an account in a region. They are shared by all who ask.
-    pub fn of(&self, account: Option<&str>, region: &str) -> Arc<RegionLimiters> {
+    pub(crate) fn of(&self, account: Option<&str>, region: &str) -> Arc<RegionLimiters> {
         let now = Instant::now();
         let key = (account.unwrap_or_default().to_owned(), region.to_owned());
         let mut known = lock(&self.known);
@@ -118,7 +119,7 @@ impl RegionLimiters {
     }
 
     /// The bucket of a category.
-    pub fn bucket(&self, category: Category) -> &RateLimiter {
+    pub(crate) fn bucket(&self, category: Category) -> &RateLimiter {
         &self.0[category as usize]
     }
 

@@ -10,7 +10,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// What to do about a request that was not answered with what was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Try again: the network, a time-out, a cut answer, a server's fault.
     Transient,
     /// Try again, and more slowly: the account's token bucket is empty.
@@ -38,16 +38,16 @@ pub enum Verdict {
 #[error("{code}: {message}")]
 pub struct Fault {
     /// What to do about it.
-    pub verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The service's error code, or ours for what never reached the service.
-    pub code: String,
+    pub(crate) code: String,
     /// The service's message, or the chain of causes.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Fault {
     /// Judges what the SDK returned. An `SdkError`'s `Debug` holds the raw answer, so only its parts are used.
-    pub fn judge<E, R>(error: &SdkError<E, R>) -> Self
+    pub(crate) fn judge<E, R>(error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
         R: StatusCode + std::fmt::Debug,
@@ -82,19 +82,19 @@ impl Fault {
     }
 
     /// An answer without what it must hold.
-    pub fn malformed() -> Self {
+    pub(crate) fn malformed() -> Self {
         let (verdict, code, message) = malformed();
         Self { verdict, code, message }
     }
 
     /// The same fault, as one that no further try mends.
     #[must_use]
-    pub fn denied(self) -> Self {
+    pub(crate) fn denied(self) -> Self {
         Self { verdict: Verdict::Denied, ..self }
     }
 
     /// A fault that no request stands behind.
-    pub fn own(code: &str, message: impl Into<String>) -> Self {
+    pub(crate) fn own(code: &str, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fatal, code: code.to_owned(), message: message.into() }
     }
 }
@@ -104,7 +104,7 @@ fn malformed() -> (Verdict, String, String) {
 }
 
 /// The HTTP status of an answer.
-pub trait StatusCode {
+pub(crate) trait StatusCode {
     /// For example 400.
     fn status_code(&self) -> u16;
 }
@@ -145,7 +145,7 @@ const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPO
                         AWS_USE_DUALSTACK_ENDPOINT, and the profile";
 
 /// An error and its causes in one line, each said once.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -161,7 +161,7 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// What others say, as part of one line: without control characters, which terminals obey, and not for ever.
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let words: Vec<&str> =
         text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
@@ -170,7 +170,7 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// The table: what an error code means. An answer without a readable code is judged by its status.
-pub fn verdict(code: &str, status: u16, message: &str) -> Verdict {
+pub(crate) fn verdict(code: &str, status: u16, message: &str) -> Verdict {
     match code {
         "ThrottlingException"
         | "Throttling"
@@ -221,7 +221,7 @@ fn by_status(status: u16) -> Verdict {
 /// How long to wait before try number `tries + 1`: full jitter under a doubling ceiling, and at least `base` after a throttle.
 ///
 /// `random` is in [0, 1).
-pub fn backoff(tries: u32, throttled: bool, base: Duration, cap: Duration, random: f64) -> Duration {
+pub(crate) fn backoff(tries: u32, throttled: bool, base: Duration, cap: Duration, random: f64) -> Duration {
     let ceiling = base.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(cap);
     let floor = if throttled { base.min(cap) } else { Duration::ZERO };
     (floor + ceiling.mul_f64(random)).min(cap)

@@ -11,19 +11,19 @@ use super::retry::{Fault, Verdict};
 
 /// What AssumeRole is asked with.
 #[derive(Debug)]
-pub struct Role {
+pub(crate) struct Role {
     /// STS in the base region, one attempt a call, with [`Role::base`].
-    pub sts: aws_sdk_sts::Client,
+    pub(crate) sts: aws_sdk_sts::Client,
     /// The credentials that assume it.
-    pub base: Credentials,
+    pub(crate) base: Credentials,
     /// `RoleArn`.
-    pub arn: String,
+    pub(crate) arn: String,
     /// `RoleSessionName`.
-    pub session_name: String,
+    pub(crate) session_name: String,
     /// `ExternalId`.
-    pub external_id: Option<String>,
+    pub(crate) external_id: Option<String>,
     /// `DurationSeconds`, 900 to 43,200.
-    pub session_duration: u32,
+    pub(crate) session_duration: u32,
 }
 
 impl Issuer for Role {

@@ -26,7 +26,7 @@ const IDENTITY_RETRIES: u32 = 2;
 
 /// What all scopes are made from: resolved once per process.
 #[derive(Debug)]
-pub struct Base {
+pub(crate) struct Base {
     sdk: SdkConfig,
     region: String,
     credentials: Credentials,
@@ -34,46 +34,46 @@ pub struct Base {
 
 /// One identity of the sync: a role, or the base credentials themselves.
 #[derive(Debug)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The role's ARN; none for the base credentials.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// Where it is read.
-    pub regions: Vec<String>,
+    pub(crate) regions: Vec<String>,
     credentials: Credentials,
 }
 
 /// An identity whose credentials were resolved: what its regions share.
 #[derive(Debug)]
-pub struct ResolvedIdentity {
+pub(crate) struct ResolvedIdentity {
     identity: Identity,
     account: Account,
 }
 
 impl ResolvedIdentity {
     /// An identity and its account.
-    pub fn new(identity: Identity, account: Account) -> Self {
+    pub(crate) fn new(identity: Identity, account: Account) -> Self {
         Self { identity, account }
     }
 
     /// The identity.
-    pub fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// Its account, known by now or from the first ARN seen.
-    pub fn account(&self) -> &Account {
+    pub(crate) fn account(&self) -> &Account {
         &self.account
     }
 
     /// Where it is read.
-    pub fn regions(&self) -> &[String] {
+    pub(crate) fn regions(&self) -> &[String] {
         &self.identity.regions
     }
 }
 
 impl Identity {
     /// The account that the role's ARN tells.
-    pub fn account(&self) -> Account {
+    pub(crate) fn account(&self) -> Account {
         self.role.as_deref().map(Account::of_arn).unwrap_or_default()
     }
 }
@@ -81,28 +81,28 @@ impl Identity {
 /// Why an identity can read nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{action}: {fault}")]
-pub struct IdentityError {
+pub(crate) struct IdentityError {
     /// What was tried, such as `AssumeRole`.
-    pub action: &'static str,
+    pub(crate) action: &'static str,
     /// What came of it.
-    pub fault: Fault,
+    pub(crate) fault: Fault,
 }
 
 /// One identity in one region: what a row of the pipeline reads.
 #[derive(Debug)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// The account's id, known at once or from the first ARN seen.
-    pub account: Account,
+    pub(crate) account: Account,
     /// The client's region.
-    pub region: String,
+    pub(crate) region: String,
     /// The role's ARN; none for the base credentials.
-    pub role: Option<String>,
+    pub(crate) role: Option<String>,
     /// The client.
-    pub ecs: Ecs,
+    pub(crate) ecs: Ecs,
     /// To be told when they have expired.
-    pub credentials: Credentials,
+    pub(crate) credentials: Credentials,
     /// The token buckets of this account in this region.
-    pub limiters: Arc<RegionLimiters>,
+    pub(crate) limiters: Arc<RegionLimiters>,
 }
 
 impl Base {
@@ -110,7 +110,7 @@ impl Base {
     ///
     /// # Errors
     /// A CA bundle that cannot be used.
-    pub async fn load(config: &Config, region: String, keys: Option<Keys>) -> Result<Self, BundleError> {
+    pub(crate) async fn load(config: &Config, region: String, keys: Option<Keys>) -> Result<Self, BundleError> {
         // An endpoint of one's own is plain HTTP, or trusted by the system.
         let trust = if config.endpoint_url.is_none() { Trust::load().await? } else { Trust::default() };
         let mut loader = loader(config, &trust).region(Region::new(region.clone()));
@@ -128,7 +128,7 @@ impl Base {
     }
 
     /// The roles to assume, or the base credentials where there are none.
-    pub fn identities(&self, config: &Config) -> Vec<Identity> {
+    pub(crate) fn identities(&self, config: &Config) -> Vec<Identity> {
         let regions = if config.regions.is_empty() { vec![self.region.clone()] } else { once_each(&config.regions) };
         let roles = config.roles();
         if roles.is_empty() {
@@ -157,7 +157,11 @@ impl Base {
     ///
     /// # Errors
     /// Why it can read nothing, with the STS error code where STS refused.
-    pub async fn resolve(&self, identity: &Identity, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
+    pub(crate) async fn resolve(
+        &self,
+        identity: &Identity,
+        concurrency: &ConcurrencyLimit,
+    ) -> Result<Account, IdentityError> {
         let action = identity.credentials.action();
         identity.credentials.ensure(concurrency).await.map_err(|fault| IdentityError { action, fault })?;
         match &identity.role {
@@ -167,7 +171,13 @@ impl Base {
     }
 
     /// One region of an identity.
-    pub fn scope(&self, resolved: &ResolvedIdentity, region: &str, config: &Config, limiters: &RateLimiters) -> Scope {
+    pub(crate) fn scope(
+        &self,
+        resolved: &ResolvedIdentity,
+        region: &str,
+        config: &Config,
+        limiters: &RateLimiters,
+    ) -> Scope {
         let Identity { role, credentials, .. } = &resolved.identity;
         Scope {
             account: resolved.account.clone(),

@@ -24,11 +24,11 @@ const ROUNDING: f64 = 1e-9;
 
 /// How much of an account's bucket this producer allows itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Allowance {
+pub(crate) struct Allowance {
     /// Requests that may follow one another at once.
-    pub burst: f64,
+    pub(crate) burst: f64,
     /// Requests a second in the long run.
-    pub per_second: f64,
+    pub(crate) per_second: f64,
 }
 
 impl Allowance {
@@ -36,7 +36,7 @@ impl Allowance {
     ///
     /// AWS may fill a bucket once a second. So a burst that leaves one second's tokens in it cannot overdraw it, whenever it comes;
     /// its cost is that one second, once.
-    pub fn of(rate: Rate, share: f64) -> Self {
+    pub(crate) fn of(rate: Rate, share: f64) -> Self {
         let (capacity, per_second) = (f64::from(rate.burst), f64::from(rate.per_second));
         let burst = share * (capacity - per_second - JITTER).max(1.0);
         Self { burst: burst.max(1.0), per_second: share * per_second }
@@ -45,7 +45,7 @@ impl Allowance {
 
 /// One bucket: full at first, emptied and slowed by a throttle, which means that somebody else takes of it too.
 #[derive(Debug, Clone)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     limit: Allowance,
     /// Tokens a second at present.
     rate: f64,
@@ -58,7 +58,7 @@ pub struct TokenBucket {
 
 impl TokenBucket {
     /// A full bucket.
-    pub fn new(limit: Allowance, now: Instant) -> Self {
+    pub(crate) fn new(limit: Allowance, now: Instant) -> Self {
         Self { limit, rate: limit.per_second, tokens: limit.burst, at: now, lowered: None }
     }
 
@@ -66,7 +66,7 @@ impl TokenBucket {
     ///
     /// # Errors
     /// How long to wait before it is worth asking again.
-    pub fn take(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         self.wait(now)?;
         self.tokens -= 1.0;
         Ok(())
@@ -76,7 +76,7 @@ impl TokenBucket {
     ///
     /// # Errors
     /// As [`TokenBucket::take`].
-    pub fn wait(&mut self, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn wait(&mut self, now: Instant) -> Result<(), Duration> {
         self.refill(now);
         if self.tokens >= 1.0 - ROUNDING {
             return Ok(());
@@ -87,7 +87,7 @@ impl TokenBucket {
 
     /// A request that took its token at `sent` was throttled. Of many that were under way together one lowers the rate; then what
     /// it is now, in requests a second.
-    pub fn throttle(&mut self, sent: Instant, now: Instant) -> Option<f64> {
+    pub(crate) fn throttle(&mut self, sent: Instant, now: Instant) -> Option<f64> {
         self.refill(now);
         self.tokens = 0.0;
         if self.lowered.is_some_and(|lowered| sent <= lowered) {
@@ -99,7 +99,7 @@ impl TokenBucket {
     }
 
     /// Whether it is as a new one would be.
-    pub fn is_full(&mut self, now: Instant) -> bool {
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
         self.refill(now);
         self.tokens >= self.limit.burst && self.rate >= self.limit.per_second
     }

@@ -25,9 +25,9 @@ pub struct BundleError {
     /// Where that stands: the environment, or the AWS profile.
     pub origin: &'static str,
     /// The file.
-    pub path: String,
+    pub(crate) path: String,
     /// Why it cannot be used.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 impl Trust {
@@ -47,12 +47,12 @@ impl Trust {
     }
 
     /// The bundle as PEM, one certificate each; none where the system's count.
-    pub fn pem(&self) -> Option<&[String]> {
+    pub(crate) fn pem(&self) -> Option<&[String]> {
         self.bundle.as_deref()
     }
 
     /// The same for the SDK's HTTP client.
-    pub fn context(&self) -> TlsContext {
+    pub(crate) fn context(&self) -> TlsContext {
         let store = match &self.bundle {
             Some(bundle) => bundle.iter().cloned().fold(TrustStore::empty(), TrustStore::with_pem_certificate),
             None => TrustStore::default(),

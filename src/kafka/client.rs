@@ -41,7 +41,7 @@ pub fn properties(config: &Config) -> ClientConfig {
 }
 
 /// The configuration of an admin client: the producer's, without the handshake of an idempotent one.
-pub fn admin(config: &Config) -> ClientConfig {
+pub(crate) fn admin(config: &Config) -> ClientConfig {
     let mut client = properties(config);
     client.set("enable.idempotence", "false");
     client

@@ -19,13 +19,15 @@ impl Frames {
     ///
     /// # Errors
     /// apache-avro's word for a schema that is none.
-    pub fn single_object(schemas: impl IntoIterator<Item = (&'static str, Value)>) -> Result<Self, apache_avro::Error> {
+    pub(crate) fn single_object(
+        schemas: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Result<Self, apache_avro::Error> {
         let framed = |(record, schema): (&'static str, Value)| Ok((record, single_object(&schema)?));
         schemas.into_iter().map(framed).collect::<Result<_, _>>().map(Self)
     }
 
     /// The frames of a reader who asks the registry that gave these ids.
-    pub fn confluent(ids: impl IntoIterator<Item = (&'static str, u32)>) -> Self {
+    pub(crate) fn confluent(ids: impl IntoIterator<Item = (&'static str, u32)>) -> Self {
         let framed = |(record, id): (&'static str, u32)| (record, [&[0], id.to_be_bytes().as_slice()].concat());
         Self(ids.into_iter().map(framed).collect())
     }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Records and bytes that may be unacknowledged at a time: librdkafka's memory, in numbers.
 #[derive(Debug, Clone)]
-pub struct InFlightLimit {
+pub(crate) struct InFlightLimit {
     records: (Arc<Semaphore>, usize),
     bytes: (Arc<Semaphore>, usize),
     since: Arc<Mutex<Since>>,
@@ -23,7 +23,7 @@ struct Since {
 
 /// The places of one batch; dropped, they are free again.
 #[derive(Debug)]
-pub struct InFlightPermit {
+pub(crate) struct InFlightPermit {
     number: u64,
     since: Arc<Mutex<Since>>,
     _records: OwnedSemaphorePermit,
@@ -32,7 +32,7 @@ pub struct InFlightPermit {
 
 impl InFlightLimit {
     /// At most `records` records and `bytes` bytes (key, value, headers, and 500 B of librdkafka's own for each).
-    pub fn new(records: usize, bytes: usize) -> Self {
+    pub(crate) fn new(records: usize, bytes: usize) -> Self {
         Self {
             records: (Arc::new(Semaphore::new(records)), records),
             bytes: (Arc::new(Semaphore::new(bytes)), bytes),
@@ -41,7 +41,7 @@ impl InFlightLimit {
     }
 
     /// Waits for the places of one batch. A batch beyond all bounds takes all there are.
-    pub async fn acquire(&self, records: usize, bytes: usize) -> Option<InFlightPermit> {
+    pub(crate) async fn acquire(&self, records: usize, bytes: usize) -> Option<InFlightPermit> {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
             Arc::clone(semaphore).acquire_many_owned(count).await.ok()
@@ -56,17 +56,17 @@ impl InFlightLimit {
     }
 
     /// Waits until nothing is in flight.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         drop(self.acquire(self.records.1, 0).await);
     }
 
     /// Records in flight now.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.records.1 - self.records.0.available_permits()
     }
 
     /// How long the oldest unacknowledged record has been waiting: nothing else shows a cluster without enough replicas.
-    pub fn oldest(&self) -> Option<Duration> {
+    pub(crate) fn oldest(&self) -> Option<Duration> {
         lock(&self.since).batches.values().next().map(Instant::elapsed)
     }
 }

@@ -92,7 +92,7 @@ impl Kafka {
     ///
     /// # Errors
     /// An offset that could not be read.
-    pub async fn end(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
+    pub(crate) async fn end(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
         let topic = topic.to_owned();
         self.blocking(move |_, producer| end_offset(producer, &topic, partition)).await
     }

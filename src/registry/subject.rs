@@ -9,11 +9,11 @@ use crate::{event, sdm};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
     /// The record's name, such as `EcsTask`.
-    pub record: &'static str,
+    pub(crate) record: &'static str,
     /// What `schema_registry.subject_strategy` makes of topic and record.
     pub name: String,
     /// The schema.
-    pub schema: Value,
+    pub(crate) schema: Value,
 }
 
 /// The subjects of the wanted objects and of the sync's events.

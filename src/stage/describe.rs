@@ -13,15 +13,15 @@ use crate::statistics::TypeStatistics;
 
 /// Objects of one Describe answer, with the seat that holds their place.
 #[derive(Debug)]
-pub struct Batch<O> {
+pub(crate) struct Batch<O> {
     /// At most [`Object::BATCH`] of them.
-    pub objects: Vec<O>,
+    pub(crate) objects: Vec<O>,
     /// Kept until the last record is with the sink.
-    pub permit: BufferPermit,
+    pub(crate) permit: BufferPermit,
 }
 
 /// Describes what is listed, in batches packed over the pages of each parent.
-pub async fn describe<O: Object>(
+pub(crate) async fn describe<O: Object>(
     row: Arc<RowContext>,
     mut pages: Receiver<Page>,
     objects: Sender<Batch<O>>,

@@ -12,15 +12,15 @@ use crate::object::{Listed, Object, Page, Parent, Pass};
 
 /// Where listed ARNs go.
 #[derive(Debug, Clone)]
-pub struct Outlets {
+pub(crate) struct Outlets {
     /// The describer of the same row; none where the row only feeds others.
-    pub pages: Option<Sender<Page>>,
+    pub(crate) pages: Option<Sender<Page>>,
     /// The listers of the rows below: each ARN is a parent for them.
-    pub feeds: Vec<Sender<Parent>>,
+    pub(crate) feeds: Vec<Sender<Parent>>,
 }
 
 /// Lists every parent that comes, as many side by side as requests may be in flight.
-pub async fn list<O: Object>(
+pub(crate) async fn list<O: Object>(
     row: Arc<RowContext>,
     mut parents: Receiver<Parent>,
     outlets: Outlets,

@@ -20,7 +20,7 @@ use crate::sdm::{Stamp, View, rfc3339, schema};
 
 /// How the records of one object are written: the same for all scopes of a sync.
 #[derive(Debug)]
-pub struct Encoder {
+pub(crate) struct Encoder {
     name: String,
     topic: Arc<str>,
     headers: bool,
@@ -32,7 +32,7 @@ pub struct Encoder {
 
 /// How a record looks to whoever reads it.
 #[derive(Debug)]
-pub enum WireFormat {
+pub(crate) enum WireFormat {
     /// A datum behind the bytes that tell its schema.
     Avro {
         /// Those bytes.
@@ -47,7 +47,7 @@ impl Encoder {
     ///
     /// # Errors
     /// apache-avro's word, should the table make a schema that is none.
-    pub fn of<O: Object>(
+    pub(crate) fn of<O: Object>(
         config: &Config,
         frames: Option<&Frames>,
         offsets: Arc<OffsetTracker>,
@@ -66,7 +66,7 @@ impl Encoder {
 }
 
 /// Encodes what is described. It ends early only when the sink is gone or has refused a record of this row.
-pub async fn map<O: Object>(
+pub(crate) async fn map<O: Object>(
     row: Arc<RowContext>,
     stamp: Stamp,
     encoder: Arc<Encoder>,
@@ -178,7 +178,7 @@ impl Encoder {
                 WireFormat::JsonLines => Vec::new(),
             },
             offsets: Arc::clone(&self.offsets),
-            pending: row.pending.clone(),
+            token: row.token.clone(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::statistics::TypeStatistics;
 ///
 /// # Errors
 /// The first error of writing, such as a closed pipe: the rows above find their door closed and end.
-pub async fn print<W>(mut records: Receiver<RecordBatch>, mut output: W) -> io::Result<()>
+pub(crate) async fn print<W>(mut records: Receiver<RecordBatch>, mut output: W) -> io::Result<()>
 where
     W: Write + Send + 'static,
 {

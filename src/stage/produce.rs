@@ -17,7 +17,7 @@ pub const OVERHEAD: usize = 500;
 ///
 /// # Errors
 /// Why Kafka is gone. The rows above find their door closed and end.
-pub async fn produce(kafka: Arc<Kafka>, mut records: Receiver<RecordBatch>) -> Result<(), FatalProducerError> {
+pub(crate) async fn produce(kafka: Arc<Kafka>, mut records: Receiver<RecordBatch>) -> Result<(), FatalProducerError> {
     let mut fatal = kafka.fatal();
     loop {
         let batch = tokio::select! {
@@ -55,7 +55,7 @@ pub async fn send(kafka: &Kafka, batch: RecordBatch) -> Result<(), FatalProducer
 }
 
 /// Waits until everything sent is acknowledged or has failed, or Kafka is gone.
-pub async fn drain(kafka: &Kafka) {
+pub(crate) async fn drain(kafka: &Kafka) {
     kafka.flush().await;
     let mut fatal = kafka.fatal();
     tokio::select! {
@@ -66,7 +66,7 @@ pub async fn drain(kafka: &Kafka) {
 }
 
 /// Throws away what is not acknowledged.
-pub async fn purge(kafka: &Kafka) {
+pub(crate) async fn purge(kafka: &Kafka) {
     tracing::warn!(records = kafka.in_flight.count(), "what is not acknowledged is given up");
     kafka.purge().await;
 }
@@ -79,7 +79,7 @@ fn size(batch: &RecordBatch) -> usize {
 }
 
 /// Waits until Kafka is gone for good.
-pub async fn fatal_error(fatal: &mut watch::Receiver<Option<FatalProducerError>>) -> FatalProducerError {
+pub(crate) async fn fatal_error(fatal: &mut watch::Receiver<Option<FatalProducerError>>) -> FatalProducerError {
     let reason = fatal.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
     match reason {
         Some(reason) => reason,

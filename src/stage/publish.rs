@@ -5,13 +5,15 @@ use std::sync::{Arc, LazyLock};
 
 use apache_avro::Schema;
 use apache_avro::writer::datum::GenericDatumWriter;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::produce::{drain, fatal_error, send};
 use crate::config::{Config, Headers};
 use crate::event::{self, SyncEvent};
 use crate::kafka::Kafka;
 use crate::kafka::framing::Frames;
-use crate::record::{self, PendingToken, RecordBatch, RecordContext, pending_records};
+use crate::record::{self, RecordBatch, RecordContext};
 use crate::sdm::rfc3339;
 use crate::statistics::TypeStatistics;
 
@@ -20,7 +22,7 @@ static SCHEMA: LazyLock<Result<Schema, String>> =
     LazyLock::new(|| Schema::parse(&event::schema()).map_err(|error| error.to_string()));
 
 /// Announces what happens to one sync.
-pub struct EventPublisher {
+pub(crate) struct EventPublisher {
     kafka: Arc<Kafka>,
     name: String,
     topic: Arc<str>,
@@ -43,7 +45,7 @@ impl EventPublisher {
     ///
     /// # Errors
     /// apache-avro's word for a schema that is none.
-    pub fn new(kafka: Arc<Kafka>, config: &Config, frames: &Frames, captured: i64) -> Result<Self, String> {
+    pub(crate) fn new(kafka: Arc<Kafka>, config: &Config, frames: &Frames, captured: i64) -> Result<Self, String> {
         let message = |error: apache_avro::Error| error.to_string();
         let schema = SCHEMA.as_ref().map_err(Clone::clone)?;
         Ok(Self {
@@ -62,10 +64,11 @@ impl EventPublisher {
     ///
     /// # Errors
     /// Why it is not.
-    pub async fn publish(&self, event: &SyncEvent<'_>) -> Result<(), String> {
+    pub(crate) async fn publish(&self, event: &SyncEvent<'_>) -> Result<(), String> {
         let statistics = Arc::new(TypeStatistics::default());
-        let (token, pending) = pending_records();
-        self.send(&self.name, format!("/{}", self.name), event, Arc::clone(&statistics), token).await?;
+        let pending = TaskTracker::new();
+        self.send(&self.name, format!("/{}", self.name), event, Arc::clone(&statistics), pending.token()).await?;
+        pending.close();
         pending.wait().await;
         if TypeStatistics::count(&statistics.acknowledged) == 1 {
             return Ok(());
@@ -77,18 +80,17 @@ impl EventPublisher {
     ///
     /// # Errors
     /// Why it could not be sent.
-    pub async fn publish_unacknowledged(&self, source: &str, event: &SyncEvent<'_>) -> Result<(), String> {
-        let (pending, _) = pending_records();
-        self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), pending).await
+    pub(crate) async fn publish_unacknowledged(&self, source: &str, event: &SyncEvent<'_>) -> Result<(), String> {
+        self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), TaskTracker::new().token()).await
     }
 
     /// Waits until all that was sent is acknowledged or given up: an event that is sent again comes after those sent meanwhile.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         drain(&self.kafka).await;
     }
 
     /// Why events of scopes were lost, if any was. Their reader misses them: the outcome says how many there are.
-    pub fn lost(&self) -> Option<String> {
+    pub(crate) fn lost(&self) -> Option<String> {
         let lost = TypeStatistics::count(&self.scopes.emitted)
             .saturating_sub(TypeStatistics::count(&self.scopes.acknowledged));
         let reason = || self.scopes.judge().error.unwrap_or_default();
@@ -96,7 +98,7 @@ impl EventPublisher {
     }
 
     /// Waits until there is nobody to tell any more.
-    pub async fn fatal(&self) {
+    pub(crate) async fn fatal(&self) {
         fatal_error(&mut self.kafka.fatal()).await;
     }
 
@@ -106,7 +108,7 @@ impl EventPublisher {
         source: String,
         event: &SyncEvent<'_>,
         statistics: Arc<TypeStatistics>,
-        pending: PendingToken,
+        token: TaskTrackerToken,
     ) -> Result<(), String> {
         let context = Arc::new(RecordContext {
             statistics,
@@ -117,7 +119,7 @@ impl EventPublisher {
             headers: if self.headers { record::headers(source, event::NAME, self.captured) } else { Vec::new() },
             frame: Vec::new(),
             offsets: Arc::default(),
-            pending,
+            token,
         });
         let mut batch = RecordBatch::new(context, None, 1, [1_024, 128]);
         batch.values.extend_from_slice(&self.frame);

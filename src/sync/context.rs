@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio_util::task::TaskTracker;
+
 use crate::aws::Caller;
 use crate::aws::account::Account;
 use crate::aws::scope::{Identity, IdentityError};
@@ -11,7 +13,7 @@ use crate::config::Config;
 use crate::event::SyncEvent;
 use crate::kafka::framing::Frames;
 use crate::object::Object;
-use crate::record::{EventSource, OffsetTracker, PendingRecords};
+use crate::record::{EventSource, OffsetTracker};
 use crate::report::ScopeStatistics;
 use crate::stage::map::Encoder;
 use crate::stage::publish::EventPublisher;
@@ -97,8 +99,9 @@ impl SyncContext {
     }
 
     /// Waits until the last record of a scope is acknowledged or given up, and says so on the sync topic.
-    pub(super) async fn conclude(&self, scope: &ScopeStatistics, pending: PendingRecords) {
+    pub(super) async fn conclude(&self, scope: &ScopeStatistics, pending: TaskTracker) {
         let Some(publisher) = self.publisher() else { return };
+        pending.close();
         tokio::select! {
             biased;
             () = pending.wait() => {

@@ -8,12 +8,13 @@ use aws_sdk_ecs::types::{Cluster, Service, Task, TaskDefinition};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::task::TaskTracker;
 
 use super::context::SyncContext;
 use crate::aws::scope::Scope;
 use crate::config::Config;
 use crate::object::{Object, Options, Parent};
-use crate::record::{PendingRecords, PendingToken, RecordBatch, pending_records};
+use crate::record::RecordBatch;
 use crate::report::ScopeStatistics;
 use crate::sdm::Stamp;
 use crate::stage::list::{Outlets, list};
@@ -40,7 +41,7 @@ pub(super) struct Rows {
     mappers: JoinSet<Result<(), HangUp>>,
     owners: HashMap<Id, Arc<TypeStatistics>>,
     types: Vec<(&'static str, Arc<TypeStatistics>)>,
-    pending_token: PendingToken,
+    pending: TaskTracker,
 }
 
 /// A scope on its way: its tallies, and when they are final.
@@ -48,15 +49,15 @@ pub(super) struct Rows {
 pub(super) struct WiredScope {
     pub(super) rows: Rows,
     pub(super) scope_statistics: Arc<ScopeStatistics>,
-    pub(super) pending: PendingRecords,
+    pub(super) pending: TaskTracker,
 }
 
 impl Rows {
     /// Wires a scope: ListClusters runs once and feeds the rows of services and tasks.
     pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
-        let (pending_token, pending) = pending_records();
+        let pending = TaskTracker::new();
         let (readers, mappers, owners, types) = Default::default();
-        let mut rows = Self { readers, mappers, owners, types, pending_token };
+        let mut rows = Self { readers, mappers, owners, types, pending: pending.clone() };
         let clusters = Arc::new(Listing::default());
         let mut feeds = Vec::new();
         feeds.extend(rows.fed::<Service>(context, scope, &clusters, records));
@@ -135,7 +136,7 @@ impl Rows {
             options: Options { fetch_stopped_tasks: tasks.fetch_stopped_tasks },
             parallel: context.config().parallel_requests,
             statistics: Arc::clone(statistics),
-            pending: self.pending_token.clone(),
+            token: self.pending.token(),
         })
     }
 

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
 use ecs_sdm_producer::kafka::Kafka;
-use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext, pending_records};
+use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext};
 use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::stage::produce::send;
 use ecs_sdm_producer::statistics::{State, TypeStatistics};
 use ecs_sim::{Shape, Simulator, World};
+use tokio_util::task::TaskTracker;
 
 use crate::broker;
 use crate::support::{Landed, config_on_kafka, limit, read, sync};
@@ -110,7 +111,7 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
         let mut config = config_on_kafka(&simulator, "spoilt");
         config.errors.tolerance = tolerance;
         assert_eq!(sync(&config).await.outcome, Outcome::Completed, "the topics are made");
-        let (statistics, (pending, done)) = (Arc::new(TypeStatistics::default()), pending_records());
+        let (statistics, pending) = (Arc::new(TypeStatistics::default()), TaskTracker::new());
         let context = RecordContext {
             statistics: Arc::clone(&statistics),
             object: "EcsTask",
@@ -120,7 +121,7 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             headers: vec![("ce_source", "/me".to_owned())],
             frame: Vec::new(),
             offsets: Arc::default(),
-            pending,
+            token: pending.token(),
         };
         let mut batch = RecordBatch::new(Arc::new(context), None, 1, [16, 16]);
         batch.encode_errors.push(EncodeError {
@@ -131,7 +132,8 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
         let kafka = Kafka::connect(&config).unwrap();
         let sent = async {
             send(&kafka, batch).await.unwrap();
-            done.wait().await;
+            pending.close();
+            pending.wait().await;
         };
         tokio::select! {
             () = sent => {}
