@@ -1,27 +1,29 @@
-//! AWS's own variables and profile, where the SDK would go on as if what is wrong there had not been said.
+//! Checks of AWS's own variables and profile for mistakes that the SDK or its HTTP client would ignore.
 
 use std::borrow::Cow;
 
 use aws_config::profile::{self, ProfileSet};
 use aws_types::os_shim_internal::{Env, Fs};
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
 
-/// A variable, or a line of the profile, that would lead to others than those meant.
+/// A variable or profile key whose value the SDK would ignore, or panic on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnvironmentIssue {
-    /// Its name.
+    /// The name of the variable or profile key.
     pub key: &'static str,
-    /// Where it stands.
+    /// Where it is set: `environment` or `AWS profile`.
     pub origin: &'static str,
-    /// What is wrong; never its value, which may hold a password.
+    /// What is wrong. It never repeats the value of a proxy variable, which may hold a password.
     pub reason: String,
-    /// What to do.
+    /// What to do about it.
     pub way_out: &'static str,
 }
 
-/// The variables that name an endpoint. On an empty one the SDK panics (`aws-smithy-types` `endpoint.rs`).
+/// The variables that name an endpoint. The SDK panics if one of them is empty (`aws-smithy-types`, `endpoint.rs`).
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_STS"];
 
-/// Everything odd.
+/// Every issue in the process's environment and in the AWS profile.
 pub async fn issues() -> Vec<EnvironmentIssue> {
     let variable = |name: &str| std::env::var(name).ok();
     let mut issues = proxies(variable);
@@ -29,12 +31,12 @@ pub async fn issues() -> Vec<EnvironmentIssue> {
     issues
 }
 
-/// The config and credentials files; none where they cannot be read, which the credential chain tells.
+/// AWS's config and credentials files. `None` if they cannot be read; the credential chain reports that.
 pub(super) async fn read_profile() -> Option<ProfileSet> {
     profile::load(&Fs::real(), &Env::real(), &Default::default(), None::<Cow<'static, str>>).await.ok()
 }
 
-/// A profile that is named and not there, and endpoints that are set to nothing.
+/// Reports endpoints that are empty and a profile that does not exist.
 fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>) -> Vec<EnvironmentIssue> {
     let empty = |key, origin| EnvironmentIssue {
         key,
@@ -52,7 +54,7 @@ fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>
     if is_empty(files.get("endpoint_url")) {
         issues.push(empty("endpoint_url", "AWS profile"));
     }
-    // Another part of the chain would serve instead, perhaps with another account.
+    // Without its profile the credential chain goes on to its next source, which may belong to another account.
     let named = variable("AWS_PROFILE").filter(|name| !name.is_empty());
     if let Some(name) = named.filter(|name| files.get_profile(name).is_none()) {
         issues.push(EnvironmentIssue {
@@ -65,48 +67,47 @@ fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>
     issues
 }
 
-/// The proxy variables that name no proxy: the HTTP client would pass them over, and go past the proxy that was meant.
+/// Reports proxy variables without a usable address: the HTTP clients would ignore them and connect without the proxy.
 ///
-/// Which variables rule, and what each may be, is hyper-util's (`client/proxy/matcher.rs`): the first that is set, even to nothing;
-/// `ALL_PROXY` where that is nothing; and without a scheme no path.
+/// hyper-util's `Matcher::from_env` decides which variable counts: upper case hides lower case, even if it is empty, and `ALL_PROXY`
+/// counts only for a scheme without a proxy of its own.
 fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<EnvironmentIssue> {
     let mut issues = Vec::new();
-    let mut all_rules = false;
-    for [large, small] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
-        if large == "ALL_PROXY" && !all_rules {
+    let mut all_counts = false;
+    for [upper, lower] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
+        if upper == "ALL_PROXY" && !all_counts {
             break;
         }
-        let ruling = if variable(large).is_some() { large } else { small };
-        let text = variable(ruling).unwrap_or_default();
-        let hidden = ruling == large && text.is_empty() && variable(small).is_some_and(|text| !text.is_empty());
-        if hidden || !(text.is_empty() || is_proxy(&text)) {
+        let key = if variable(upper).is_some() { upper } else { lower };
+        let text = variable(key).unwrap_or_default();
+        let hides = key == upper && text.is_empty() && variable(lower).is_some_and(|text| !text.is_empty());
+        if hides || !(text.is_empty() || is_proxy(&text)) {
             issues.push(EnvironmentIssue {
-                key: ruling,
+                key,
                 origin: "environment",
                 reason: "is not the address of a proxy".to_owned(),
-                way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, odd characters as %2F, or unset it",
+                way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (a slash in it as %2F), or unset it",
             });
         }
-        all_rules |= text.is_empty();
+        all_counts |= text.is_empty();
     }
     issues
 }
 
+/// Whether the HTTP clients would send requests through the proxy that `text` means.
 fn is_proxy(text: &str) -> bool {
-    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    // A password's unescaped slash would end the address, and its first half be taken for a host.
-    let address = match rest {
-        Some(rest) => rest.strip_suffix('/').unwrap_or(rest),
-        None => text,
-    };
-    let host_and_port = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let (host, port) = match host_and_port.rsplit_once(':') {
-        Some((host, port)) if !host_and_port.ends_with(']') => (host, port),
-        _ => (host_and_port, "80"),
-    };
-    let issues = |c: char| c.is_whitespace() || c.is_control() || "/?#".contains(c);
-    let is_host = host.starts_with('[') || !host.contains(':');
-    !address.contains(issues) && !host.is_empty() && is_host && port.parse::<u16>().is_ok()
+    // The clients ask the same matcher. It takes user and password out of the address.
+    let matcher = Matcher::builder().all(text).build();
+    let Some(proxy) = matcher.intercept(&Uri::from_static("https://amazonaws.com")) else { return false };
+    let uri = proxy.uri();
+    let host = uri.host().unwrap_or_default();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    // The matcher knows SOCKS addresses too, but the SDK's client speaks only HTTP to a proxy.
+    matches!(uri.scheme_str(), Some("http" | "https"))
+        // The matcher accepts an empty host, and a port above 65,535.
+        && !host.is_empty() && (uri.port_u16().is_some() || authority == host)
+        // The matcher drops a path. With an unescaped slash in the password, the path would hold the real host.
+        && text.strip_suffix('/').unwrap_or(text).ends_with(authority)
 }
 
 #[cfg(test)]
@@ -120,11 +121,11 @@ mod tests {
     }
 
     fn keys(issues: Vec<EnvironmentIssue>) -> Vec<&'static str> {
-        issues.into_iter().map(|issues| issues.key).collect()
+        issues.into_iter().map(|issue| issue.key).collect()
     }
 
     #[test]
-    fn a_proxy_variable_that_would_be_passed_over_is_odd() {
+    fn a_proxy_variable_that_would_be_ignored_is_an_issue() {
         let cases: &[(Set<'_>, &[&str])] = &[
             (&[], &[]),
             (&[("HTTPS_PROXY", "http://user:p%40ss@proxy:3128")], &[]),
@@ -133,6 +134,11 @@ mod tests {
             (&[("HTTPS_PROXY", "proxy:3128/")], &["HTTPS_PROXY"]),
             (&[("HTTPS_PROXY", "::bad")], &["HTTPS_PROXY"]),
             (&[("HTTPS_PROXY", "http://user:p/x@proxy:1")], &["HTTPS_PROXY"]),
+            (&[("HTTPS_PROXY", "http://user:1/x@proxy:1")], &["HTTPS_PROXY"]),
+            (&[("HTTPS_PROXY", "http://user:1#x@proxy:1")], &["HTTPS_PROXY"]),
+            (&[("HTTPS_PROXY", "http://proxy:")], &["HTTPS_PROXY"]),
+            (&[("HTTPS_PROXY", "http://pro xy:1")], &["HTTPS_PROXY"]),
+            (&[("HTTPS_PROXY", "ftp://proxy:1")], &["HTTPS_PROXY"]),
             (&[("HTTPS_PROXY", "http://user:p@:3128")], &["HTTPS_PROXY"]),
             (&[("HTTPS_PROXY", "http://proxy:99999")], &["HTTPS_PROXY"]),
             (&[("HTTPS_PROXY", ""), ("https_proxy", "proxy:3128")], &["HTTPS_PROXY"]),
@@ -146,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_endpoints_are_odd() {
+    fn empty_endpoints_are_issues() {
         for (set, expected) in [
             (&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")][..], &[][..]),
             (&[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", " ")], &["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"]),
