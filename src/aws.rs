@@ -1,4 +1,4 @@
-//! How AWS is spoken to: one HTTP client, one credentials provider per role, and [`Caller`], through which every ECS request goes.
+//! Access to AWS: one HTTP client, cached `Credentials` per role, and `Caller`, which sends every ECS request.
 
 pub(crate) mod account;
 pub(crate) mod concurrency;
@@ -28,33 +28,33 @@ pub(crate) use self::retry::{Fault, Verdict};
 /// The ECS client of one scope.
 #[derive(Debug, Clone)]
 pub struct Ecs {
-    /// The SDK's client: one attempt per call, the retries are [`Caller`]'s.
+    /// The SDK's client. It makes one attempt per call; `Caller` does the retries.
     pub client: aws_sdk_ecs::Client,
-    /// ARNs per List request, 1 to 100 (`maxResults`).
+    /// ARNs per List request (`maxResults`), 1 to 100. A Describe request takes at most as many, and at most
+    /// [`Object::BATCH`](crate::object::Object::BATCH): see `stage::describe`.
     pub page_size: i32,
 }
 
-/// The requests of one sync, counted.
+/// How many ECS requests one sync has sent.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    /// ECS requests sent, retries included.
+    /// Retries included.
     pub(crate) attempts: AtomicU64,
-    /// Those answered with a throttle.
     pub(crate) throttled: AtomicU64,
     /// Attempts after the first of their call.
     pub(crate) retried: AtomicU64,
 }
 
 impl Calls {
-    fn sending(&self, tries: u32) {
+    fn count_attempt(&self, tries: u32) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         self.retried.fetch_add(u64::from(tries > 0), Ordering::Relaxed);
     }
 
-    fn failed(&self, tries: u32, verdict: Verdict) {
+    fn count_failure(&self, tries: u32, verdict: Verdict) {
         match verdict {
             Verdict::Throttled => _ = self.throttled.fetch_add(1, Ordering::Relaxed),
-            // It never left the process.
+            // The request never left the process.
             Verdict::Setup => {
                 self.attempts.fetch_sub(1, Ordering::Relaxed);
                 self.retried.fetch_sub(u64::from(tries > 0), Ordering::Relaxed);
@@ -64,32 +64,31 @@ impl Calls {
     }
 }
 
-/// A place for one Describe answer, held from before the request until its last record is with the sink.
+/// Buffer space for one Describe answer, from before the request until the sink has taken the answer's last record.
 ///
-/// No answer is fetched without a place to put it: this is where back-pressure reaches AWS.
+/// No Describe request is sent without one, so a slow Kafka slows down the requests to AWS.
 #[derive(Debug)]
 pub struct BufferPermit {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What a request waits for, in hand.
-struct Turn {
+/// What a request needs before it is sent.
+struct Permits {
+    /// For a Describe request only.
     buffer: Option<BufferPermit>,
     permit: OwnedSemaphorePermit,
-    /// When its token was taken.
+    /// When the request took its token.
     sent: Instant,
 }
 
-/// In whose name a request is sent, and whose bucket it draws from.
+/// Whose credentials sign a request, and which rate limiter it takes a token from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
-    /// The scope's credentials.
     pub(crate) credentials: &'a Credentials,
-    /// The token bucket of the action, in the scope's account and region.
     pub(crate) limiter: &'a RateLimiter,
 }
 
-/// Lets ECS requests through the gate, counts and judges them.
+/// Sends the ECS requests of one sync within all limits, retries them and counts them.
 #[derive(Debug)]
 pub(crate) struct Caller {
     concurrency: ConcurrencyLimit,
@@ -99,7 +98,7 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// A caller for one sync; seats and buckets live as long as the process.
+    /// Buffer permits and rate limiters are shared by all syncs of the process.
     pub(crate) fn new(
         concurrency: ConcurrencyLimit,
         buffer_permits: Arc<Semaphore>,
@@ -108,25 +107,22 @@ impl Caller {
         Self { concurrency, buffer_permits, limiters, calls: Calls::default() }
     }
 
-    /// What was sent so far.
     pub(crate) fn calls(&self) -> &Calls {
         &self.calls
     }
 
-    /// The gate, for what is asked of STS.
     pub(crate) fn concurrency(&self) -> &ConcurrencyLimit {
         &self.concurrency
     }
 
-    /// The token buckets.
     pub(crate) fn limiters(&self) -> &RateLimiters {
         &self.limiters
     }
 
-    /// Calls a List action until it is answered or its retries are spent.
+    /// Sends a List request and retries it as the [`RetryPolicy`] says.
     ///
     /// # Errors
-    /// The last attempt's [`Fault`].
+    /// The [`Fault`] of the last attempt.
     pub(crate) async fn list<T, F>(&self, context: RequestContext<'_>, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -134,10 +130,10 @@ impl Caller {
         self.call(context, None, request).await.map(|(answer, _)| answer)
     }
 
-    /// Calls a Describe action with a seat in hand, and returns the answer with it.
+    /// Sends a Describe request like [`Caller::list`], and returns the answer with its buffer permit.
     ///
     /// # Errors
-    /// The last attempt's [`Fault`]; the seat is free again.
+    /// The [`Fault`] of the last attempt.
     pub(crate) async fn describe<T, F>(
         &self,
         context: RequestContext<'_>,
@@ -150,7 +146,7 @@ impl Caller {
         buffer.map(|buffer| (answer, buffer)).ok_or_else(concurrency::closed)
     }
 
-    /// The loop of tries. Neither a parallel request nor a seat is held while waiting for the next one, for a token, or for keys.
+    /// The retry loop. It has neither kind of permit while it waits for a token, for credentials, or before a retry.
     async fn call<T, F>(
         &self,
         context: RequestContext<'_>,
@@ -161,16 +157,16 @@ impl Caller {
         F: Future<Output = Result<T, Fault>>,
     {
         let RequestContext { credentials, limiter } = context;
-        let blamed = |fault| credentials.blame(fault);
+        let attributed = |fault| credentials.attribute(fault);
         let mut tries = 0;
-        let mut resolved_anew = false;
+        let mut resolved_again = false;
         loop {
-            credentials.ensure(&self.concurrency).await.map_err(blamed)?;
-            let Some(Turn { buffer, permit, sent }) = self.turn(context, buffer_permits).await? else {
+            credentials.ensure(&self.concurrency).await.map_err(attributed)?;
+            let Some(Permits { buffer, permit, sent }) = self.acquire(context, buffer_permits).await? else {
                 continue;
             };
             let generation = credentials.generation();
-            self.calls.sending(tries);
+            self.calls.count_attempt(tries);
             let answer = request().await;
             drop(permit);
             let fault = match answer {
@@ -178,41 +174,44 @@ impl Caller {
                 Err(fault) => fault,
             };
             drop(buffer);
-            self.calls.failed(tries, fault.verdict);
+            self.calls.count_failure(tries, fault.verdict);
             if fault.verdict == Verdict::Throttled {
                 limiter.throttle(sent);
             }
             tries += 1;
-            let unknown = fault.verdict == Verdict::Unrecognized;
-            if !(unknown || fault.verdict == Verdict::Credentials) {
-                self.concurrency.pause(fault, tries).await?;
+            let unrecognized = fault.verdict == Verdict::Unrecognized;
+            if !(unrecognized || fault.verdict == Verdict::Credentials) {
+                self.concurrency.back_off(fault, tries).await?;
                 continue;
             }
             if !self.concurrency.allows(tries) {
                 return Err(fault.denied());
             }
-            let renewed = !resolved_anew
-                && credentials.resolve_anew(&self.concurrency, generation, unknown).await.map_err(blamed)?;
+            let renewed = !resolved_again
+                && credentials.resolve_again(&self.concurrency, generation, unrecognized).await.map_err(attributed)?;
             if !renewed {
-                return Err(if unknown { not_enabled(fault) } else { fault.denied() });
+                return Err(if unrecognized { not_enabled(fault) } else { fault.denied() });
             }
-            resolved_anew = true;
+            resolved_again = true;
         }
     }
 
-    /// Waits in line for a token, then for a seat if need be, then for one of the parallel requests, and only then takes the
-    /// token: one taken first and spent later would overdraw the bucket. Where it is gone by then, all is given back.
-    /// None where the keys have aged meanwhile, as when the broker stands still for long.
-    async fn turn(
+    /// Waits at the head of the queue: for a token, then for a buffer permit (Describe only), then for a permit.
+    ///
+    /// The token is taken last. If it were taken first, the request could be sent much later, beside a whole burst of others, and
+    /// overdraw AWS's bucket. If another request has taken the token by then, the wait begins again without permits.
+    ///
+    /// `None` means that the credentials have expired during the wait, for example while the broker was down.
+    async fn acquire(
         &self,
         context: RequestContext<'_>,
         buffer_permits: Option<&Arc<Semaphore>>,
-    ) -> Result<Option<Turn>, Fault> {
+    ) -> Result<Option<Permits>, Fault> {
         let RequestContext { credentials, limiter } = context;
-        let queue = if buffer_permits.is_some() { &limiter.describes } else { &limiter.lists };
-        let _first = queue.lock().await;
+        let queue = if buffer_permits.is_some() { &limiter.describe_queue } else { &limiter.list_queue };
+        let _head = queue.lock().await;
         loop {
-            limiter.due().await;
+            limiter.wait_for_token().await;
             let buffer = match buffer_permits {
                 Some(buffer_permits) => {
                     let permit = Arc::clone(buffer_permits).acquire_owned().await.map_err(|_| concurrency::closed())?;
@@ -221,20 +220,19 @@ impl Caller {
                 None => None,
             };
             let permit = self.concurrency.permit().await?;
-            if !credentials.serve() {
+            if !credentials.usable() {
                 return Ok(None);
             }
             if let Some(sent) = limiter.take() {
-                return Ok(Some(Turn { buffer, permit, sent }));
+                return Ok(Some(Permits { buffer, permit, sent }));
             }
         }
     }
 }
 
-/// AWS has no code of its own for a region that the account has not enabled: it does not know the keys there.
+/// AWS has no error code for a region that the account has not enabled: it does not recognize the credentials there.
 fn not_enabled(fault: Fault) -> Fault {
-    let hint =
-        "resolved anew they are not known there either: they are wrong, or the account has not enabled the region";
+    let hint = "newly resolved credentials are refused too: they are wrong, or the account has not enabled the region";
     let message = format!("{}; {hint}", fault.message);
     Fault { message, ..fault }.denied()
 }

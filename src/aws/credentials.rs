@@ -1,221 +1,220 @@
-//! Credentials that last a sync: resolved once, shared by all regions of a role, renewed well before they expire.
+//! Cached credentials: resolved once, shared by all regions of a role, renewed before they expire.
 //!
-//! The SDK's own identity cache cannot be told to resolve anew and evicts at random above 64 partitions
-//! (`aws-smithy-runtime` `identity/cache/lazy.rs`), so it is switched off and this one stands in. The SDK only ever gets what
-//! is held: keys are resolved before a request takes its place among the parallel ones, so that nobody holds one to wait for them.
+//! The SDK's own identity cache is switched off, because it cannot be asked to resolve again and evicts at random above 64 partitions
+//! (`aws-smithy-runtime`, `identity/cache/lazy.rs`). The SDK only gets what is cached here: requests resolve credentials before they
+//! take a permit, so that no permit is unused while a request waits for credentials.
 
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_credential_types::Credentials as Keys;
+use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use parking_lot::Mutex;
 
 use super::concurrency::ConcurrencyLimit;
 use super::retry::{self, Fault};
 
-/// The most that is left of a session's life when it is renewed: enough for every request under way. Of a short life it is a
-/// third; STS's shortest is 900 s.
+/// Credentials are renewed 5 minutes before they expire, which is enough for every request in flight. If they live for less than 15
+/// minutes, they are renewed after two thirds of their life. STS's shortest session is 15 minutes.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
-/// How long a failed resolution is not tried again: every request of the scope would ask for it.
-const REST: Duration = Duration::from_secs(30);
+/// How long after a failure credentials are not resolved again. Without this wait every request of a scope would try.
+const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// Where keys come from.
+/// A source of credentials.
 pub(crate) trait Issuer: Debug + Send + Sync {
-    /// Resolves keys; what it asks of STS goes through `concurrency`.
+    /// Resolves credentials. Requests to STS take a permit of `concurrency` for each attempt.
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a>;
 
-    /// How it does so, for messages: `AssumeRole`, or `credentials`.
+    /// The name of the action for messages: `AssumeRole` or `credentials`.
     fn action(&self) -> &'static str {
         "credentials"
     }
 
-    /// Whose keys these are: the role's ARN, or nothing for the base credentials.
+    /// The role's ARN; `None` for the base credentials.
     fn role(&self) -> Option<&str> {
         None
     }
 }
 
-/// Keys to come.
-pub(crate) type Issued<'a> = Pin<Box<dyn Future<Output = Result<Keys, Fault>> + Send + 'a>>;
+pub(crate) type Issued<'a> = Pin<Box<dyn Future<Output = Result<AwsCredentials, Fault>> + Send + 'a>>;
 
-/// A caching credentials provider that can be told to resolve anew.
+/// A credentials provider with a cache that can be asked to resolve again. Clones share the cache.
 #[derive(Debug, Clone)]
 pub(crate) struct Credentials(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     issuer: Box<dyn Issuer>,
-    cached: Mutex<CachedKeys>,
-    /// One resolution at a time: whoever comes meanwhile shares its result.
-    turn: tokio::sync::Mutex<()>,
+    cache: Mutex<Cache>,
+    /// Locked during a resolution, so that there is one at a time and those who wait share its result.
+    resolution: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct CachedKeys {
-    keys: Option<Keys>,
-    /// How often keys were resolved: tells which keys a request was sent with.
+struct Cache {
+    current: Option<AwsCredentials>,
+    /// Number of resolutions so far. It identifies the credentials that signed a request.
     generation: u64,
-    /// When the keys are to be renewed; never, where they do not expire.
+    /// `None` for credentials that do not expire.
     renew_at: Option<SystemTime>,
-    /// Why the last resolution failed that somebody had to wait for.
-    failed: Option<(Instant, Fault)>,
-    /// The keys that were resolved because a region did not know those before.
-    doubted: Option<u64>,
+    /// The last failure of a resolution that requests waited for.
+    failure: Option<(Instant, Fault)>,
+    /// The generation that was resolved because a region did not recognize the one before.
+    after_unrecognized: Option<u64>,
 }
 
-/// What the keys that are held are good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum Validity {
     Fresh,
-    /// Good for a while, and to be renewed.
-    Aging,
-    Useless,
+    /// Still valid, but due for renewal.
+    RenewalDue,
+    /// Missing or expired.
+    Unusable,
 }
 
 impl Credentials {
-    /// Caches what `issuer` gives.
     pub(crate) fn new(issuer: impl Issuer + 'static) -> Self {
-        Self(Arc::new(Shared {
-            issuer: Box::new(issuer),
-            cached: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
-        }))
+        let issuer = Box::new(issuer);
+        Self(Arc::new(Shared { issuer, cache: Mutex::default(), resolution: tokio::sync::Mutex::default() }))
     }
 
-    /// Which keys a request that starts now is sent with.
+    /// Identifies the credentials that would sign a request now.
     pub(crate) fn generation(&self) -> u64 {
-        self.cached().generation
+        self.0.cache.lock().generation
     }
 
-    /// How keys are resolved, for messages.
+    /// See [`Issuer::action`].
     pub(crate) fn action(&self) -> &'static str {
         self.0.issuer.action()
     }
 
-    /// A fault of these credentials, as one that a request met which needed them.
-    pub(crate) fn blame(&self, fault: Fault) -> Fault {
+    /// Marks a fault of a request as one of these credentials.
+    pub(crate) fn attribute(&self, fault: Fault) -> Fault {
         Fault { code: format!("{}: {}", self.action(), fault.code), ..fault }
     }
 
-    /// Whether the keys that are held can be sent with a request.
-    pub(crate) fn serve(&self) -> bool {
-        self.cached().standing() != Standing::Useless
+    /// Whether the cached credentials can sign a request.
+    pub(crate) fn usable(&self) -> bool {
+        self.0.cache.lock().validity() != Validity::Unusable
     }
 
-    /// Makes sure that the keys held can be sent with a request, and renews them when it is time: one request at a time does
-    /// that, while others go on with the old keys as long as these live.
+    /// Ensures that the cached credentials can sign a request, and renews them when that is due. One request renews them, while the
+    /// others continue with the old ones until these expire.
     ///
     /// # Errors
-    /// Why there are no keys.
+    /// Why there are no credentials.
     pub(crate) async fn ensure(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
-        let standing = self.cached().standing();
-        let _turn = match standing {
-            Standing::Fresh => return Ok(()),
-            Standing::Aging => match self.0.turn.try_lock() {
-                Ok(turn) => turn,
+        let validity = self.0.cache.lock().validity();
+        let _resolution = match validity {
+            Validity::Fresh => return Ok(()),
+            Validity::RenewalDue => match self.0.resolution.try_lock() {
+                Ok(resolution) => resolution,
                 Err(_) => return Ok(()),
             },
-            Standing::Useless => self.0.turn.lock().await,
+            Validity::Unusable => self.0.resolution.lock().await,
         };
-        if self.cached().standing() == Standing::Fresh {
+        if self.0.cache.lock().validity() == Validity::Fresh {
             return Ok(());
         }
-        if standing == Standing::Useless {
+        if validity == Validity::Unusable {
             return self.resolve(concurrency).await;
         }
         match self.issue(concurrency).await {
-            Ok(keys) => self.cached().take(keys),
+            Ok(renewed) => self.0.cache.lock().store(renewed),
             Err(fault) => {
                 tracing::warn!(role = self.0.issuer.role(), %fault, "credentials could not be renewed yet");
-                self.cached().rest();
+                self.0.cache.lock().postpone_renewal();
             }
         }
         Ok(())
     }
 
-    /// Resolves keys anew after a refusal of those of `generation`: of many requests that they fail, the first alone does.
-    /// False where new keys would change nothing: those of `generation` were themselves resolved because they were `unknown`.
+    /// Resolves credentials again after AWS refused those of `generation`. If many requests were refused, only the first resolves.
+    ///
+    /// False means that new credentials would not help: AWS did not recognize them (`unrecognized`), and they were themselves
+    /// resolved for that reason.
     ///
     /// # Errors
-    /// Why there are no new keys.
-    pub(crate) async fn resolve_anew(
+    /// Why there are no new credentials.
+    pub(crate) async fn resolve_again(
         &self,
         concurrency: &ConcurrencyLimit,
         generation: u64,
-        unknown: bool,
+        unrecognized: bool,
     ) -> Result<bool, Fault> {
-        let _turn = self.0.turn.lock().await;
+        let _resolution = self.0.resolution.lock().await;
         if self.generation() != generation {
             return Ok(true);
         }
-        if unknown && self.cached().doubted == Some(generation) {
+        if unrecognized && self.0.cache.lock().after_unrecognized == Some(generation) {
             return Ok(false);
         }
         self.resolve(concurrency).await?;
-        if unknown {
-            self.cached().doubted = Some(self.generation());
+        if unrecognized {
+            let generation = self.generation();
+            self.0.cache.lock().after_unrecognized = Some(generation);
         }
         Ok(true)
     }
 
-    /// Resolves keys that somebody waits for; the caller has its turn.
+    /// Resolves credentials that requests wait for. The caller has locked [`Shared::resolution`].
     async fn resolve(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
-        if let Some(fault) = self.cached().recent_failure() {
+        if let Some(fault) = self.0.cache.lock().recent_failure() {
             return Err(fault);
         }
         let issued = self.issue(concurrency).await;
-        let mut cached = self.cached();
-        issued.map(|keys| cached.take(keys)).inspect_err(|fault| cached.failed = Some((Instant::now(), fault.clone())))
+        let mut cache = self.0.cache.lock();
+        issued
+            .map(|issued| cache.store(issued))
+            .inspect_err(|fault| cache.failure = Some((Instant::now(), fault.clone())))
     }
 
-    async fn issue(&self, concurrency: &ConcurrencyLimit) -> Result<Keys, Fault> {
-        self.0.issuer.issue(concurrency).await.and_then(fits_a_header)
-    }
-
-    fn cached(&self) -> MutexGuard<'_, CachedKeys> {
-        self.0.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn issue(&self, concurrency: &ConcurrencyLimit) -> Result<AwsCredentials, Fault> {
+        self.0.issuer.issue(concurrency).await.and_then(reject_control_characters)
     }
 }
 
-impl CachedKeys {
-    fn standing(&self) -> Standing {
+impl Cache {
+    fn validity(&self) -> Validity {
         let now = SystemTime::now();
-        let Some(keys) = &self.keys else { return Standing::Useless };
+        let Some(current) = &self.current else { return Validity::Unusable };
         if self.renew_at.is_none_or(|renew_at| now < renew_at) {
-            Standing::Fresh
-        } else if keys.expiry().is_none_or(|expiry| now < expiry) {
-            Standing::Aging
+            Validity::Fresh
+        } else if current.expiry().is_none_or(|expiry| now < expiry) {
+            Validity::RenewalDue
         } else {
-            Standing::Useless
+            Validity::Unusable
         }
     }
 
-    fn take(&mut self, keys: Keys) {
+    fn store(&mut self, issued: AwsCredentials) {
         let now = SystemTime::now();
-        self.renew_at = keys.expiry().map(|expiry| {
+        self.renew_at = issued.expiry().map(|expiry| {
             let life = expiry.duration_since(now).unwrap_or_default();
-            // Keys that come expired are sent all the same: the service judges, and a clock may be wrong.
-            if life.is_zero() { now + REST } else { expiry - RENEW_BEFORE.min(life / 3) }
+            // Credentials that are issued as expired are used all the same: the local clock may be wrong, so AWS decides.
+            if life.is_zero() { now + RETRY_AFTER } else { expiry - RENEW_BEFORE.min(life / 3) }
         });
-        self.keys = Some(keys);
+        self.current = Some(issued);
         self.generation += 1;
-        self.failed = None;
+        self.failure = None;
     }
 
-    /// Puts the renewal off, but not beyond half of what is left; at the end the keys are useless, and the renewal is waited for.
-    fn rest(&mut self) {
+    /// Waits with the next renewal for [`RETRY_AFTER`] or half of the remaining life, whichever is shorter. Once the credentials have
+    /// expired, they are unusable and requests wait for new ones.
+    fn postpone_renewal(&mut self) {
         let now = SystemTime::now();
-        let left = self.keys.as_ref().and_then(|keys| keys.expiry()?.duration_since(now).ok()).unwrap_or_default();
-        self.renew_at = Some(now + REST.min(left / 2).max(Duration::from_secs(1)).min(left));
+        let expiry = self.current.as_ref().and_then(AwsCredentials::expiry);
+        let left = expiry.and_then(|expiry| expiry.duration_since(now).ok()).unwrap_or_default();
+        self.renew_at = Some(now + RETRY_AFTER.min(left / 2).max(Duration::from_secs(1)).min(left));
     }
 
     fn recent_failure(&self) -> Option<Fault> {
-        self.failed.as_ref().filter(|(since, _)| since.elapsed() < REST).map(|(_, fault)| fault.clone())
+        self.failure.as_ref().filter(|(since, _)| since.elapsed() < RETRY_AFTER).map(|(_, fault)| fault.clone())
     }
 }
 
@@ -224,18 +223,16 @@ impl ProvideCredentials for Credentials {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::ready(
-            self.cached().keys.clone().ok_or_else(|| CredentialsError::not_loaded("no keys were resolved")),
-        )
+        let current = self.0.cache.lock().current.clone();
+        future::ProvideCredentials::ready(current.ok_or_else(|| CredentialsError::not_loaded("none are cached")))
     }
 }
 
-/// AWS's own chain, or static keys.
+/// AWS's default credential chain, or static credentials.
 #[derive(Debug)]
 pub(crate) struct Chain {
-    /// The SDK's provider.
     pub(crate) provider: SharedCredentialsProvider,
-    /// How long it may take: a credential process has no time-out of its own.
+    /// The longest resolution. A credential process has no timeout of its own.
     pub(crate) timeout: Duration,
 }
 
@@ -243,215 +240,39 @@ impl Issuer for Chain {
     fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(async {
             let reason = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
-                Ok(Ok(keys)) => return Ok(keys),
+                Ok(Ok(issued)) => return Ok(issued),
                 Ok(Err(error)) => retry::chain(&error),
                 Err(_) => format!("it took more than {:?}", self.timeout),
             };
-            Err(none(&reason))
+            Err(no_credentials(&reason))
         })
     }
 }
 
-/// Where the SDK has no chain at all.
+/// Stands for a chain that the SDK was built without.
 #[derive(Debug)]
 pub(crate) struct NoChain;
 
 impl Issuer for NoChain {
     fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
-        Box::pin(std::future::ready(Err(none("it has no part that could"))))
+        Box::pin(std::future::ready(Err(no_credentials("it has no sources"))))
     }
 }
 
-fn none(reason: &str) -> Fault {
+fn no_credentials(reason: &str) -> Fault {
     let way_out = "see access_key_id and AWS_PROFILE";
-    Fault::own("Credentials", format!("AWS's credential chain gives none: {reason}; {way_out}")).denied()
+    Fault::own("Credentials", format!("AWS's credential chain provides none: {reason}; {way_out}")).denied()
 }
 
-/// The SDK panics on what no HTTP header takes.
-fn fits_a_header(keys: Keys) -> Result<Keys, Fault> {
-    let texts = [Some(keys.access_key_id()), keys.session_token()];
+/// The SDK panics on characters that an HTTP header must not contain (RFC 9110, section 5.5).
+fn reject_control_characters(issued: AwsCredentials) -> Result<AwsCredentials, Fault> {
+    let texts = [Some(issued.access_key_id()), issued.session_token()];
     if texts.into_iter().flatten().any(|text| text.contains(char::is_control)) {
-        let reason =
-            "the access key id or session token holds a line break or another control character; write it without";
+        let reason = "the access key id or session token holds a control character, such as a line break; remove it";
         return Err(Fault::own("Credentials", reason).denied());
     }
-    Ok(keys)
+    Ok(issued)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use tokio::sync::{Notify, Semaphore};
-
-    use super::*;
-    use crate::aws::concurrency::RetryPolicy;
-
-    /// Keys of a certain life, as often as asked for; or a failure.
-    #[derive(Debug, Clone, Default)]
-    struct Source(Arc<Script>);
-
-    #[derive(Debug, Default)]
-    struct Script {
-        life: Mutex<Option<Duration>>,
-        asked: AtomicU32,
-        /// Held: an answer waits for it.
-        slow: Mutex<Option<Arc<Notify>>>,
-    }
-
-    impl Source {
-        fn of(life: Duration) -> (Self, Credentials) {
-            let source = Self::default();
-            source.gives(Some(life));
-            (source.clone(), Credentials::new(source))
-        }
-
-        fn gives(&self, life: Option<Duration>) {
-            *self.0.life.lock().unwrap() = life;
-        }
-
-        fn asked(&self) -> u32 {
-            self.0.asked.load(Ordering::Relaxed)
-        }
-    }
-
-    impl Issuer for Source {
-        fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
-            Box::pin(async {
-                self.0.asked.fetch_add(1, Ordering::Relaxed);
-                let slow = self.0.slow.lock().unwrap().clone();
-                if let Some(slow) = slow {
-                    slow.notified().await;
-                }
-                let life = *self.0.life.lock().unwrap();
-                let life = life.ok_or_else(|| Fault::own("AccessDenied", "no").denied())?;
-                Ok(Keys::new("id", "secret", None, Some(SystemTime::now() + life), "test"))
-            })
-        }
-    }
-
-    fn concurrency() -> ConcurrencyLimit {
-        let (backoff_base, backoff_cap) = (Duration::from_millis(1), Duration::from_millis(1));
-        ConcurrencyLimit::new(
-            Arc::new(Semaphore::new(1)),
-            RetryPolicy { maximum_retries: 0, backoff_base, backoff_cap },
-        )
-    }
-
-    /// Moves the time of renewal into the past.
-    fn age(credentials: &Credentials) {
-        credentials.cached().renew_at = Some(SystemTime::now() - Duration::from_secs(1));
-    }
-
-    #[tokio::test]
-    async fn keys_are_renewed_a_third_of_their_life_before_its_end_or_five_minutes() {
-        for (life, before) in [(43_200, 300), (3_600, 300), (900, 300), (90, 30), (3, 1)] {
-            let (_, credentials) = Source::of(Duration::from_secs(life));
-            credentials.ensure(&concurrency()).await.unwrap();
-            let cached = credentials.cached();
-            let expiry = cached.keys.as_ref().unwrap().expiry().unwrap();
-            let ahead = expiry.duration_since(cached.renew_at.unwrap()).unwrap();
-            assert_eq!(ahead.as_secs_f64().round(), f64::from(before), "of {life} s");
-        }
-    }
-
-    #[tokio::test]
-    async fn one_renews_while_the_others_go_on_with_the_old_keys() {
-        let (source, credentials) = Source::of(Duration::from_secs(900));
-        credentials.ensure(&concurrency()).await.unwrap();
-        age(&credentials);
-        let slow = Arc::new(Notify::new());
-        *source.0.slow.lock().unwrap() = Some(Arc::clone(&slow));
-        let concurrency = concurrency();
-        let renewing = credentials.ensure(&concurrency);
-        let others = async {
-            for _ in 0..5 {
-                credentials.ensure(&concurrency).await.unwrap();
-            }
-            assert_eq!((source.asked(), credentials.generation()), (2, 1), "the old keys serve");
-            slow.notify_one();
-        };
-        let (renewed, ()) = tokio::join!(renewing, others);
-        renewed.unwrap();
-        assert_eq!((source.asked(), credentials.generation()), (2, 2));
-    }
-
-    #[tokio::test]
-    async fn a_renewal_that_fails_rests_and_living_keys_go_on() {
-        let (source, credentials) = Source::of(Duration::from_secs(900));
-        credentials.ensure(&concurrency()).await.unwrap();
-        age(&credentials);
-        source.gives(None);
-        for _ in 0..5 {
-            credentials.ensure(&concurrency()).await.unwrap();
-        }
-        assert_eq!(source.asked(), 2, "it is not tried again at once");
-        // At their end the keys are asked for again, however short before that was in vain.
-        credentials.cached().keys = Some(Keys::new("id", "secret", None, Some(SystemTime::now()), "test"));
-        age(&credentials);
-        source.gives(Some(Duration::from_secs(900)));
-        credentials.ensure(&concurrency()).await.unwrap();
-        assert_eq!(source.asked(), 3);
-    }
-
-    #[tokio::test]
-    async fn a_chain_that_hangs_is_given_up() {
-        #[derive(Debug)]
-        struct Hanging;
-        impl ProvideCredentials for Hanging {
-            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-            where
-                Self: 'a,
-            {
-                future::ProvideCredentials::new(std::future::pending())
-            }
-        }
-        let provider = SharedCredentialsProvider::new(Hanging);
-        let credentials = Credentials::new(Chain { provider, timeout: Duration::from_millis(10) });
-        let fault = credentials.ensure(&concurrency()).await.unwrap_err();
-        assert!(fault.message.contains("it took more than 10ms"), "{fault}");
-    }
-
-    #[tokio::test]
-    async fn without_keys_a_failure_is_told_to_all_and_not_asked_for_again_at_once() {
-        let (source, credentials) = Source::of(Duration::ZERO);
-        source.gives(None);
-        for _ in 0..5 {
-            assert_eq!(credentials.ensure(&concurrency()).await.unwrap_err().code, "AccessDenied");
-        }
-        assert_eq!(source.asked(), 1);
-    }
-
-    #[tokio::test]
-    async fn refused_keys_are_resolved_anew_once_for_all_they_fail() {
-        let (source, credentials) = Source::of(Duration::from_secs(900));
-        let concurrency = concurrency();
-        credentials.ensure(&concurrency).await.unwrap();
-        let sent_with = credentials.generation();
-        for _ in 0..5 {
-            assert_eq!(credentials.resolve_anew(&concurrency, sent_with, false).await, Ok(true));
-        }
-        assert_eq!(source.asked(), 2);
-        // A region that does not know even new keys: another such region asks for none of its own.
-        let sent_with = credentials.generation();
-        assert_eq!(credentials.resolve_anew(&concurrency, sent_with, true).await, Ok(true));
-        let sent_with = credentials.generation();
-        assert_eq!(credentials.resolve_anew(&concurrency, sent_with, true).await, Ok(false));
-        assert_eq!(source.asked(), 3);
-        // Of keys renewed since then nothing is known yet.
-        age(&credentials);
-        credentials.ensure(&concurrency).await.unwrap();
-        assert_eq!(credentials.resolve_anew(&concurrency, credentials.generation(), true).await, Ok(true));
-    }
-
-    #[tokio::test]
-    async fn keys_that_come_expired_are_sent_and_judged_by_the_service() {
-        let (source, credentials) = Source::of(Duration::ZERO);
-        for _ in 0..3 {
-            credentials.ensure(&concurrency()).await.unwrap();
-            assert!(credentials.serve());
-        }
-        assert_eq!(source.asked(), 1);
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
-//! A role, assumed with the base credentials.
+//! Credentials of a role, which the base credentials assume.
 
-use aws_credential_types::Credentials as Keys;
+use aws_credential_types::Credentials as AwsCredentials;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -9,12 +9,11 @@ use super::concurrency::ConcurrencyLimit;
 use super::credentials::{Credentials, Issued, Issuer};
 use super::retry::{Fault, Verdict};
 
-/// What AssumeRole is asked with.
+/// The parameters of AssumeRole, by their API names.
 #[derive(Debug)]
 pub(crate) struct Role {
-    /// STS in the base region, one attempt a call, with [`Role::base`].
+    /// STS in the base region, signed with [`Role::base`], with one attempt per call.
     pub(crate) sts: aws_sdk_sts::Client,
-    /// The credentials that assume it.
     pub(crate) base: Credentials,
     /// `RoleArn`.
     pub(crate) arn: String,
@@ -22,7 +21,7 @@ pub(crate) struct Role {
     pub(crate) session_name: String,
     /// `ExternalId`.
     pub(crate) external_id: Option<String>,
-    /// `DurationSeconds`, 900 to 43,200.
+    /// `DurationSeconds`: 900 to 43,200.
     pub(crate) session_duration: u32,
 }
 
@@ -35,9 +34,9 @@ impl Issuer for Role {
                 Err(fault) if matches!(fault.verdict, Verdict::Credentials | Verdict::Unrecognized) => fault,
                 answered => return answered.map_err(Fault::denied),
             };
-            // The base credentials themselves may have expired: on an instance they change every few hours.
-            let unknown = refused.verdict == Verdict::Unrecognized;
-            match self.base.resolve_anew(concurrency, generation, unknown).await? {
+            // The base credentials may have expired. Those of an instance change every few hours.
+            let unrecognized = refused.verdict == Verdict::Unrecognized;
+            match self.base.resolve_again(concurrency, generation, unrecognized).await? {
                 true => concurrency.with_retries(|| self.assume()).await.map_err(Fault::denied),
                 false => Err(refused.denied()),
             }
@@ -54,20 +53,21 @@ impl Issuer for Role {
 }
 
 impl Role {
-    async fn assume(&self) -> Result<Keys, Fault> {
+    async fn assume(&self) -> Result<AwsCredentials, Fault> {
         let request = self.sts.assume_role().role_arn(&self.arn).role_session_name(&self.session_name);
         let request = request
             .set_external_id(self.external_id.clone())
             .duration_seconds(i32::try_from(self.session_duration).unwrap_or(i32::MAX));
         let answer = request.send().await.map_err(|error| self.explain(&error))?;
-        let keys =
-            answer.credentials().ok_or_else(|| Fault::own("AssumeRole", "the answer holds no credentials").denied())?;
-        let expiry = std::time::SystemTime::try_from(*keys.expiration()).ok();
-        let token = Some(keys.session_token().to_owned());
-        Ok(Keys::new(keys.access_key_id(), keys.secret_access_key(), token, expiry, "AssumeRole"))
+        let Some(issued) = answer.credentials() else {
+            return Err(Fault::own("AssumeRole", "the answer holds no credentials").denied());
+        };
+        let expiry = std::time::SystemTime::try_from(*issued.expiration()).ok();
+        let token = Some(issued.session_token().to_owned());
+        Ok(AwsCredentials::new(issued.access_key_id(), issued.secret_access_key(), token, expiry, "AssumeRole"))
     }
 
-    /// Adds the way out to a refused duration, which STS words for those who know its rules.
+    /// Adds what to do about a refused duration: STS's message names a limit, but no setting.
     fn explain<E>(&self, error: &SdkError<E, Response>) -> Fault
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
