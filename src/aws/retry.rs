@@ -1,52 +1,52 @@
-//! What an unanswered request means: one table from error codes to verdicts, and how long to wait before the next try.
+//! What to do about a failed request: one table from error codes to verdicts, and the wait before the next attempt.
 //!
-//! Pure: no clock, no request. Sources: the ECS API's error lists, "Request throttling for the Amazon ECS API", and the
-//! code lists of the AWS SDKs (`aws-runtime` `retries/classifiers.rs`).
+//! Everything here is pure: there is no clock and no request. Sources: the error lists of the ECS API, "Request throttling for the
+//! Amazon ECS API" (Amazon ECS Developer Guide), and the code lists of the AWS SDKs (`aws-runtime`, `retries/classifiers.rs`).
 
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// What to do about a request that was not answered with what was asked.
+/// What to do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Try again: the network, a time-out, a cut answer, a server's fault.
+    /// Retry: the network failed, the answer came late or was truncated, or the server failed.
     Transient,
-    /// Try again, and more slowly: the account's token bucket is empty.
+    /// Retry, and send more slowly: the account's token bucket is empty.
     Throttled,
-    /// The credentials are no longer good: resolve them anew, once.
+    /// Resolve the credentials again, once: they have expired or are wrong.
     Credentials,
-    /// The credentials are not known here: they may have changed, or the region is not enabled for the account.
+    /// Resolve the credentials again, once: the region does not recognize them. If it does not recognize the new ones either, the
+    /// account has not enabled it.
     Unrecognized,
-    /// The caller may not do this: trying again changes nothing.
+    /// Do not retry: the caller lacks a permission.
     Denied,
-    /// The cluster is no more, or inactive: it has no children.
+    /// The cluster does not exist any more or is inactive, so it has no services and no tasks.
     NoCluster,
-    /// `InvalidParameterException`: in the middle of a list its page token may have lapsed.
+    /// `InvalidParameterException`. After the first page of a list, its page token may have expired.
     Invalid,
-    /// `ClientException`: for a task definition, a revision that is no more.
+    /// `ClientException`. For a task definition, its revision may not exist any more.
     Client,
-    /// The request cannot be made as the process is set up: an endpoint, a certificate. Only a human mends that.
+    /// Do not retry, and do not count: a misconfigured endpoint, proxy or certificate kept the request from being sent.
     Setup,
-    /// Any other refusal: trying again changes nothing.
+    /// Do not retry: AWS refused the request for another reason.
     Fatal,
 }
 
-/// A request that failed, in words that are safe to show: never a request or an answer body.
+/// A failed request, in text that is safe to show: it never holds the body of a request or an answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct Fault {
-    /// What to do about it.
     pub(crate) verdict: Verdict,
-    /// The service's error code, or ours for what never reached the service.
+    /// The error code of AWS, or one of ours if AWS gave none.
     pub(crate) code: String,
-    /// The service's message, or the chain of causes.
+    /// The message of AWS, or an error with its causes, on one line.
     pub(crate) message: String,
 }
 
 impl Fault {
-    /// Judges what the SDK returned. An `SdkError`'s `Debug` holds the raw answer, so only its parts are used.
+    /// Judges an error of the SDK. The `Debug` output of `SdkError` holds the raw answer, so it is never used.
     pub(crate) fn judge<E, R>(error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -63,7 +63,7 @@ impl Fault {
             }
             SdkError::TimeoutError(_) => (Verdict::Transient, "Timeout".to_owned(), "no answer in time".to_owned()),
             SdkError::ResponseError(answer) if !(200..300).contains(&answer.raw().status_code()) => {
-                // A load balancer's, for instance: it has no error code.
+                // For example the answer of a load balancer.
                 let status = answer.raw().status_code();
                 (by_status(status), format!("HTTP {status}"), "an answer without an error code".to_owned())
             }
@@ -76,36 +76,39 @@ impl Fault {
                 Some(source) => without_answer(source),
                 None => (Verdict::Fatal, "Request".to_owned(), "the request could not be built".to_owned()),
             },
-            _ => (Verdict::Fatal, "Unknown".to_owned(), "the SDK failed in a way that is new to us".to_owned()),
+            _ => (
+                Verdict::Fatal,
+                "Unknown".to_owned(),
+                "the SDK failed for a reason that this program does not know".to_owned(),
+            ),
         };
         Self { verdict, code: one_line(&code), message: one_line(&message) }
     }
 
-    /// An answer without what it must hold.
+    /// An answer without a member that it must have.
     pub(crate) fn malformed() -> Self {
         let (verdict, code, message) = malformed();
         Self { verdict, code, message }
     }
 
-    /// The same fault, as one that no further try mends.
+    /// The same fault, not to be retried.
     #[must_use]
     pub(crate) fn denied(self) -> Self {
         Self { verdict: Verdict::Denied, ..self }
     }
 
-    /// A fault that no request stands behind.
+    /// A fault that is not the failure of a request.
     pub(crate) fn own(code: &str, message: impl Into<String>) -> Self {
         Self { verdict: Verdict::Fatal, code: code.to_owned(), message: message.into() }
     }
 }
 
 fn malformed() -> (Verdict, String, String) {
-    (Verdict::Transient, "Response".to_owned(), "the answer was cut or malformed".to_owned())
+    (Verdict::Transient, "Response".to_owned(), "the answer was truncated or malformed".to_owned())
 }
 
-/// The HTTP status of an answer.
+/// An answer with an HTTP status such as 400.
 pub(crate) trait StatusCode {
-    /// For example 400.
     fn status_code(&self) -> u16;
 }
 
@@ -115,36 +118,36 @@ impl StatusCode for aws_smithy_runtime_api::http::Response {
     }
 }
 
-/// What failed before there was an answer: the network, or how the process is set up.
+/// Judges a failure without an answer: of the network, or of the configuration.
 fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String, String) {
     let reason = chain(error);
-    match NETWORK.iter().find(|(sign, ..)| reason.contains(sign)) {
+    match NETWORK.iter().find(|(part, ..)| reason.contains(part)) {
         Some((_, verdict, code, way_out)) => (*verdict, (*code).to_owned(), format!("{reason}; {way_out}")),
         None => (Verdict::Transient, "Connection".to_owned(), reason),
     }
 }
 
-/// How the SDK words what goes wrong before there is an answer, and what to do about it: it has no codes for these. The sources
-/// are rustls's `Error`, hyper-util's `TunnelError`, the SDK's `apply_endpoint`, and the endpoint rules of ECS and STS.
+/// Failures without an answer, recognized by a part of the error text, because the SDK has no codes for them. The texts are those of
+/// rustls's `Error`, hyper-util's `TunnelError`, the SDK's `apply_endpoint`, and the endpoint rules of ECS and STS.
 #[rustfmt::skip]
 const NETWORK: &[(&str, Verdict, &str, &str)] = &[
     ("invalid peer certificate",            Verdict::Setup,     "Certificate", CERTIFICATE),
     ("proxy authorization required",        Verdict::Setup,     "Proxy",       "write HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT"),
-    // A proxy may refuse for a moment, too.
+    // A proxy may also refuse for only a moment.
     ("tunnel error",                        Verdict::Transient, "Proxy",       "see HTTPS_PROXY and NO_PROXY"),
-    // Plain HTTP where TLS was spoken to.
+    // The server answered in plain HTTP instead of TLS.
     ("InvalidContentType",                  Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("failed to apply endpoint",            Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("Invalid Configuration",               Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("but this partition does not support", Verdict::Setup,     "Endpoint",    ENDPOINT),
 ];
 
-const CERTIFICATE: &str = "it has to hold for this host and this day, and its CA to be in the file that AWS_CA_BUNDLE names, or \
-                           without one among the certificates of this system";
+const CERTIFICATE: &str = "the certificate must be valid today and for this host, and its CA must be in the file that \
+                           AWS_CA_BUNDLE names, or among the certificates of this system if it names none";
 const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPOINT_URL_STS, AWS_USE_FIPS_ENDPOINT and \
                         AWS_USE_DUALSTACK_ENDPOINT, and the profile";
 
-/// An error and its causes in one line, each said once.
+/// An error and its causes on one line, without repetition.
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -156,11 +159,11 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    // An endpoint that is no address makes the SDK repeat the whole request in its words.
+    // If an endpoint is not a valid address, the SDK's message repeats the whole request.
     one_line(text.find(" to request").map_or(text.as_str(), |end| &text[..end]))
 }
 
-/// What others say, as part of one line: without control characters, which terminals obey, and not for ever.
+/// Foreign text as part of one line: without control characters, which terminals interpret, and of at most 1,000 characters.
 pub(crate) fn one_line(text: &str) -> String {
     const LONGEST: usize = 1_000;
     let words: Vec<&str> =
@@ -169,46 +172,25 @@ pub(crate) fn one_line(text: &str) -> String {
     if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST).chain(['…']).collect() }
 }
 
-/// The table: what an error code means. An answer without a readable code is judged by its status.
+/// The table of error codes. An answer without a readable code is judged by its HTTP status.
+#[rustfmt::skip]
 pub(crate) fn verdict(code: &str, status: u16, message: &str) -> Verdict {
     match code {
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "BandwidthLimitExceeded"
-        | "PriorRequestNotComplete"
+        "ThrottlingException" | "Throttling" | "ThrottledException" | "RequestThrottled" | "RequestThrottledException"
+        | "TooManyRequestsException" | "RequestLimitExceeded" | "BandwidthLimitExceeded" | "PriorRequestNotComplete"
         | "SlowDown" => Verdict::Throttled,
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
-        | "InvalidSignatureException"
+        "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "InvalidSignatureException"
         | "SignatureDoesNotMatch" => Verdict::Credentials,
         "UnrecognizedClientException" | "InvalidClientTokenId" => Verdict::Unrecognized,
-        "AccessDeniedException"
-        | "AccessDenied"
-        | "UnauthorizedOperation"
-        | "NotAuthorized"
-        | "OptInRequired"
-        | "SubscriptionRequiredException"
-        | "RegionDisabledException"
-        | "IncompleteSignature"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" => Verdict::Denied,
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "OptInRequired"
+        | "SubscriptionRequiredException" | "RegionDisabledException" | "IncompleteSignature"
+        | "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => Verdict::Denied,
         "ClusterNotFoundException" => Verdict::NoCluster,
         "InvalidParameterException" if message.to_ascii_lowercase().contains("inactive") => Verdict::NoCluster,
         "InvalidParameterException" => Verdict::Invalid,
         "ClientException" => Verdict::Client,
-        "ServerException"
-        | "InternalFailure"
-        | "InternalError"
-        | "ServiceUnavailable"
-        | "RequestTimeout"
-        | "RequestTimeoutException"
-        | "" => by_status(status),
+        "ServerException" | "InternalFailure" | "InternalError" | "ServiceUnavailable" | "RequestTimeout"
+        | "RequestTimeoutException" | "" => by_status(status),
         _ if status >= 500 => Verdict::Transient,
         _ => Verdict::Fatal,
     }
@@ -218,9 +200,8 @@ fn by_status(status: u16) -> Verdict {
     if status == 429 { Verdict::Throttled } else { Verdict::Transient }
 }
 
-/// How long to wait before try number `tries + 1`: full jitter under a doubling ceiling, and at least `base` after a throttle.
-///
-/// `random` is in [0, 1).
+/// The wait before attempt number `tries + 1`: full jitter (a random part of a limit that doubles each time), and at least `base`
+/// after a throttle. `random` is in [0, 1).
 pub(crate) fn backoff(tries: u32, throttled: bool, base: Duration, cap: Duration, random: f64) -> Duration {
     let ceiling = base.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(cap);
     let floor = if throttled { base.min(cap) } else { Duration::ZERO };
@@ -228,47 +209,4 @@ pub(crate) fn backoff(tries: u32, throttled: bool, base: Duration, cap: Duration
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_have_their_verdicts() {
-        for (code, status, message, expected) in [
-            ("ThrottlingException", 400, "Rate exceeded", Verdict::Throttled),
-            ("", 429, "", Verdict::Throttled),
-            ("ServerException", 500, "", Verdict::Transient),
-            ("", 400, "", Verdict::Transient),
-            ("SomethingNew", 503, "", Verdict::Transient),
-            ("SomethingNew", 400, "", Verdict::Fatal),
-            ("ExpiredTokenException", 400, "", Verdict::Credentials),
-            ("UnrecognizedClientException", 400, "", Verdict::Unrecognized),
-            ("AccessDeniedException", 400, "", Verdict::Denied),
-            ("RegionDisabledException", 403, "", Verdict::Denied),
-            ("ClusterNotFoundException", 400, "", Verdict::NoCluster),
-            ("InvalidParameterException", 400, "The referenced cluster was inactive.", Verdict::NoCluster),
-            ("InvalidParameterException", 400, "Invalid token", Verdict::Invalid),
-            ("ClientException", 400, "Unable to describe task definition.", Verdict::Client),
-        ] {
-            assert_eq!(verdict(code, status, message), expected, "{code} {status} {message}");
-        }
-    }
-
-    #[test]
-    fn what_others_say_is_one_line_and_not_for_ever() {
-        assert_eq!(one_line(" a\n\tb \u{1b}[31mc\u{7} "), "a b [31mc");
-        assert_eq!(one_line(&"x".repeat(3_000)).chars().count(), 1_001);
-    }
-
-    #[test]
-    fn waits_grow_to_the_cap_and_a_throttle_has_a_floor() {
-        let (base, cap) = (Duration::from_secs(1), Duration::from_secs(20));
-        assert_eq!(backoff(1, false, base, cap, 0.0), Duration::ZERO);
-        assert_eq!(backoff(1, true, base, cap, 0.0), base);
-        assert_eq!(backoff(3, false, base, cap, 0.5), Duration::from_secs(2));
-        for tries in 1..50 {
-            let longest = backoff(tries, tries % 2 == 0, base, cap, 0.999_999);
-            assert!(longest <= cap, "{tries}: {longest:?}");
-        }
-    }
-}
+mod tests;
