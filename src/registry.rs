@@ -1,7 +1,7 @@
-//! The schema registry: under which id a schema is known there. Confluent's REST API, which Apicurio, Karapace and Redpanda speak too.
+//! The schema registry, which gives each schema an id. The REST API is Confluent's; Apicurio, Karapace and Redpanda offer it too.
 //!
-//! The client is our own: four endpoints. Of the crates, schema_registry_converter 6.0 neither normalizes nor tells an answer from a
-//! failure (it goes to the next URL on 401, 404 and 409 too), and schema-registry-client 0.4 brings serializers, rules and encryption.
+//! The client is our own, for four endpoints. schema_registry_converter 6.0 does not normalize schemas and goes to the next URL even
+//! after 401, 404 and 409; schema-registry-client 0.4 brings serializers, rules and encryption that are not needed here.
 
 mod client;
 mod error;
@@ -17,24 +17,24 @@ pub use self::subject::{Subject, subjects};
 use crate::config::{Config, RegistryMode};
 use crate::kafka::framing::Frames;
 
-/// The registry that settings name, and the ids that it gave.
+/// The registry of `schema_registry.url`, and the ids that it has given.
 #[derive(Debug)]
 pub struct Registry {
     config: Config,
-    /// For the process's life: an id never changes its schema. What failed is asked again.
+    /// By subject, kept as long as the process runs: the schema of an id never changes. Failures are not kept.
     ids: Mutex<HashMap<String, u32>>,
 }
 
 impl Registry {
-    /// The registry of `schema_registry.url`; none where no URL is set. Nothing is contacted.
+    /// `None` if `schema_registry.url` is empty. Nothing is contacted.
     pub fn of(config: &Config) -> Option<Self> {
         (!config.schema_registry.url.is_empty()).then(|| Self { config: config.clone(), ids: Mutex::default() })
     }
 
-    /// The frames of all records that a sync may send. The registry is asked only for what it was not asked before.
+    /// The frames of all records that a sync may send. The registry is asked only for ids that are not known yet.
     ///
     /// # Errors
-    /// No registry that answers, or its refusal.
+    /// The registry cannot be reached, or refuses.
     pub async fn frames(&self) -> Result<Frames, Error> {
         let mut ids = self.ids.lock().await;
         let mut client = None;

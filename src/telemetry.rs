@@ -1,4 +1,4 @@
-//! Logs: quiet, structured, on standard error.
+//! Logs: text or JSON, at `info` by default.
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
@@ -9,16 +9,17 @@ use tracing_subscriber::{EnvFilter, Layer};
 
 use crate::config::LogFormat;
 
-/// Who writes requests and answers at TRACE: the AWS SDK (`aws-smithy-runtime` prints whole bodies) and its HTTP stack.
-const TALKATIVE: &[&str] = &["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
+/// Prefixes of log targets that write requests and answers at TRACE: the AWS SDK (`aws-smithy-runtime` writes whole bodies) and its
+/// HTTP stack.
+const CAPPED: &[&str] = &["aws_", "h2", "hyper", "rustls", "tokio_rustls", "tower"];
 
-/// What the credential chain may say: that a switch such as AWS_USE_FIPS_ENDPOINT has an odd value. All else of `aws_config` is
-/// dropped: it writes raw answers of STS, with the keys in them, as warnings. What came of the chain we say ourselves.
+/// The only targets of `aws_config` that are logged: they warn of switches such as AWS_USE_FIPS_ENDPOINT with an invalid value. Its
+/// others write raw answers of STS, with credentials in them, as warnings. `aws::credentials` reports failures of the chain.
 const SWITCHES: &str = "aws_config::default_provider::use_";
 
-/// A subscriber that writes what `directives` (the syntax of `RUST_LOG`) let through; `info` where they are empty.
+/// A subscriber that writes events as `directives` say (the syntax of `RUST_LOG`; `info` if they are empty).
 ///
-/// Answers hold environment values, so the SDK's own TRACE lines are never written, whatever the directives say.
+/// TRACE events of the AWS SDK are never written, whatever the directives say, because answers hold environment values.
 pub fn subscriber<W>(
     format: LogFormat,
     directives: &str,
@@ -43,5 +44,5 @@ fn is_safe(metadata: &Metadata<'_>) -> bool {
     if target.starts_with("aws_config") {
         return target.starts_with(SWITCHES);
     }
-    *metadata.level() != Level::TRACE || !TALKATIVE.iter().any(|prefix| target.starts_with(prefix))
+    *metadata.level() != Level::TRACE || !CAPPED.iter().any(|prefix| target.starts_with(prefix))
 }

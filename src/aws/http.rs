@@ -1,4 +1,4 @@
-//! HTTP: one client for all roles and regions, and what an answer must at least be.
+//! The HTTP client of all roles and regions, and a check of its answers.
 
 use std::time::Duration;
 
@@ -14,12 +14,17 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::trust::Trust;
 
-/// How long a connection may idle. AWS and what stands before it close one without a word after some time: a request that meets
-/// that moment fails.
+/// How long an idle connection is kept. AWS and load balancers close idle connections; a request sent at that moment fails.
 const IDLE: Duration = Duration::from_secs(20);
 
-/// One client, so one connection pool. With `proxied` the proxy variables count as in the AWS CLI; an endpoint that a library
-/// user has at hand is not behind a proxy.
+/// The SDK's HTTP client, with one connection pool for everything it sends: to ECS and STS, for the credential chain, and to the
+/// instance's metadata service for a default region.
+///
+/// With `proxied` it takes its proxy from the environment, as the AWS CLI does: hyper-util's `Matcher::from_env` chooses it for each
+/// host. Without, it uses none; this is for an endpoint given by a library user ([`Config::endpoint_url`](crate::config::Config)).
+///
+/// Two HTTP clients choose a proxy: this one, and reqwest's in `registry::client`, which asks the same `Matcher`.
+/// `aws::environment` checks the variables for both. Connections to Kafka use no proxy.
 pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
     let proxy = if proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
     let trusted = trust.context();
@@ -31,7 +36,8 @@ pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
     })
 }
 
-/// Refuses an answer whose body was cut to nothing: the SDK takes it for one without members, and so an account for empty.
+/// Rejects a successful answer with an empty body. The SDK would read a truncated answer as one without members, and so an account as
+/// empty.
 #[derive(Debug)]
 pub(crate) struct NoEmptyAnswer;
 

@@ -1,4 +1,4 @@
-//! The region of the base credentials, where settings name none.
+//! The default region, for settings without one.
 
 use aws_config::Region;
 use aws_config::imds::region::ImdsRegionProvider;
@@ -9,12 +9,12 @@ use aws_config::provider_config::ProviderConfig;
 use super::http;
 use super::trust::Trust;
 
-/// The region where none is set: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile, and at last the instance's metadata.
+/// The first region found in `AWS_REGION`, `AWS_DEFAULT_REGION`, the AWS profile and, with `ask_instance`, the instance's metadata.
 pub async fn default_region(ask_instance: bool, trust: &Trust) -> Option<String> {
-    // An empty variable is none: the SDK's provider would take it for a region.
+    // The SDK's own provider would take an empty variable for a region.
     let set = |variable| std::env::var(variable).ok().filter(|region| !region.is_empty());
     let variable = set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION"));
-    // The parts of DefaultRegionChain, with our HTTP client: its own builder takes none.
+    // These are the parts of the SDK's DefaultRegionChain, whose builder does not accept an HTTP client.
     let provider = ProviderConfig::default().with_http_client(http::client(true, trust));
     let chain = RegionProviderChain::first_try(variable.map(Region::new))
         .or_else(ProfileFileRegionProvider::builder().configure(&provider).build());

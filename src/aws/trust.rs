@@ -1,4 +1,4 @@
-//! Whom TLS trusts: the certificates of this system, or a bundle of one's own, as the AWS CLI takes it.
+//! The certificate authorities that TLS trusts: those of this system, or a CA bundle, set as for the AWS CLI.
 
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use rustls::RootCertStore;
@@ -9,34 +9,32 @@ use super::environment;
 
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 
-/// The certificates that may sign a server's.
+/// The certificate authorities that may sign a server's certificate.
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
-    /// PEM, one certificate each; none are the system's.
+    /// One certificate per element, in PEM. `None` stands for the system's.
     bundle: Option<Vec<String>>,
 }
 
-/// A bundle that cannot be used. Going on without it would trust others than those meant.
+/// A CA bundle that cannot be used. It is an error, because without the bundle other authorities would be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path} {reason}")]
 pub struct BundleError {
-    /// What names the bundle: `AWS_CA_BUNDLE`, or `ca_bundle`.
+    /// The variable or profile key that names the file: `AWS_CA_BUNDLE` or `ca_bundle`.
     pub key: &'static str,
-    /// Where that stands: the environment, or the AWS profile.
+    /// Where it is set: `environment` or `AWS profile`.
     pub origin: &'static str,
-    /// The file.
     pub(crate) path: String,
-    /// Why it cannot be used.
     pub(crate) reason: String,
 }
 
 impl Trust {
-    /// Reads what `AWS_CA_BUNDLE`, or `ca_bundle` of the profile, names.
+    /// Reads the file that `AWS_CA_BUNDLE` or the profile's `ca_bundle` names. Without either it trusts the system's authorities.
     ///
     /// # Errors
-    /// A file that cannot be read, or holds no certificate.
+    /// A file that cannot be read or holds no usable certificate.
     pub async fn load() -> Result<Self, BundleError> {
-        let Some((key, origin, path)) = named().await else { return Ok(Self::default()) };
+        let Some((key, origin, path)) = bundle_path().await else { return Ok(Self::default()) };
         let unusable = |reason: String| BundleError { key, origin, path: path.clone(), reason };
         let text = std::fs::read(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let bundle = certificates(&String::from_utf8_lossy(&text));
@@ -46,24 +44,24 @@ impl Trust {
         Ok(Self { bundle: Some(bundle) })
     }
 
-    /// The bundle as PEM, one certificate each; none where the system's count.
+    /// The bundle, one certificate per element, in PEM. `None` stands for the system's.
     pub(crate) fn pem(&self) -> Option<&[String]> {
         self.bundle.as_deref()
     }
 
-    /// The same for the SDK's HTTP client.
+    /// The same authorities for the SDK's HTTP client.
     pub(crate) fn context(&self) -> TlsContext {
         let store = match &self.bundle {
             Some(bundle) => bundle.iter().cloned().fold(TrustStore::empty(), TrustStore::with_pem_certificate),
             None => TrustStore::default(),
         };
-        // What the SDK could refuse here are server names, of which there are none.
+        // The SDK can only refuse server names, and none are set here.
         TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
     }
 }
 
-/// The variable rules over the profile; an empty one is none.
-async fn named() -> Option<(&'static str, &'static str, String)> {
+/// The variable wins over the profile, and an empty value counts as not set.
+async fn bundle_path() -> Option<(&'static str, &'static str, String)> {
     if let Some(path) = std::env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
         return Some((VARIABLE, "environment", path));
     }
@@ -72,7 +70,8 @@ async fn named() -> Option<(&'static str, &'static str, String)> {
     Some(("ca_bundle", "AWS profile", path.to_owned()))
 }
 
-/// The certificates of a PEM text. One that rustls cannot use is passed over, as old bundles hold some: the SDK would panic on it.
+/// The certificates of a PEM text. Those that rustls cannot use are skipped with a warning: old bundles hold some, and the SDK would
+/// panic on them.
 pub(crate) fn certificates(text: &str) -> Vec<String> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
@@ -82,9 +81,9 @@ pub(crate) fn certificates(text: &str) -> Vec<String> {
         let certificate = CertificateDer::from_pem_slice(block.as_bytes());
         certificate.is_ok_and(|certificate| RootCertStore::empty().add(certificate).is_ok())
     };
-    let (usable, odd): (Vec<String>, Vec<String>) = blocks.partition(usable);
-    if !odd.is_empty() {
-        tracing::warn!(count = odd.len(), "certificates of a CA bundle cannot be used and are passed over");
+    let (usable, unusable): (Vec<String>, Vec<String>) = blocks.partition(usable);
+    if !unusable.is_empty() {
+        tracing::warn!(count = unusable.len(), "some certificates of a CA bundle cannot be used and are ignored");
     }
     usable
 }
@@ -93,9 +92,8 @@ pub(crate) fn certificates(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// The SDK panics on a certificate that is none.
     #[test]
-    fn what_is_no_certificate_is_passed_over() {
+    fn text_that_is_no_certificate_is_skipped() {
         let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         let unfinished = "-----BEGIN CERTIFICATE-----\nAAAA";
         for text in ["", "text", garbage, unfinished, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"] {

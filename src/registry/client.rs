@@ -1,4 +1,4 @@
-//! Requests to the registry: the next URL where one does not answer, and no other reason to leave it.
+//! Requests to the registry. The next URL is tried only if one does not answer, or answers 408, 429 or 5xx.
 
 use std::error::Error as _;
 use std::fmt;
@@ -15,38 +15,38 @@ use super::subject::Subject;
 use crate::aws::trust::{self, Trust};
 use crate::config::{Config, SchemaRegistryConfig, Secret, SecretError, pem};
 
-/// One attempt at one URL.
-const ANSWER: Duration = Duration::from_secs(10);
+/// The longest attempt at one URL.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Rounds over all URLs before they count as gone: what lasts a second or two is waited out.
+/// Rounds over all URLs, so that an outage of a second or two does not matter.
 const ROUNDS: u32 = 3;
 
-/// How much of an answer that is not a registry's is shown.
+/// How many characters of an answer are shown that is not a registry's.
 const SHOWN: usize = 200;
 
-/// What the registry says of a schema under a subject that has others.
+/// Whether the registry would accept a schema under its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Compatibility {
     /// The subject has no schema yet.
     New,
-    /// It may be registered, or is.
+    /// The schema may be registered, or already is.
     Compatible,
-    /// In the registry's words: why it may not.
+    /// Why it may not, in the registry's words.
     Incompatible(Vec<String>),
 }
 
-/// A client for one use: secrets may come from files, which are read anew for each sync.
+/// A client for one use: secrets may be in files, which are read again for each sync.
 pub struct Client {
     http: reqwest::Client,
     urls: Vec<String>,
-    /// The URL that answered last: one that is silent costs its time once.
+    /// Index of the URL that answered last. It is asked first, so that a silent URL costs its timeout only once.
     answered: AtomicUsize,
     basic: Option<(String, String)>,
     bearer: Option<String>,
+    /// The wait before the second round; it doubles before the third.
     pause: Duration,
 }
 
-/// A registry's error body.
 #[derive(Deserialize)]
 struct ErrorBody {
     error_code: i64,
@@ -61,10 +61,10 @@ struct IdBody {
 #[derive(Deserialize)]
 struct CompatibilityBody {
     is_compatible: bool,
-    /// Confluent's reasons.
+    /// Reasons, from Confluent's registry.
     #[serde(default)]
     messages: Vec<String>,
-    /// Apicurio's.
+    /// The reason, from Apicurio.
     reason: Option<String>,
 }
 
@@ -75,10 +75,10 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    /// A client for the registry of `schema_registry.url`. Nothing is contacted.
+    /// A client for `schema_registry.url`. Nothing is contacted. reqwest chooses the proxy, as described in [`crate::aws::http`].
     ///
     /// # Errors
-    /// A setting that makes no client: a file that cannot be read, a certificate that is none.
+    /// A setting that cannot be used: a file that cannot be read, or an invalid certificate.
     pub async fn new(config: &Config) -> Result<Self, Error> {
         let settings = &config.schema_registry;
         let failed = |key| move |reason: String| Error::Setting { key, reason };
@@ -88,13 +88,13 @@ impl Client {
         };
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("ecs-sdm-producer/", env!("CARGO_PKG_VERSION")))
-            .timeout(ANSWER)
+            .timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none());
         if let Some(trusted) = trusted(settings).await? {
             http = http.tls_certs_only(trusted);
         }
         let identity = identity(settings)?;
-        // Certificates are looked at only when the client is made.
+        // reqwest checks certificates only when the client is built.
         let key = if identity.is_some() { "certificate" } else { "ca" };
         if let Some(identity) = identity {
             http = http.identity(identity);
@@ -110,34 +110,34 @@ impl Client {
         })
     }
 
-    /// The id of a schema that is registered under its subject.
+    /// The id of a registered schema.
     pub(super) async fn look_up(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}?normalize=true", subject.name);
         self.id(Operation::LookUp, &path, subject).await
     }
 
-    /// Registers a schema; the id of one that is registered already.
+    /// Registers a schema, unless it is registered already, and returns its id.
     ///
     /// # Errors
-    /// No registry that answers, or its refusal.
+    /// The registry cannot be reached, or refuses.
     pub async fn register(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}/versions?normalize=true", subject.name);
         let registered = self.id(Operation::Register, &path, subject).await;
         match &registered {
-            // Another producer was faster, which some registries call a conflict too.
+            // Another producer has just registered it: some registries answer that with a conflict.
             Err(Error::Refused { status: 409, .. }) => self.look_up(subject).await.or(registered),
             _ => registered,
         }
     }
 
-    /// Holds a schema against those of its subject, as many as its compatibility level asks for.
+    /// Tests a schema against those of its subject, as the subject's compatibility level demands.
     ///
     /// # Errors
-    /// No registry that answers, or its refusal to judge.
+    /// The registry cannot be reached, or refuses to test.
     pub async fn test(&self, subject: &Subject) -> Result<Compatibility, Error> {
-        // A subject that nobody knows is no refusal of the test, and not every registry says so of it.
-        let known = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
-        match known {
+        // Asked first, because not every registry says that an unknown subject is the reason why it refuses to test.
+        let versions = self.ask(Method::GET, &format!("/subjects/{}/versions", subject.name), None).await?;
+        match versions {
             Err(refusal) if refusal.is_unknown() => return Ok(Compatibility::New),
             Err(refusal) => return Err(refusal.of(Operation::Test, subject)),
             Ok(_) => {}
@@ -170,7 +170,7 @@ impl Client {
         })
     }
 
-    /// Asks the URLs in order, a few times over, until one answers.
+    /// Asks the URLs in order, for some rounds, until one answers.
     async fn ask(&self, method: Method, path: &str, body: Option<String>) -> Result<Result<Value, Refusal>, Error> {
         let mut tried = Vec::new();
         for round in 0..ROUNDS {
@@ -179,11 +179,11 @@ impl Client {
             }
             tried.clear();
             let first = self.answered.load(Ordering::Relaxed);
-            for place in (0..self.urls.len()).map(|place| (first + place) % self.urls.len()) {
-                let url = &self.urls[place];
+            for index in (0..self.urls.len()).map(|offset| (first + offset) % self.urls.len()) {
+                let url = &self.urls[index];
                 match self.attempt(method.clone(), &format!("{url}{path}"), body.clone()).await {
                     Ok(answer) => {
-                        self.answered.store(place, Ordering::Relaxed);
+                        self.answered.store(index, Ordering::Relaxed);
                         return Ok(answer);
                     }
                     Err(reason) => {
@@ -197,7 +197,7 @@ impl Client {
         Err(Error::Unreachable { hint: hint(&tried), tried })
     }
 
-    /// One request. The error is what makes the next URL worth a try.
+    /// Sends one request. An `Err` means that the next URL is worth a try.
     async fn attempt(&self, method: Method, url: &str, body: Option<String>) -> Result<Result<Value, Refusal>, String> {
         let mut request = self.http.request(method, url).header("accept", "application/vnd.schemaregistry.v1+json");
         if let Some((username, password)) = &self.basic {
@@ -212,8 +212,8 @@ impl Client {
         let response = request.send().await.map_err(|error| causes(&error))?;
         let status = response.status();
         let text = response.text().await.map_err(|error| causes(&error))?;
-        let again = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-        if again || status.is_server_error() {
+        let is_transient = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
+        if is_transient || status.is_server_error() {
             return Err(format!("{status}: {}", message(&text).1));
         }
         if status.is_success() {
@@ -225,41 +225,41 @@ impl Client {
     }
 }
 
-/// Whom TLS trusts instead of the system's: `schema_registry.ca`, else what AWS_CA_BUNDLE names.
+/// The authorities of `schema_registry.ca`, else those of AWS_CA_BUNDLE; `None` stands for the system's.
 async fn trusted(settings: &SchemaRegistryConfig) -> Result<Option<Vec<Certificate>>, Error> {
     let failed = |reason: String| Error::Setting { key: "ca", reason };
-    let text = match &settings.ca {
+    let authorities = match &settings.ca {
         Some(ca) => trust::certificates(&pem(ca).map_err(|error| failed(unread(&error)))?),
         None => match Trust::load().await.map_err(Error::Bundle)?.pem() {
             Some(bundle) => bundle.to_vec(),
             None => return Ok(None),
         },
     };
-    if text.is_empty() {
+    if authorities.is_empty() {
         return Err(failed("holds no certificate in PEM".to_owned()));
     }
-    let certificates = text.iter().map(|one| Certificate::from_pem(one.as_bytes()));
+    let certificates = authorities.iter().map(|pem| Certificate::from_pem(pem.as_bytes()));
     certificates.collect::<Result<_, _>>().map(Some).map_err(|error| failed(causes(&error)))
 }
 
-/// Our own certificate, for a registry that asks for one.
+/// The client certificate, for a registry with mutual TLS.
 fn identity(settings: &SchemaRegistryConfig) -> Result<Option<Identity>, Error> {
     let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
     let failed = |key| move |reason: String| Error::Setting { key, reason };
     let certificate = pem(certificate).map_err(|error| failed("certificate")(unread(&error)))?;
     let key = key.read().map_err(|error| failed("key")(unread(&error)))?;
-    // What is no path may be the key itself, cut out of its PEM: it is not shown.
+    // Text that is no path may be the key itself without its PEM frame, so it is not shown.
     let key = pem(&key).map_err(|_| failed("key")("is neither PEM text nor a file that can be read".to_owned()))?;
     let both = format!("{key}\n{certificate}");
     Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(causes(&error)))
 }
 
-/// Why a setting's file cannot be read, with the system's word.
+/// Why a setting's file cannot be read, with the error of the system.
 fn unread(error: &SecretError) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-/// The registry's number and words, or the beginning of whatever else answered.
+/// The registry's error code and message, or the beginning of any other answer.
 fn message(text: &str) -> (Option<i64>, String) {
     match serde_json::from_str::<ErrorBody>(text) {
         Ok(ErrorBody { error_code, message }) => (Some(error_code), format!("{message} ({error_code})")),
@@ -272,7 +272,7 @@ fn shortened(text: &str) -> String {
     if line.is_empty() { "no text".to_owned() } else { line }
 }
 
-/// An error with its causes; the first repeats the URL, which stands before it already.
+/// The causes of an error. The error itself only repeats the URL, which the message names already.
 fn causes(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! Why a registry cannot be used, in its own words, and the way out.
+//! Errors of the schema registry, in its own words, with what to do about them.
 
 use super::subject::Subject;
 use crate::aws::trust::BundleError;
@@ -6,55 +6,55 @@ use crate::aws::trust::BundleError;
 /// Why there is no id for a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A setting that makes no client.
+    /// A setting cannot be used.
     #[error("schema_registry.{key}: {reason}")]
     Setting {
-        /// The setting's last part.
+        /// The setting's name below `schema_registry`.
         key: &'static str,
         /// What is wrong with it.
         reason: String,
     },
-    /// `AWS_CA_BUNDLE`, or what stands for it.
+    /// The file of `AWS_CA_BUNDLE`, or of the profile's `ca_bundle`, cannot be used.
     #[error("{name}: {0}", name = .0.key)]
     Bundle(BundleError),
-    /// No URL gave an answer that counts: transport errors, 408, 429 and 5xx.
+    /// No URL could be reached, or all answered 408, 429 or 5xx.
     #[error("no schema registry answers: {tried}{hint}")]
     Unreachable {
-        /// Each URL with its last word.
+        /// Each URL with its last error.
         tried: String,
-        /// The setting to look at.
+        /// Which setting to check.
         hint: &'static str,
     },
-    /// Somebody else answers there.
+    /// The URL answers, but not as a schema registry.
     #[error("schema_registry.url: no schema registry answers there: {message}")]
     Elsewhere {
-        /// What was answered.
+        /// The answer.
         message: String,
     },
-    /// The registry's refusal.
+    /// The registry refuses a request for a subject.
     #[error("the schema registry refuses {subject}: {message}; {way_out}")]
     Refused {
-        /// The subject.
+        /// The subject's name.
         subject: String,
         /// The HTTP status.
         status: u16,
-        /// Its own words.
+        /// The registry's message.
         message: String,
-        /// What to do.
+        /// What to do about it.
         way_out: &'static str,
     },
 }
 
-/// A refusal: the HTTP status, and what stood in the body.
+/// An answer that refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
+    /// The HTTP status.
     pub(super) status: u16,
-    /// The registry's own number for it, such as 40401; none where the body is not a registry's.
+    /// The registry's own error code, such as 40401; `None` if the body is not a registry's.
     pub(super) code: Option<i64>,
     pub(super) message: String,
 }
 
-/// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     LookUp,
@@ -63,13 +63,13 @@ pub(super) enum Operation {
 }
 
 impl Refusal {
-    /// The registry knows no such subject, version or schema: it has numbers for that (40401 to 40403), where any other server, and
-    /// a registry under a wrong path, has a mere 404.
+    /// Whether the registry does not know the subject, version or schema (40401 to 40403). Other servers, and a registry under a wrong
+    /// path, answer 404 without such a code.
     pub(super) fn is_unknown(&self) -> bool {
         self.status == 404 && self.code.is_some_and(|code| code / 100 == 404)
     }
 
-    /// With the way out that fits what was asked for.
+    /// Adds what to do about it, which depends on the operation.
     pub(super) fn of(self, operation: Operation, subject: &Subject) -> Error {
         let way_out = match (self.status, operation) {
             (401 | 403, _) => {
@@ -89,13 +89,14 @@ impl Refusal {
     }
 }
 
-/// The setting to look at, by what TLS says. A server that wants another certificate, or any, may be gone before its alert is read.
+/// Which setting to check, by the TLS error. A server that demands a client certificate may close the connection before its alert is
+/// read.
 pub(super) fn hint(tried: &str) -> &'static str {
-    let says = |words: &[&str]| words.iter().any(|word| tried.contains(word));
-    let gone =
+    let says = |parts: &[&str]| parts.iter().any(|part| tried.contains(part));
+    let closed =
         ["connection was not ready", "connection closed before message completed", "Broken pipe", "reset by peer"];
     let alerts = ["CertificateRequired", "BadCertificate", "UnknownCA", "DecryptError", "HandshakeFailure"];
-    if says(&alerts) || (tried.contains("https://") && says(&gone)) {
+    if says(&alerts) || (tried.contains("https://") && says(&closed)) {
         "; see schema_registry.certificate and key"
     } else if says(&["invalid peer certificate"]) {
         "; see schema_registry.ca"

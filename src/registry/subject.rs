@@ -1,22 +1,22 @@
-//! Under which names the schemas of a sync stand in a registry.
+//! Subjects: the names of schemas in a registry.
 
 use serde_json::{Value, json};
 
 use crate::config::{Config, SubjectStrategy};
 use crate::{event, sdm};
 
-/// A schema, and where the registry keeps it.
+/// A schema and its name in the registry.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Subject {
-    /// The record's name, such as `EcsTask`.
+    /// The name of the record, such as `EcsTask`.
     pub(crate) record: &'static str,
-    /// What `schema_registry.subject_strategy` makes of topic and record.
+    /// Made of topic and record by `schema_registry.subject_strategy`.
     pub name: String,
-    /// The schema.
+    /// In Avro's JSON.
     pub(crate) schema: Value,
 }
 
-/// The subjects of the wanted objects and of the sync's events.
+/// The subjects of the objects to read and of the sync topic's events.
 pub fn subjects(config: &Config) -> Vec<Subject> {
     let topic = |record: &str| match record {
         event::NAME => Some(config.kafka.sync_topic()),
@@ -29,7 +29,8 @@ pub fn subjects(config: &Config) -> Vec<Subject> {
     event::schemas().filter_map(subject).collect()
 }
 
-/// `TopicNameStrategy`, `RecordNameStrategy` and `TopicRecordNameStrategy` of Confluent's serializers, for values.
+/// The subject of a value, by the strategies of Confluent's serializers: `TopicNameStrategy`, `RecordNameStrategy` and
+/// `TopicRecordNameStrategy`.
 fn name(strategy: SubjectStrategy, topic: &str, record: &str) -> String {
     match strategy {
         SubjectStrategy::TopicName => format!("{topic}-value"),
@@ -39,7 +40,7 @@ fn name(strategy: SubjectStrategy, topic: &str, record: &str) -> String {
 }
 
 impl Subject {
-    /// A request's body: the schema as text within JSON.
+    /// The body of a request, which holds the schema as text within JSON.
     pub(super) fn body(&self) -> String {
         json!({"schema": self.schema.to_string(), "schemaType": "AVRO"}).to_string()
     }
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn subjects_are_named_as_confluents_strategies_name_them() {
+    fn subjects_are_named_by_confluents_strategies() {
         let mut config = Config::default();
         let mut of = |strategy| {
             config.schema_registry.subject_strategy = strategy;
