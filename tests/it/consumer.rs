@@ -1,4 +1,4 @@
-//! `examples/snapshot.rs`, which reads Kafka alone: what it says of a sync is what the sync says of itself.
+//! `examples/snapshot`, which reads Kafka alone: what it says of a sync is what the sync says of itself.
 
 use std::time::Duration;
 
@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use crate::support::{REGION, admin, config_on_kafka, read, sync, text};
 use crate::{oracle, registry};
 
-#[allow(dead_code, unreachable_pub)]
-#[path = "../../examples/snapshot.rs"]
+#[path = "../../examples/snapshot/reader.rs"]
 pub(crate) mod example;
 
 const SHAPE: Shape =
@@ -35,27 +34,26 @@ fn account(test: &str) -> (Simulator, Config) {
 }
 
 /// What the example needs to know to read what a config writes.
-pub(crate) fn flags(config: &Config) -> example::Flags {
-    example::Flags {
+pub(crate) fn topics(config: &Config) -> example::Topics {
+    example::Topics {
         brokers: config.kafka.bootstrap_servers.join(","),
         prefix: config.kafka.topic_prefix.clone(),
         name: config.name.clone(),
         property: Vec::new(),
         registry: config.schema_registry.url.first().cloned(),
-        records: false,
     }
 }
 
 /// What the example says of a producer's newest sync: whether it is whole, and its words.
 async fn ask(config: &Config) -> (bool, String) {
-    ask_with(flags(config)).await.unwrap()
+    ask_with(topics(config)).await.unwrap()
 }
 
-async fn ask_with(flags: example::Flags) -> Result<(bool, String), String> {
+async fn ask_with(topics: example::Topics) -> Result<(bool, String), String> {
     // Its client blocks.
     let answer = tokio::task::spawn_blocking(move || {
         let mut words = Vec::new();
-        let snapshot = example::snapshot(&flags).map_err(|error| error.to_string())?;
+        let snapshot = example::snapshot(&topics).map_err(|error| error.to_string())?;
         Ok((snapshot.tell(None::<&mut Vec<u8>>, &mut words).unwrap(), text(&words)))
     });
     answer.await.unwrap()
@@ -104,11 +102,11 @@ async fn with_a_registry_it_asks_for_the_schemas_and_says_so_where_it_may_not() 
     let (whole, words) = ask(&config).await;
     assert!(whole && words.ends_with("COMPLETED and whole\n"), "{words}");
 
-    let unnamed = ask_with(example::Flags { registry: None, ..flags(&config) }).await.unwrap_err();
+    let unnamed = ask_with(example::Topics { registry: None, ..topics(&config) }).await.unwrap_err();
     assert!(unnamed.contains(&config.kafka.sync_topic()) && unnamed.contains("--registry"), "{unnamed}");
     // A registry, but not this one.
     let wrong = format!("{}/none", config.schema_registry.url[0]);
-    let unknown = ask_with(example::Flags { registry: Some(wrong), ..flags(&config) }).await.unwrap_err();
+    let unknown = ask_with(example::Topics { registry: Some(wrong), ..topics(&config) }).await.unwrap_err();
     assert!(unknown.contains("/none/schemas/ids/") && unknown.contains("404"), "{unknown}");
 
     // A later release knows more, and says it before all else.

@@ -1,5 +1,5 @@
 //! Kill -9 at random points: however many syncs were killed on the same topics, and wherever, a consumer that uses the sync topic
-//! ends with exactly the account that one clean sync has read, as `examples/snapshot.rs` does.
+//! ends with exactly the account that one clean sync has read, as `examples/snapshot` does.
 //!
 //! `cargo test` kills a dozen. More of them, and quicker:
 //!
@@ -25,7 +25,7 @@ use fastrand::Rng;
 use serde_json::Value;
 
 use self::point::{Point, Watch, until};
-use crate::consumer::{example, flags};
+use crate::consumer::{example, topics};
 use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, code, event_id, on_broker, program, read, text, truth};
 use crate::{broker, oracle};
 
@@ -169,7 +169,7 @@ impl Round {
 
     /// Whether the consumer takes what it finds for a whole account: then it is exactly that of its sync. The last sync's was `world`.
     fn look(&mut self, world: &World) -> bool {
-        let snapshot = match example::snapshot(&flags(&self.config)) {
+        let snapshot = match example::snapshot(&topics(&self.config)) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 assert!(self.newest.is_none(), "{error}");

@@ -1,27 +1,13 @@
-//! A consumer that reads Kafka alone: it finds the newest sync on the sync topic, rebuilds the account from the data topics, and
-//! says whether what it holds is whole, for each scope and type, or why not.
-//!
-//! `cargo run --example snapshot -- --brokers localhost:9092` ends with 0 if the snapshot is whole, 1 if it is not, 2 if it could
-//! not be read. `--records` prints the rebuilt records as JSON lines; `--registry URL` is for a producer that has a schema registry.
-//! What it does, a data lake's job has to do:
-//!
-//! 1. Read the sync topic to its end. Of one producer's name the newest STARTED is the sync to look at.
-//! 2. Without an outcome for that instant it still runs or was killed: nothing is known yet. An older sync is no substitute, since
-//!    compaction may have taken its records.
-//! 3. Read each partition from `low` to `high`. Keep the records with that `ce_time` and this producer's `ce_source`; a record that
-//!    came twice has the same `ce_source` and `ce_id`.
-//! 4. A type of a scope is whole if its state is complete and as many records are there as were acknowledged. In such a type alone
-//!    absence means that the object is gone from AWS.
+//! The reader: it finds the newest sync and rebuilds the account. `main.rs` says what it does, in four steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::io::{self, Write};
-use std::process::ExitCode;
+use std::io::Write;
 use std::time::Duration;
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
-use clap::Parser;
+use clap::Args;
 use ecs_sdm_producer::kafka::framing;
 use ecs_sdm_producer::sdm::rfc3339;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -31,22 +17,22 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde::Deserialize;
 use serde_json::Value;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// The schemas that a reader has to know, by the record's name in `ce_type`.
 const SCHEMAS: [(&str, &str); 5] = [
-    ("EcsCluster", include_str!("../schemas/EcsCluster.avsc")),
-    ("EcsService", include_str!("../schemas/EcsService.avsc")),
-    ("EcsTask", include_str!("../schemas/EcsTask.avsc")),
-    ("EcsTaskDefinition", include_str!("../schemas/EcsTaskDefinition.avsc")),
-    ("SyncEvent", include_str!("../schemas/SyncEvent.avsc")),
+    ("EcsCluster", include_str!("../../schemas/EcsCluster.avsc")),
+    ("EcsService", include_str!("../../schemas/EcsService.avsc")),
+    ("EcsTask", include_str!("../../schemas/EcsTask.avsc")),
+    ("EcsTaskDefinition", include_str!("../../schemas/EcsTaskDefinition.avsc")),
+    ("SyncEvent", include_str!("../../schemas/SyncEvent.avsc")),
 ];
 
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// Says whether the newest snapshot on Kafka is whole.
-#[derive(Debug, Parser)]
-pub(crate) struct Flags {
+/// A producer's topics, and how to reach and read them.
+#[derive(Debug, Args)]
+pub(crate) struct Topics {
     /// Bootstrap servers
     #[arg(long, default_value = "localhost:9092")]
     pub(crate) brokers: String,
@@ -62,23 +48,6 @@ pub(crate) struct Flags {
     /// The schema registry that values name their schemas of, as http://USER:PASSWORD@HOST:8081
     #[arg(long, value_name = "URL")]
     pub(crate) registry: Option<String>,
-    /// Prints the rebuilt records as JSON lines, and the verdict on standard error
-    #[arg(long)]
-    pub(crate) records: bool,
-}
-
-fn main() -> ExitCode {
-    let flags = Flags::parse();
-    let words: &mut dyn Write = if flags.records { &mut io::stderr() } else { &mut io::stdout() };
-    match snapshot(&flags).and_then(|snapshot| snapshot.tell(flags.records.then_some(&mut io::stdout()), words)) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(error) => {
-            // Nobody is left to tell if even this cannot be written.
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::from(2)
-        }
-    }
 }
 
 /// `SyncEvent`, as far as it matters here.
@@ -123,18 +92,18 @@ pub(crate) struct Snapshot {
 }
 
 /// Reads the newest snapshot.
-pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
-    let (mut schemas, topic) = (Schemas::new(flags.registry.as_deref())?, format!("{}.sync", flags.prefix));
+pub(crate) fn snapshot(topics: &Topics) -> Result<Snapshot> {
+    let (mut schemas, topic) = (Schemas::new(topics.registry.as_deref())?, format!("{}.sync", topics.prefix));
     let mut events: Vec<(String, Event)> = Vec::new();
-    read(flags, &topic, None, |message| {
-        if of_producer(message, &flags.name) {
+    read(topics, &topic, None, |message| {
+        if of_producer(message, &topics.name) {
             let key = String::from_utf8(message.key().unwrap_or_default().to_vec())?;
             events.push((key, serde_json::from_value(schemas.decode("SyncEvent", message)?)?));
         }
         Ok(())
     })?;
     let started = events.iter().rev().find(|(_, event)| event.event == "STARTED");
-    let sync = started.ok_or_else(|| format!("{topic}: {} has never begun a sync", flags.name))?.1.sync;
+    let sync = started.ok_or_else(|| format!("{topic}: {} has never begun a sync", topics.name))?.1.sync;
     events.retain(|(_, event)| event.sync == sync);
     let (mut outcome, mut scopes) = (None, BTreeMap::new());
     for (key, event) in events {
@@ -147,9 +116,9 @@ pub(crate) fn snapshot(flags: &Flags) -> Result<Snapshot> {
     let mut rebuilt = Rebuilt::new();
     let ranges = outcome.as_ref().map_or(&[][..], |outcome| &outcome.partitions);
     for topic in ranges.iter().map(|range| &range.topic).collect::<BTreeSet<_>>() {
-        read(flags, topic, Some(ranges), |message| {
+        read(topics, topic, Some(ranges), |message| {
             // Other producers' records may lie between, and what this one sent before.
-            if !of_producer(message, &flags.name) || header(message, "ce_time") != Some(&rfc3339(sync)) {
+            if !of_producer(message, &topics.name) || header(message, "ce_time") != Some(&rfc3339(sync)) {
                 return Ok(());
             }
             let of = |name: &str| header(message, name).ok_or_else(|| format!("{topic}: a record without {name}"));
@@ -212,17 +181,17 @@ impl Snapshot {
 
 /// Reads a topic: within `ranges`, or from its beginning to its end.
 fn read(
-    flags: &Flags,
+    topics: &Topics,
     topic: &str,
     ranges: Option<&[Range]>,
     mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<()>,
 ) -> Result<()> {
     let mut client = ClientConfig::new();
     // A group is wanted by the client; nothing is ever committed to it.
-    client.set("bootstrap.servers", &flags.brokers).set("group.id", "snapshot").set("enable.auto.commit", "false");
+    client.set("bootstrap.servers", &topics.brokers).set("group.id", "snapshot").set("enable.auto.commit", "false");
     // What compaction took from the end of a range never comes: only the end of the partition tells.
     client.set("enable.partition.eof", "true");
-    for property in &flags.property {
+    for property in &topics.property {
         let (name, value) = property.split_once('=').ok_or_else(|| format!("{property} is not NAME=VALUE"))?;
         client.set(name, value);
     }
