@@ -4,9 +4,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::broker::Broker;
 use crate::table::Bar;
 use crate::{Result, machine};
+use kit::broker::Broker;
 
 /// Makes tables with a broker of their own. False where `strict` makes a missed bar a failure.
 pub(crate) fn bench<W: Write>(

@@ -13,9 +13,6 @@
 //! | `meter`, `machine` | CPU, wall and memory of a process; what it all ran on |
 //! | `table`, `frame` | medians, columns, bars; what stands around the tables |
 
-#[path = "../../tests/it/broker.rs"]
-#[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
-mod broker;
 mod child;
 mod frame;
 mod gate;
@@ -23,8 +20,6 @@ mod machine;
 mod meter;
 mod records;
 mod scopes;
-#[path = "../../tests/it/server.rs"]
-mod server;
 mod subject;
 #[allow(dead_code, reason = "other benches want more of it")]
 mod sync;

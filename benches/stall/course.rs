@@ -12,11 +12,11 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use crate::broker::Broker;
 use crate::ours::{Figures, Settings};
 use crate::series::Series;
 use crate::sync::{self, PARTITIONS};
 use crate::{CLUSTERS, LATENCY, Result, SETTLING, TASKS, landed, ours};
+use kit::broker::Broker;
 
 /// Seconds from the first record on that are not judged: a full bucket, and empty channels.
 const WARM: f64 = 2.0;

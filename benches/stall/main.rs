@@ -10,9 +10,6 @@
 //! | `ours`, `sync` | the sync |
 //! | `landed` | what a consumer finds on the topics |
 
-#[path = "../../tests/it/broker.rs"]
-#[allow(dead_code, reason = "it is the tests' own, which also take the broker of others")]
-mod broker;
 mod course;
 #[path = "../pipeline/frame.rs"]
 mod frame;
@@ -25,8 +22,6 @@ mod machine;
 mod meter;
 mod ours;
 mod series;
-#[path = "../../tests/it/server.rs"]
-mod server;
 #[path = "../pipeline/sync.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
 mod sync;
@@ -42,10 +37,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tikv_jemallocator::Jemalloc;
 
-use crate::broker::Broker;
 use crate::course::Course;
 use crate::series::FULL;
 use crate::table::{Bar, Table, grouped, write_bars};
+use kit::broker::Broker;
 
 /// The program's own.
 #[global_allocator]

@@ -14,9 +14,6 @@ mod account;
 mod accounts;
 mod alone;
 mod boto3;
-#[path = "../../tests/it/broker.rs"]
-#[allow(dead_code, reason = "it is the tests' own, which also stop brokers and take those of others")]
-mod broker;
 mod case;
 #[path = "../pipeline/frame.rs"]
 mod frame;
@@ -27,8 +24,6 @@ mod machine;
 #[allow(dead_code, reason = "it is the other bench's own, which also looks at memory")]
 mod meter;
 mod ours;
-#[path = "../../tests/it/server.rs"]
-mod server;
 #[path = "../pipeline/sync.rs"]
 #[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
 mod sync;

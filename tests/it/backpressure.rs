@@ -10,9 +10,12 @@ use ecs_sdm_producer::report::{Outcome, TypeReport};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sdm_producer::telemetry;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
-
-use crate::broker::Broker;
-use crate::support::{ACCOUNT, REGION, assert_landed, config, on_broker, text, total};
+use kit::broker::Broker;
+use kit::judgement::assert_landed;
+use kit::program::text;
+use kit::report::total;
+use kit::settings::{config, on_broker};
+use kit::{ACCOUNT, REGION};
 
 /// Tasks in full pages and batches: every number below is exact.
 const TASKS: Shape =

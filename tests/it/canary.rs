@@ -1,9 +1,10 @@
 //! Environment values never leave the describe step: no record, log line, error or dry-run line holds one, whatever is asked of the logs.
 
 use ecs_sim::{CANARY, Effect, Fault, Shape, Simulator, World};
-
-use crate::broker;
-use crate::support::{OBJECTS, code, program, read, text, unique};
+use kit::program::{code, program, text};
+use kit::settings::unique;
+use kit::topic::read;
+use kit::{OBJECTS, broker};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 20, tasks: 150, stopped_tasks: 10, task_definitions: 60, inactive_clusters: 0 };

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 use ecs_sim::{Fault, Shape, Simulator, World};
+use kit::broker;
+use kit::program::{code, program, text};
+use kit::settings::unique;
 use serde_json::Value;
-
-use crate::broker;
-use crate::support::{code, program, text, unique};
 
 const ROLE: &str = "arn:aws:iam::111111111111:role/reader";
 

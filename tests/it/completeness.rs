@@ -2,41 +2,14 @@
 
 use std::time::Duration;
 
-use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
-use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
+use ecs_sdm_producer::report::{Outcome, StopReason};
+use ecs_sdm_producer::statistics::State::{Complete, Denied, Partial};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
-
-use crate::support::{OBJECTS, config_on_kafka, states, sync};
-
-pub(crate) const SHAPE: Shape =
-    Shape { clusters: 3, services: 36, tasks: 330, task_definitions: 30, stopped_tasks: 0, inactive_clusters: 0 };
-
-pub(crate) async fn sync_with(test: &str, faults: impl IntoIterator<Item = Fault>) -> (Report, Simulator) {
-    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
-    for fault in faults {
-        // Dropped, a handle leaves its fault in place.
-        drop(simulator.fault(fault));
-    }
-    let mut config = config_on_kafka(&simulator, test);
-    config.maximum_retries = 3;
-    (sync(&config).await, simulator)
-}
-
-pub(crate) fn one<'a>(report: &'a Report, object: &str) -> &'a TypeReport {
-    report.types.iter().find(|one| one.object == object).unwrap()
-}
-
-/// The states of clusters, services, tasks and task definitions.
-pub(crate) fn assert_states(report: &Report, expected: [State; 4]) {
-    let states = states(report);
-    for (object, expected) in OBJECTS.iter().zip(expected) {
-        let one = one(report, object);
-        assert_eq!(states[object], expected, "{object}: {one:?}");
-        assert_eq!(one.error.is_none(), expected == Complete, "{object}: {one:?}");
-        assert_eq!(one.causes.is_empty(), expected == Complete, "{object}: {one:?}");
-    }
-}
+use kit::OBJECTS;
+use kit::report::{assert_states, one};
+use kit::settings::config_on_kafka;
+use kit::sync::{SHAPE, sync, sync_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_action_denies_what_rests_on_it() {

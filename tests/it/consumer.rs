@@ -9,17 +9,16 @@ use ecs_sdm_producer::config::{Config, RegistryMode};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
+use kit::settings::config_on_kafka;
+use kit::snapshot::{Snapshot, snapshot_with};
+use kit::sync::sync;
+use kit::topic::{admin, read};
+use kit::{REGION, oracle, registry};
 use rdkafka::admin::AdminOptions;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::{Value, json};
-
-use crate::support::{REGION, admin, config_on_kafka, read, sync, text};
-use crate::{oracle, registry};
-
-#[path = "../../examples/snapshot/reader.rs"]
-pub(crate) mod example;
 
 const SHAPE: Shape =
     Shape { clusters: 3, services: 12, tasks: 60, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
@@ -33,30 +32,16 @@ fn account(test: &str) -> (Simulator, Config) {
     (simulator, config)
 }
 
-/// What the example needs to know to read what a config writes.
-pub(crate) fn topics(config: &Config) -> example::Topics {
-    example::Topics {
-        brokers: config.kafka.bootstrap_servers.join(","),
-        prefix: config.kafka.topic_prefix.clone(),
-        name: config.name.clone(),
-        property: Vec::new(),
-        registry: config.schema_registry.url.first().cloned(),
-    }
-}
-
 /// What the example says of a producer's newest sync: whether it is whole, and its words.
 async fn ask(config: &Config) -> (bool, String) {
-    ask_with(topics(config)).await.unwrap()
+    ask_with(config, config.schema_registry.url.first().cloned()).await.unwrap()
 }
 
-async fn ask_with(topics: example::Topics) -> Result<(bool, String), String> {
+async fn ask_with(config: &Config, registry: Option<String>) -> Result<(bool, String), String> {
     // Its client blocks.
-    let answer = tokio::task::spawn_blocking(move || {
-        let mut words = Vec::new();
-        let snapshot = example::snapshot(&topics).map_err(|error| error.to_string())?;
-        Ok((snapshot.tell(None::<&mut Vec<u8>>, &mut words).unwrap(), text(&words)))
-    });
-    answer.await.unwrap()
+    let config = config.clone();
+    let answer = tokio::task::spawn_blocking(move || snapshot_with(&config, registry.as_deref()));
+    answer.await.unwrap().map(|Snapshot { whole, words, .. }| (whole, words))
 }
 
 /// The lines of one account that say something else than "whole".
@@ -102,11 +87,11 @@ async fn with_a_registry_it_asks_for_the_schemas_and_says_so_where_it_may_not() 
     let (whole, words) = ask(&config).await;
     assert!(whole && words.ends_with("COMPLETED and whole\n"), "{words}");
 
-    let unnamed = ask_with(example::Topics { registry: None, ..topics(&config) }).await.unwrap_err();
+    let unnamed = ask_with(&config, None).await.unwrap_err();
     assert!(unnamed.contains(&config.kafka.sync_topic()) && unnamed.contains("--registry"), "{unnamed}");
     // A registry, but not this one.
     let wrong = format!("{}/none", config.schema_registry.url[0]);
-    let unknown = ask_with(example::Topics { registry: Some(wrong), ..topics(&config) }).await.unwrap_err();
+    let unknown = ask_with(&config, Some(wrong)).await.unwrap_err();
     assert!(unknown.contains("/none/schemas/ids/") && unknown.contains("404"), "{unknown}");
 
     // A later release knows more, and says it before all else.

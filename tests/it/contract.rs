@@ -1,13 +1,12 @@
-//! The contract in three places, kept the same: `attributes.csv`, the tables in code, and `schemas/*.avsc`.
+//! The contract in three places, kept the same: `tests/kit/attributes.csv`, the tables in code, and `schemas/*.avsc`.
 
 use std::{env, fs};
 
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
 use ecs_sdm_producer::{ecs, event};
+use kit::oracle;
 use serde_json::{Value, json};
-
-use crate::oracle;
 
 #[test]
 fn the_tables_in_code_are_the_contract_row_by_row() {

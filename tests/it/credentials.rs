@@ -6,10 +6,10 @@ use ecs_sdm_producer::config::RoleConfig;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::statistics::State::{Complete, Denied, Partial};
 use ecs_sim::{Fault, RoleRule, Shape, Simulator, World};
-
-use crate::completeness::{SHAPE, assert_states, one, sync_with};
-use crate::scopes::role;
-use crate::support::{OBJECTS, config_on_kafka, sync, total};
+use kit::OBJECTS;
+use kit::report::{assert_states, one, total};
+use kit::settings::{config_on_kafka, role};
+use kit::sync::{SHAPE, sync, sync_with};
 
 /// Long enough for several short sessions: pages of five, each answer after 30 ms, in one list.
 const LONG: Shape =

@@ -21,9 +21,10 @@ use std::panic::resume_unwind;
 use std::time::Duration;
 use std::{env, fmt, thread};
 
+use kit::cluster::Cluster;
+
 use self::judgement::Judgement;
 use self::link::Link;
-use crate::cluster::Cluster;
 
 /// A cell: its name, and what happens.
 type Cell<T> = (&'static str, fn(&mut T, &'static str) -> Line);

@@ -13,16 +13,17 @@ use ecs_sdm_producer::config::{Config, RegistryMode, SubjectStrategy};
 use ecs_sdm_producer::registry::Registry;
 use ecs_sdm_producer::report::Outcome;
 use ecs_sim::{Shape, Simulator, World};
+use kit::cases::side_by_side;
+use kit::judgement::{assert_landed, frame, subject};
+use kit::report::assert_failed;
+use kit::settings::config_on_kafka;
+use kit::sync::sync;
+use kit::topic::read;
+use kit::{ACCOUNT, OBJECTS, REGION, oracle, registry};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-
-use crate::matrix::dry::side_by_side;
-use crate::support::{
-    ACCOUNT, OBJECTS, REGION, assert_failed, assert_landed, config_on_kafka, frame, read, subject, sync,
-};
-use crate::{oracle, registry};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 4, tasks: 30, stopped_tasks: 0, task_definitions: 5, inactive_clusters: 0 };

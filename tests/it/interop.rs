@@ -14,10 +14,12 @@ use ecs_sdm_producer::config::{Config, RegistryMode};
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sim::{Shape, Simulator, World};
+use kit::program::text;
+use kit::settings::config_on_kafka;
+use kit::sync::sync;
+use kit::truth::{event_id, truth};
+use kit::{ACCOUNT, OBJECTS, REGION, oracle, registry, server};
 use serde_json::{Value, json};
-
-use crate::support::{ACCOUNT, OBJECTS, REGION, config_on_kafka, event_id, sync, text, truth};
-use crate::{oracle, registry, server};
 
 const REGIONS: [&str; 2] = ["eu-west-1", "us-east-1"];
 
@@ -240,14 +242,14 @@ fn addressed(config: &Config, registry: String, rest: Vec<String>) -> Vec<String
 
 /// What a program of `tests/interop/java` prints.
 fn java(program: &str, arguments: &[String]) -> String {
-    let kit = kit().unwrap_or_else(|why| panic!("no Java consumers: {why}; install a JDK 17 or newer and Maven"));
+    let jars = jars().unwrap_or_else(|why| panic!("no Java consumers: {why}; install a JDK 17 or newer and Maven"));
     answer(
         Command::new("java")
             .args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .args(["-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", "lib/*"])
             .arg(interop().join("java").join(program))
             .args(arguments)
-            .current_dir(kit),
+            .current_dir(jars),
     )
 }
 
@@ -269,7 +271,7 @@ fn answer(command: &mut Command) -> String {
 }
 
 /// The folder with the jars of Java's consumers, named after their versions.
-fn kit() -> IoResult<PathBuf> {
+fn jars() -> IoResult<PathBuf> {
     let pom = include_str!("../interop/java/pom.xml");
     let versions = pom.split("<version>").skip(2).filter_map(|rest| rest.split('<').next());
     server::made_once(&format!("readers-{}", versions.collect::<Vec<_>>().join("-")), |part| {

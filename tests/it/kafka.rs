@@ -9,10 +9,12 @@ use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
+use kit::report::assert_failed;
+use kit::settings::{config, config_on_kafka, on_broker};
+use kit::sync::sync;
+use kit::topic::{admin, read};
+use kit::{REGION, broker};
 use rdkafka::admin::{AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-
-use crate::broker;
-use crate::support::{REGION, admin, assert_failed, config, config_on_kafka, on_broker, read, sync};
 
 fn simulator() -> Simulator {
     Simulator::start(World::default()).unwrap()

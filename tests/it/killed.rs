@@ -22,12 +22,15 @@ use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use fastrand::Rng;
+use kit::program::{code, program, text};
+use kit::settings::on_broker;
+use kit::snapshot::{Snapshot, snapshot};
+use kit::topic::{Landed, read};
+use kit::truth::{event_id, truth};
+use kit::{ACCOUNT, OBJECTS, REGION, broker, oracle};
 use serde_json::Value;
 
 use self::point::{Point, Watch, until};
-use crate::consumer::{example, topics};
-use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, code, event_id, on_broker, program, read, text, truth};
-use crate::{broker, oracle};
 
 /// Rounds side by side: most of a sync's time is the producer's handshake.
 const AT_ONCE: usize = 2;
@@ -169,24 +172,21 @@ impl Round {
 
     /// Whether the consumer takes what it finds for a whole account: then it is exactly that of its sync. The last sync's was `world`.
     fn look(&mut self, world: &World) -> bool {
-        let snapshot = match example::snapshot(&topics(&self.config)) {
+        let Snapshot { sync, whole, words, records } = match snapshot(&self.config) {
             Ok(snapshot) => snapshot,
             Err(error) => {
                 assert!(self.newest.is_none(), "{error}");
                 return false;
             }
         };
-        if self.newest.as_ref().is_none_or(|(sync, _)| *sync != snapshot.sync) {
-            self.newest = Some((snapshot.sync, world.clone()));
+        if self.newest.as_ref().is_none_or(|(newest, _)| *newest != sync) {
+            self.newest = Some((sync, world.clone()));
         }
         let (sync, world) = self.newest.as_ref().unwrap();
-        let (mut records, mut words) = (Vec::new(), Vec::new());
-        let whole = snapshot.tell(Some(&mut records), &mut words).unwrap();
         if whole {
-            let lines = text(&records);
-            let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-            let found = lines.map(|line| (line["object"].as_str().unwrap().to_owned(), line["record"].clone()));
-            assert!(named(found) == named(account(world, *sync)), "not the account of its sync: {}", text(&words));
+            let found =
+                records.iter().map(|line| (line["object"].as_str().unwrap().to_owned(), line["record"].clone()));
+            assert!(named(found) == named(account(world, *sync)), "not the account of its sync: {words}");
         }
         whole
     }

@@ -17,30 +17,30 @@ use ecs_sdm_producer::aws::Ecs;
 use ecs_sdm_producer::ecs;
 use ecs_sdm_producer::object::Object;
 use ecs_sdm_producer::sdm::{Stamp, millis, rfc3339};
+use kit::oracle;
 use proptest::prop_assert_eq;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Map, Value, json};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::oracle;
-
 mod any;
+mod golden;
 
 const REGION: &str = "eu-west-1";
 const CAPTURED: i64 = 1_764_000_000_123;
 
 /// What the product writes of one API object.
-pub(crate) struct Written {
+struct Written {
     /// The Kafka key.
-    pub(crate) key: String,
+    key: String,
     /// The record of a dry run.
-    pub(crate) json: Value,
+    json: Value,
     /// The datum, without a frame.
-    pub(crate) avro: Vec<u8>,
+    avro: Vec<u8>,
 }
 
 /// Has the real SDK read an answer with this API object, and the product write what it read.
-pub(crate) fn written(object: &str, api: &Value, region: &str, captured: i64) -> Result<Written, String> {
+fn written(object: &str, api: &Value, region: &str, captured: i64) -> Result<Written, String> {
     let stamp = Stamp { region: region.to_owned(), captured };
     match object {
         "EcsCluster" => write(&described::<Cluster>(&json!({"clusters": [api]})), &stamp),

@@ -4,8 +4,6 @@
 //! comes, no type is called complete that lacks something, none but those that the action feeds is touched, no record comes
 //! twice, and every object asked for is accounted for.
 
-pub(crate) mod dry;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
@@ -15,11 +13,13 @@ use std::time::{Duration, Instant};
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, Refusal, Shape, Simulator, World};
-
-use self::dry::{Dry, Records, side_by_side, truth_of};
-use crate::support::{
-    ACCOUNT, OBJECTS, REGION, assert_landed, assert_landed_as_reported, config, config_on_kafka, states, sync,
-};
+use kit::cases::side_by_side;
+use kit::dry::{Dry, Records, truth_of};
+use kit::judgement::{assert_landed, assert_landed_as_reported};
+use kit::report::states;
+use kit::settings::{config, config_on_kafka};
+use kit::sync::sync;
+use kit::{ACCOUNT, OBJECTS, REGION};
 
 /// With pages of two every list has more than one page, and every action three calls or more.
 const SHAPE: Shape =

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::process::Output;
 
 use ecs_sim::{Shape, Simulator, World};
-
-use crate::proxy::Proxy;
-use crate::support::{code, program, text};
+use kit::program::{code, program, text};
+use kit::proxy::Proxy;
 
 const SMALL: Shape =
     Shape { clusters: 2, services: 12, tasks: 30, stopped_tasks: 0, task_definitions: 3, inactive_clusters: 0 };

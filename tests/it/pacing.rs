@@ -8,10 +8,10 @@ use ecs_sdm_producer::config::{Config, Rate, Rates, RoleConfig};
 use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Arrival, Buckets, Category, Fault, Refill, Shape, Simulator, World};
-
-use crate::matrix::dry::{Dry, Paper, truth_of};
-use crate::scopes::role;
-use crate::support::{REGION, config, total};
+use kit::REGION;
+use kit::dry::{Dry, Paper, truth_of};
+use kit::report::total;
+use kit::settings::{config, role};
 
 const NOTHING: Shape = Shape::empty();
 

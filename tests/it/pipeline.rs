@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sim::{Counters, Pages, Shape, Simulator, World};
-
-use crate::support::{ACCOUNT, OBJECTS, REGION, assert_landed, config_on_kafka, sync, total};
+use kit::judgement::assert_landed;
+use kit::report::total;
+use kit::settings::config_on_kafka;
+use kit::sync::sync;
+use kit::{ACCOUNT, OBJECTS, REGION};
 
 const ESTATE: Shape = Shape {
     clusters: 10,

@@ -6,25 +6,23 @@ use std::sync::Arc;
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
 use ecs_sdm_producer::kafka::Kafka;
 use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext};
-use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
+use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::stage::produce::send;
 use ecs_sdm_producer::statistics::{State, TypeStatistics};
 use ecs_sim::{Shape, Simulator, World};
+use kit::broker;
+use kit::report::one;
+use kit::settings::config_on_kafka;
+use kit::sync::sync;
+use kit::topic::{Landed, limit, read};
 use tokio_util::task::TaskTracker;
-
-use crate::broker;
-use crate::support::{Landed, config_on_kafka, limit, read, sync};
 
 const TASKS: Shape =
     Shape { clusters: 1, services: 0, tasks: 300, stopped_tasks: 0, task_definitions: 20, inactive_clusters: 0 };
 
 fn simulator(shape: Shape) -> Simulator {
     Simulator::start(World { shape, ..World::default() }).unwrap()
-}
-
-fn of<'a>(report: &'a Report, object: &str) -> &'a TypeReport {
-    report.types.iter().find(|one| one.object == object).unwrap()
 }
 
 fn landed(config: &Config, topic: &str) -> Vec<Landed> {
@@ -58,7 +56,7 @@ async fn only_the_culprit_of_a_batch_is_refused() {
 
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
-    let tasks = of(&report, "EcsTask");
+    let tasks = one(&report, "EcsTask");
     assert_eq!(tasks.state, State::Partial);
     assert_eq!(tasks.acknowledged + culprits.len() as u64, tasks.emitted, "{tasks:?}");
     let error = tasks.error.as_deref().unwrap();
@@ -70,7 +68,7 @@ async fn only_the_culprit_of_a_batch_is_refused() {
         .collect();
     assert_eq!(on_topic.len() as u64, tasks.acknowledged, "acknowledged, and once");
     assert!(on_topic.iter().all(|key| !culprits.contains_key(key)));
-    assert_eq!(of(&report, "EcsTaskDefinition").state, State::Complete);
+    assert_eq!(one(&report, "EcsTaskDefinition").state, State::Complete);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,7 +80,7 @@ async fn a_refused_record_goes_to_the_dead_letters_and_its_type_goes_on() {
 
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
-    let tasks = of(&report, "EcsTask");
+    let tasks = one(&report, "EcsTask");
     let refused = culprits.len() as u64;
     assert_eq!((tasks.described, tasks.acknowledged, tasks.failed), (300, 300 - refused, refused), "{tasks:?}");
     let error = tasks.error.as_deref().unwrap();

@@ -2,10 +2,10 @@
 
 use std::process::Output;
 
+use kit::program::{code, program, text};
+use kit::settings::unique;
+use kit::{registry, server};
 use serde_json::json;
-
-use crate::registry;
-use crate::support::{code, program, text, unique};
 
 /// Runs `schemas` with subjects of the test's own.
 fn schemas(command: &str, prefix: &str, sets: &[&str]) -> Output {
@@ -73,7 +73,7 @@ fn without_a_registry_there_is_one_error() {
     assert_eq!(code(&none), 64);
     assert!(text(&none.stderr).starts_with("error: schema_registry.url: is missing"), "{}", text(&none.stderr));
 
-    let [port] = crate::server::free_ports().unwrap();
+    let [port] = server::free_ports().unwrap();
     let closed = schemas("test", "any", &[&format!("schema_registry.url=http://127.0.0.1:{port}")]);
     assert_eq!(code(&closed), 2);
     let said = text(&closed.stderr);

@@ -7,19 +7,13 @@ use ecs_sdm_producer::config::{Config, RoleConfig};
 use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
 use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Fault, Refusal, RoleRule, Shape, Simulator, World};
-
-use crate::support::{OBJECTS, REGION, assert_landed, assert_landed_as_reported, config_on_kafka, sync};
+use kit::judgement::{assert_landed, assert_landed_as_reported};
+use kit::settings::{account, config_on_kafka, role};
+use kit::sync::sync;
+use kit::{OBJECTS, REGION};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 3, tasks: 5, stopped_tasks: 0, task_definitions: 2, inactive_clusters: 0 };
-
-fn account(n: usize) -> String {
-    format!("{:012}", 200_000_000_000_u64 + n as u64)
-}
-
-pub(crate) fn role(n: usize) -> String {
-    format!("arn:aws:iam::{}:role/reader", account(n))
-}
 
 /// How one role fails, and what that makes of clusters, services, tasks and task definitions.
 struct Way {

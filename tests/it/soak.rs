@@ -20,9 +20,10 @@ use ecs_sdm_producer::statistics::State;
 use ecs_sdm_producer::sync::Engine;
 use ecs_sim::{Bucket, Buckets, Category, Chaos, Effect, Foreign, Pages, Refill, Refusal, Shape, Simulator, World};
 use fastrand::Rng;
-
-use crate::matrix::dry::{Dry, Records, side_by_side, truth_of};
-use crate::support::{ACCOUNT, REGION, config};
+use kit::cases::side_by_side;
+use kit::dry::{Dry, Records, truth_of};
+use kit::settings::config;
+use kit::{ACCOUNT, REGION};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
 const AT_ONCE: usize = 4;

@@ -7,13 +7,15 @@ use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
+use kit::report::COUNTS;
+use kit::settings::{config, config_on_kafka, on_broker};
+use kit::sync::sync;
+use kit::topic::{Landed, admin, read};
+use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::mocking::MockCluster;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
-
-use crate::oracle;
-use crate::support::{ACCOUNT, Landed, OBJECTS, REGION, admin, config, config_on_kafka, on_broker, read, sync};
 
 const SHAPE: Shape =
     Shape { clusters: 2, services: 4, tasks: 30, stopped_tasks: 0, task_definitions: 5, inactive_clusters: 0 };
@@ -107,7 +109,7 @@ async fn a_sync_says_that_it_began_what_each_scope_came_to_and_how_it_ended() {
                 (&total["account"], &total["region"], &total["role"]),
                 (&Value::Null, &Value::Null, &Value::Null)
             );
-            let counts = ["asked", "described", "gone", "emitted", "acknowledged", "failed"];
+            let counts = COUNTS.map(|(name, _)| name);
             assert_eq!(counts.map(|count| total[count].as_i64().unwrap()), counts.map(sum), "{object}");
         }
     }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::TopicsCreate;
 use ecs_sdm_producer::report::Outcome::{self, Completed, Failed};
+use kit::OBJECTS;
+use kit::wait::wait_until;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::RDKafkaApiKey::Produce;
@@ -20,8 +22,6 @@ use rdkafka::types::RDKafkaRespErr::{
 use super::judgement::Allowed;
 use super::scene::{IN_FLIGHT, Scene};
 use super::{Cell, Line};
-use crate::cluster::wait_until;
-use crate::support::OBJECTS;
 
 /// A broker and a producer that do not agree on what came last.
 const OUT_OF_ORDER: &[RDKafkaRespErr] = &[OUT_OF_ORDER_SEQUENCE_NUMBER];

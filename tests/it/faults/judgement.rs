@@ -5,8 +5,7 @@ use std::fmt;
 
 use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
 use ecs_sdm_producer::statistics::State;
-
-use crate::support::Landed;
+use kit::topic::Landed;
 
 /// By object: `ce_id` without its instant, of everything there is.
 pub(super) type Truth = BTreeMap<&'static str, BTreeSet<String>>;

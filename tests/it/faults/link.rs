@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::report::Outcome::Completed;
+use kit::broker::Broker;
+use kit::toxic::{FaultProxy, Toxics};
+use kit::wait::wait_until;
 
 use super::judgement::Allowed;
 use super::scene::Scene;
 use super::{Cell, Line, lasts};
-use crate::broker::Broker;
-use crate::cluster::wait_until;
-use crate::toxic::{FaultProxy, Toxics};
 
 pub(super) const CELLS: &[Cell<Link>] =
     &[("late answers", late), ("slow link", slow), ("connections reset", reset), ("black hole", black_hole)];

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use ecs_sdm_producer::report::Outcome::{Completed, Failed};
+use kit::OBJECTS;
+use kit::cluster::{Cluster, NODES};
+use kit::wait::wait_until;
 
 use super::judgement::Allowed;
 use super::scene::Scene;
 use super::{Cell, Line, lasts};
-use crate::cluster::{Cluster, NODES, wait_until};
-use crate::support::OBJECTS;
 
 pub(super) const CELLS: &[Cell<Cluster>] = &[
     ("each node bounced", bounced),

@@ -6,13 +6,13 @@ use ecs_sdm_producer::config::Tolerance;
 use ecs_sdm_producer::report::Outcome::{Completed, Partial};
 use ecs_sdm_producer::report::TypeReport;
 use ecs_sdm_producer::statistics::State;
+use kit::broker;
+use kit::topic::{admin, limit, read};
 use rdkafka::admin::AdminOptions;
 
 use super::judgement::Allowed;
 use super::scene::{LARGE, Scene};
 use super::{Cell, Line};
-use crate::broker;
-use crate::support::{admin, limit, read};
 
 const OBJECT: &str = "EcsTaskDefinition";
 

@@ -8,6 +8,11 @@ use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::report::Report;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
+use kit::settings::{config, on_broker};
+use kit::topic::read;
+use kit::truth::{event_id, truth};
+use kit::wait::wait_until;
+use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::runtime::Runtime;
@@ -16,9 +21,6 @@ use tokio::task::JoinSet;
 use super::Line;
 use super::heard::Heard;
 use super::judgement::{Allowed, Topics, Truth, judge};
-use crate::cluster::wait_until;
-use crate::oracle;
-use crate::support::{ACCOUNT, OBJECTS, REGION, config, event_id, on_broker, read, truth};
 
 /// Tasks in Describe calls of twenty: a sync that takes long without being much.
 const SHAPE: Shape = Shape {

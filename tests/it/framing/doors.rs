@@ -3,11 +3,15 @@
 use std::path::Path;
 
 use ecs_sdm_producer::config::{SchemaRegistryConfig, Secret};
+use kit::guard::{Door, Guard, Pem};
+use kit::judgement::assert_landed;
+use kit::program::{code, program, text};
+use kit::report::assert_failed;
+use kit::settings::unique;
+use kit::sync::sync;
+use kit::{ACCOUNT, REGION, broker, registry};
 
 use super::{assert_nothing_produced, framed, simulator, with_records, world};
-use crate::guard::{Door, Guard, Pem};
-use crate::support::{ACCOUNT, REGION, assert_failed, assert_landed, code, program, sync, text, unique};
-use crate::{broker, registry};
 
 /// `reader:canary-password`.
 const BASIC: &str = "Basic cmVhZGVyOmNhbmFyeS1wYXNzd29yZA==";

@@ -7,12 +7,15 @@ use ecs_sdm_producer::config::RegistryMode;
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::Fault;
+use kit::guard::{Door, Guard, Way};
+use kit::judgement::{assert_landed, frame};
+use kit::registry::{self, Registry};
+use kit::report::assert_failed;
+use kit::sync::sync;
+use kit::{ACCOUNT, REGION};
 use tokio::task::JoinSet;
 
 use super::{RECORDS, SHAPE, assert_nothing_produced, framed, simulator, values, with_records, world};
-use crate::guard::{Door, Guard, Way};
-use crate::registry::{self, Registry};
-use crate::support::{ACCOUNT, REGION, assert_failed, assert_landed, frame, sync};
 
 /// What a lookup of everything asks, by the names of the records.
 fn all_lookups() -> [String; 5] {

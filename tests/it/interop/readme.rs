@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use ecs_sdm_producer::sdm::rfc3339;
+use kit::topic::read;
 
 use super::{Synced, python, url};
-use crate::support::read;
 
 const README: &str = include_str!("../../../README.md");
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use ecs_sdm_producer::config::Config;
 use ecs_sim::Simulator;
 use fastrand::Rng;
+use kit::truth::truth;
+use kit::{ACCOUNT, OBJECTS, REGION};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-
-use crate::support::{ACCOUNT, OBJECTS, REGION, truth};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

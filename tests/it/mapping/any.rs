@@ -1,5 +1,6 @@
 //! Any object of the API, absent, null and odd members included, becomes what the contract says.
 
+use kit::oracle;
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any, prop_oneof};
 use proptest::sample::select;
@@ -7,7 +8,6 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 
 use super::judge;
-use crate::oracle;
 
 #[test]
 fn any_cluster() {

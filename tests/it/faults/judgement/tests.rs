@@ -1,7 +1,7 @@
 //! The judge is judged: of each kind of mistake it complains, and of nothing else.
 
 use ecs_sdm_producer::kafka::topics::PartitionRange;
-use ecs_sdm_producer::report::CallCounts;
+use kit::report::completed;
 
 use super::*;
 
@@ -28,32 +28,7 @@ fn record(key: &str, sync: i64, offset: i64) -> Landed {
 }
 
 fn report(sync: i64, low: i64) -> Report {
-    let one = TypeReport {
-        account: None,
-        region: String::new(),
-        role: None,
-        object: OBJECT,
-        state: State::Complete,
-        asked: 3,
-        described: 3,
-        gone: 0,
-        emitted: 3,
-        acknowledged: 3,
-        failed: 0,
-        error: None,
-        causes: Vec::new(),
-    };
-    Report {
-        sync,
-        name: String::new(),
-        outcome: Outcome::Completed,
-        started: sync,
-        ended: sync,
-        types: vec![one],
-        calls: CallCounts { attempts: 0, throttled: 0, retried: 0 },
-        partitions: vec![PartitionRange { topic: "tasks".to_owned(), partition: 0, low, high: low + 3 }],
-        stop_reason: None,
-    }
+    completed(sync, OBJECT, 3, PartitionRange { topic: "tasks".to_owned(), partition: 0, low, high: low + 3 })
 }
 
 fn good() -> Case {

@@ -1,8 +1,7 @@
 //! Dry runs in process, for tests of many syncs: what was printed, what it must be, and what holds of every sync whatever happened
 //! to it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Display;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -13,26 +12,27 @@ use ecs_sdm_producer::statistics::State;
 use ecs_sdm_producer::sync::{Engine, Sink};
 use ecs_sim::World;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::support::{ACCOUNT, OBJECTS, REGION, truth};
-use crate::{oracle, support};
+use crate::program::text;
+use crate::truth::{event_id, truth};
+use crate::{ACCOUNT, OBJECTS, REGION, oracle};
 
 /// The records of each object under their names: `ce_source`, and `ce_id` without its instant. They lack LAST_CAPTURED too, so that
 /// those of two syncs can be compared.
-pub(crate) type Records = BTreeMap<&'static str, BTreeMap<(String, String), Value>>;
+pub type Records = BTreeMap<&'static str, BTreeMap<(String, String), Value>>;
 
 /// A sync that published nothing.
-pub(crate) struct Dry {
-    pub(crate) report: Report,
-    pub(crate) records: Records,
+pub struct Dry {
+    /// What the sync says of itself.
+    pub report: Report,
+    /// What it printed.
+    pub records: Records,
 }
 
 /// What a dry run writes to, and a test may watch.
 #[derive(Clone, Default)]
-pub(crate) struct Paper(Arc<watch::Sender<Vec<u8>>>);
+pub struct Paper(Arc<watch::Sender<Vec<u8>>>);
 
 impl Write for Paper {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
@@ -47,37 +47,37 @@ impl Write for Paper {
 
 impl Paper {
     /// Waits until so many records stand there, those of one object left out.
-    pub(crate) async fn wait_for_records(&self, count: usize, without: &str) {
+    pub async fn wait_for_records(&self, count: usize, without: &str) {
         let left_out = format!(r#""ce_type":"sdm.ecs.{without}""#);
-        let counted = |text: &Vec<u8>| support::text(text).lines().filter(|line| !line.contains(&left_out)).count();
+        let counted = |written: &Vec<u8>| text(written).lines().filter(|line| !line.contains(&left_out)).count();
         // The sender lives as long as this paper, so waiting cannot fail.
-        let _ = self.0.subscribe().wait_for(|text| counted(text) >= count).await;
+        let _ = self.0.subscribe().wait_for(|written| counted(written) >= count).await;
     }
 }
 
 impl Dry {
     /// One sync to its end.
-    pub(crate) async fn run(config: &Config) -> Dry {
+    pub async fn run(config: &Config) -> Dry {
         Dry::run_with(&Engine::dry(config.clone(), REGION.to_owned())).await
     }
 
     /// One sync of an engine that has more to do.
-    pub(crate) async fn run_with(engine: &Engine) -> Dry {
+    pub async fn run_with(engine: &Engine) -> Dry {
         let paper = Paper::default();
         let report = engine.sync(Sink::Print(Box::new(paper.clone())), std::future::pending()).await;
-        let records = read(&support::text(&paper.0.borrow()), &rfc3339(report.sync));
+        let records = read(&text(&paper.0.borrow()), &rfc3339(report.sync));
         Dry { report, records }
     }
 
     /// What `truth` has of an object and this sync has not.
-    pub(crate) fn missing<'a>(&self, truth: &'a Records, object: &str) -> Vec<&'a Value> {
+    pub fn missing<'a>(&self, truth: &'a Records, object: &str) -> Vec<&'a Value> {
         let found = &self.records[object];
         truth[object].iter().filter(|(name, _)| !found.contains_key(*name)).map(|(_, record)| record).collect()
     }
 
     /// What holds whatever happened: no record is invented or altered, every object asked for is accounted for, what is not
     /// complete says why, and the outcome is what the states amount to.
-    pub(crate) fn assert_honest(&self, truth: &Records) {
+    pub fn assert_honest(&self, truth: &Records) {
         let Dry { report, records } = self;
         for one in &report.types {
             for (name, record) in &records[one.object] {
@@ -124,7 +124,7 @@ fn read(printed: &str, time: &str) -> Records {
 }
 
 /// The records that a whole sync of the base account has.
-pub(crate) fn truth_of(world: &World, config: &Config) -> Records {
+pub fn truth_of(world: &World, config: &Config) -> Records {
     let source = format!("/{}/{ACCOUNT}/{REGION}", config.name);
     let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
     let named = |object| {
@@ -136,45 +136,10 @@ pub(crate) fn truth_of(world: &World, config: &Config) -> Records {
                     record[attribute.name] = rfc3339(time).into();
                 }
             }
-            (support::event_id(object, &record), record)
+            (event_id(object, &record), record)
         }
     };
     let all = |object| truth(world, object, ACCOUNT, REGION, stopped).into_iter().map(named(object));
     let sourced = |object| all(object).map(|(id, record)| ((source.clone(), id), record)).collect();
     OBJECTS.iter().map(|object| (*object, sourced(object))).collect()
-}
-
-/// Works on all cases, so many side by side, and gives what came of them. Each has a thread: reading and judging
-/// what came of it would hold up others.
-///
-/// # Panics
-/// In the end, with the names of all cases that failed; each has said before what it missed.
-pub(crate) async fn side_by_side<C, T, F>(
-    cases: Vec<C>,
-    most: usize,
-    work: impl Fn(C) -> F + Clone + Send + 'static,
-) -> Vec<T>
-where
-    C: Display + Send + 'static,
-    F: Future<Output = T>,
-    T: Send + 'static,
-{
-    let (mut running, mut names) = (JoinSet::new(), HashMap::new());
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    let mut cases = cases.into_iter();
-    loop {
-        while running.len() < most
-            && let Some(case) = cases.next()
-        {
-            let (name, work, runtime) = (case.to_string(), work.clone(), Handle::current());
-            names.insert(running.spawn_blocking(move || runtime.block_on(work(case))).id(), name);
-        }
-        match running.join_next_with_id().await {
-            Some(Ok((_, outcome))) => done.push(outcome),
-            Some(Err(error)) => failed.extend(names.remove(&error.id())),
-            None => break,
-        }
-    }
-    assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), failed.len() + done.len());
-    done
 }

@@ -16,7 +16,7 @@ use crate::certificates::{Authority, Pair};
 
 /// Whom a guard lets through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Door {
+pub enum Door {
     /// Everybody, over plain HTTP.
     Open,
     /// Who shows this value of the Authorization header, over plain HTTP.
@@ -29,7 +29,7 @@ pub(crate) enum Door {
 
 /// What becomes of a request that was let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
+pub enum Way {
     /// It goes to the registry.
     Through,
     /// It is answered with this status.
@@ -47,31 +47,33 @@ struct State {
 }
 
 /// A running guard; it ends when it is dropped.
-pub(crate) struct Guard {
+pub struct Guard {
     url: String,
     asked: watch::Sender<Vec<String>>,
     state: Arc<Mutex<State>>,
     /// Of the server.
-    pub(crate) ca: Pem,
+    pub ca: Pem,
     /// Of somebody else.
-    pub(crate) foreign_ca: Pem,
+    pub foreign_ca: Pem,
     /// A client's that [`Door::MutualTls`] opens for.
-    pub(crate) client: (Pem, Pem),
+    pub client: (Pem, Pem),
     /// A client's of somebody else.
-    pub(crate) foreign_client: (Pem, Pem),
+    pub foreign_client: (Pem, Pem),
     _folder: TempDir,
     _connections: JoinSet<()>,
 }
 
 /// A text in PEM, and the same as a file.
-pub(crate) struct Pem {
-    pub(crate) text: String,
-    pub(crate) file: PathBuf,
+pub struct Pem {
+    /// The text.
+    pub text: String,
+    /// Where it lies as a file.
+    pub file: PathBuf,
 }
 
 impl Guard {
     /// A guard before the registry at a URL of plain HTTP.
-    pub(crate) async fn start(registry: &str, door: Door) -> Self {
+    pub async fn start(registry: &str, door: Door) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let pem = |name: &str, text: String| {
             let file = folder.path().join(name);
@@ -116,28 +118,28 @@ impl Guard {
     }
 
     /// The registry's URL as its clients see it.
-    pub(crate) fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         &self.url
     }
 
     /// What becomes of the next `times` requests.
-    pub(crate) fn next(&self, times: usize, way: Way) {
+    pub fn next(&self, times: usize, way: Way) {
         self.state.lock().unwrap().next.extend(std::iter::repeat_n(way, times));
     }
 
     /// What becomes of all requests after those.
-    pub(crate) fn then(&self, way: Way) {
+    pub fn then(&self, way: Way) {
         self.state.lock().unwrap().then = Some(way);
     }
 
     /// The requests that came since it was last called, such as `POST /subjects/sdm.ecs.EcsTask`; those that the door kept out
     /// too, if they came as far as to ask.
-    pub(crate) fn asked(&self) -> Vec<String> {
+    pub fn asked(&self) -> Vec<String> {
         self.asked.send_replace(Vec::new())
     }
 
     /// Waits until something was asked.
-    pub(crate) async fn wait_asked(&self) {
+    pub async fn wait_asked(&self) {
         // The sender lives as long as this guard, so waiting cannot fail.
         let _ = self.asked.subscribe().wait_for(|asked| !asked.is_empty()).await;
     }

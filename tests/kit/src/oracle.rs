@@ -4,7 +4,7 @@
 //! It shares no code with the product.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use apache_avro::Schema;
@@ -12,17 +12,23 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use serde_json::{Map, Value, json};
 
+use crate::folders;
+
 /// A line of the contract, in its words.
-pub(crate) struct Attribute {
-    pub(crate) object: &'static str,
-    pub(crate) name: &'static str,
-    pub(crate) source: &'static str,
-    pub(crate) avro: &'static str,
+pub struct Attribute {
+    /// The object that has it.
+    pub object: &'static str,
+    /// Its name, which is the name of a field of the record.
+    pub name: &'static str,
+    /// Where its value comes from.
+    pub source: &'static str,
+    /// Its type.
+    pub avro: &'static str,
 }
 
 /// The contract, in its order.
-pub(crate) static CONTRACT: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
-    let lines = include_str!("fixtures/attributes.csv").lines().skip(1);
+pub static CONTRACT: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
+    let lines = include_str!("../attributes.csv").lines().skip(1);
     lines
         .map(|line| match line.split(',').collect::<Vec<_>>()[..] {
             [object, name, source, avro] => Attribute { object, name, source, avro },
@@ -32,46 +38,46 @@ pub(crate) static CONTRACT: LazyLock<Vec<Attribute>> = LazyLock::new(|| {
 });
 
 /// The contract's attributes of one object, in its order.
-pub(crate) fn attributes(object: &str) -> impl Iterator<Item = &'static Attribute> {
+pub fn attributes(object: &str) -> impl Iterator<Item = &'static Attribute> {
     CONTRACT.iter().filter(move |attribute| attribute.object == object)
 }
 
 /// The record that an API object must become, by attribute: times in milliseconds, tags a map, null for what is absent.
-pub(crate) fn expected(object: &str, api: &Value, region: &str, captured: i64) -> Value {
+pub fn expected(object: &str, api: &Value, region: &str, captured: i64) -> Value {
     attributes(object).map(|attribute| (attribute.name.to_owned(), value(attribute, api, region, captured))).collect()
 }
 
 /// The Kafka key of a record.
-pub(crate) fn key(record: &Value) -> &str {
+pub fn key(record: &Value) -> &str {
     record["UID"].as_str().expect("every record has a UID")
 }
 
 /// The schema that a consumer of this object's topic has.
-pub(crate) fn schema(object: &str) -> Schema {
+pub fn schema(object: &str) -> Schema {
     let text = fs::read_to_string(schema_file(object)).expect("UPDATE_SCHEMAS=1 cargo test writes the schemas");
     Schema::parse_str(&text).expect("a checked-in schema is a schema")
 }
 
 /// Where that schema stands.
-pub(crate) fn schema_file(object: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{object}.avsc"))
+pub fn schema_file(object: &str) -> PathBuf {
+    folders::repository().join(format!("schemas/{object}.avsc"))
 }
 
 /// The single-object header of this object's records, with the fingerprint that another implementation computed.
-pub(crate) fn frame(object: &str) -> Vec<u8> {
-    let golden: Value = serde_json::from_str(include_str!("../golden/golden.json")).expect("golden.json is JSON");
+pub fn frame(object: &str) -> Vec<u8> {
+    let golden: Value = serde_json::from_str(include_str!("../../golden/golden.json")).expect("golden.json is JSON");
     let fingerprint = golden[object]["fingerprint"].as_str().expect("every object has a fingerprint");
     [vec![0xC3, 0x01], bytes(fingerprint)].concat()
 }
 
 /// Bytes written in hexadecimal.
-pub(crate) fn bytes(hex: &str) -> Vec<u8> {
+pub fn bytes(hex: &str) -> Vec<u8> {
     let pairs = (0..hex.len()).step_by(2).map(|at| &hex[at..at + 2]);
     pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
 }
 
 /// Reads a datum into the form of [`expected`]; not a byte may be left.
-pub(crate) fn decode(schema: &Schema, mut datum: &[u8]) -> Value {
+pub fn decode(schema: &Schema, mut datum: &[u8]) -> Value {
     let reader = GenericDatumReader::builder(schema).build().expect("a schema without references");
     let record = reader.read_value(&mut datum).expect("a datum of this schema");
     assert!(datum.is_empty(), "{} bytes after the datum", datum.len());

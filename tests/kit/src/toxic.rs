@@ -18,17 +18,17 @@ const PIECE: usize = 16 << 10;
 
 /// What is wrong with the network. By default nothing is.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Toxics {
+pub struct Toxics {
     /// How late every piece comes, either way.
-    pub(crate) latency: Duration,
+    pub latency: Duration,
     /// How much passes, either way, on each connection.
-    pub(crate) bytes_per_second: Option<u32>,
+    pub bytes_per_second: Option<u32>,
     /// Connections are accepted, and nothing passes. What was sent meanwhile comes late, as after a lost link.
-    pub(crate) black_hole: bool,
+    pub black_hole: bool,
 }
 
 /// A proxy for one server. Dropping it ends it.
-pub(crate) struct FaultProxy {
+pub struct FaultProxy {
     port: u16,
     server: Arc<OnceLock<String>>,
     toxics: watch::Sender<Toxics>,
@@ -46,7 +46,7 @@ struct Link {
 
 impl FaultProxy {
     /// A proxy without toxics. Its server is told later, for a broker has to know the proxy's port first.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -58,22 +58,23 @@ impl FaultProxy {
         Self { port, server, toxics, resets, _runtime: runtime }
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port of 127.0.0.1 that clients are led to.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
     /// Says where the server is.
-    pub(crate) fn lead_to(&self, server: &str) {
+    pub fn lead_to(&self, server: &str) {
         self.server.set(server.to_owned()).expect("it leads to one server");
     }
 
     /// Changes the toxics, of the connections that there are and of new ones.
-    pub(crate) fn set(&self, toxics: Toxics) {
+    pub fn set(&self, toxics: Toxics) {
         self.toxics.send_replace(toxics);
     }
 
     /// Resets every connection, at both ends, and says how many there were.
-    pub(crate) fn reset(&self) -> usize {
+    pub fn reset(&self) -> usize {
         self.resets.send_modify(|resets| *resets += 1);
         // One more listens for new ones.
         self.resets.receiver_count() - 1

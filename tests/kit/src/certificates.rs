@@ -10,7 +10,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::{ServerConfig, WebPkiClientVerifier};
 use tokio_rustls::rustls::{self, RootCertStore};
 
-use crate::support::unique;
+use crate::settings::unique;
 
 /// Who signs certificates.
 pub(crate) struct Authority {
@@ -21,7 +21,9 @@ pub(crate) struct Authority {
 
 /// A certificate and its key, as PEM.
 pub(crate) struct Pair {
+    /// The certificate.
     pub(crate) certificate: String,
+    /// Its private key.
     pub(crate) key: String,
 }
 

@@ -2,15 +2,15 @@
 
 use ecs_sdm_producer::ecs;
 use ecs_sdm_producer::kafka::framing;
+use kit::oracle::{bytes, decode, expected, frame, schema};
 use serde_json::Value;
 
-use crate::mapping::written;
-use crate::oracle::{bytes, decode, expected, frame, schema};
+use super::written;
 
 #[test]
 fn our_bytes_are_those_of_another_implementation() {
-    let records: Value = serde_json::from_str(include_str!("../golden/records.json")).unwrap();
-    let golden: Value = serde_json::from_str(include_str!("../golden/golden.json")).unwrap();
+    let records: Value = serde_json::from_str(include_str!("../../golden/records.json")).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("../../golden/golden.json")).unwrap();
     let (region, captured) = (records["region"].as_str().unwrap(), records["captured"].as_i64().unwrap());
     for (object, code) in ecs::schemas() {
         let header = framing::single_object(&code).unwrap();

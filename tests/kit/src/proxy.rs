@@ -15,17 +15,17 @@ use crate::certificates::Authority;
 
 /// What was asked of the proxy.
 #[derive(Debug, Default)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// Hosts that it let through.
-    pub(crate) hosts: BTreeSet<String>,
+    pub hosts: BTreeSet<String>,
     /// Request lines that it refused.
-    pub(crate) refused: Vec<String>,
+    pub refused: Vec<String>,
     /// Proxy-Authorization headers.
-    pub(crate) authorizations: BTreeSet<String>,
+    pub authorizations: BTreeSet<String>,
 }
 
 /// A running proxy; it ends when it is dropped.
-pub(crate) struct Proxy {
+pub struct Proxy {
     address: String,
     asked: Arc<Mutex<Asked>>,
     folder: TempDir,
@@ -34,7 +34,7 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     /// A proxy that knows `hosts`, all of which are the simulator at `aws` (an address).
-    pub(crate) async fn start(hosts: &[&str], aws: &str) -> Self {
+    pub async fn start(hosts: &[&str], aws: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let acceptor = acceptor(hosts, &folder.path().join("ca.pem"));
         std::fs::write(folder.path().join("other-ca.pem"), Authority::new().pem).unwrap();
@@ -56,22 +56,22 @@ impl Proxy {
     }
 
     /// `HOST:PORT`.
-    pub(crate) fn address(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// The certificate that AWS's names are signed with here.
-    pub(crate) fn ca(&self) -> PathBuf {
+    pub fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
     }
 
     /// That of somebody else.
-    pub(crate) fn other_ca(&self) -> PathBuf {
+    pub fn other_ca(&self) -> PathBuf {
         self.folder.path().join("other-ca.pem")
     }
 
     /// What was asked since it was last called.
-    pub(crate) fn asked(&self) -> Asked {
+    pub fn asked(&self) -> Asked {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 }

@@ -2,28 +2,28 @@
 //!
 //! Topics have a copy on each of them, or as many as a test asks for, and two must have a record before it is acknowledged.
 
+use std::fs;
 use std::io::Result as IoResult;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
-use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::MetadataPartition;
 use tempfile::TempDir;
 
-use crate::broker::{ARCHIVE, WAY_OUT, kit, server_properties, spawn, wait_until_started};
+use crate::broker::{ARCHIVE, WAY_OUT, distribution, server_properties, spawn, wait_until_started};
+use crate::folders;
 use crate::server::{self, new_folder, run};
+use crate::wait::{PATIENCE, wait_until};
 
-pub(crate) const NODES: usize = 3;
+/// Nodes of a cluster.
+pub const NODES: usize = 3;
 
-/// Far more than anything takes: the longest is the election after a node was killed, some five seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-pub(crate) struct Cluster {
-    kit: PathBuf,
+/// Three nodes. Dropping them ends them.
+pub struct Cluster {
+    distribution: PathBuf,
     nodes: Vec<Node>,
     /// Where the data of nodes are that do not run.
     shelf: TempDir,
@@ -51,18 +51,18 @@ impl Cluster {
     ///
     /// # Errors
     /// One line: what is missing, or how a node's log ends, and the way out.
-    pub(crate) fn start() -> Result<Cluster, String> {
+    pub fn start() -> Result<Cluster, String> {
         Cluster::try_start().map_err(|why| format!("no Kafka cluster for this test: {why}; {WAY_OUT}"))
     }
 
     fn try_start() -> IoResult<Cluster> {
-        let kit = kit()?;
-        let shelf = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+        let distribution = distribution()?;
+        let shelf = tempfile::tempdir_in(folders::temporary()?)?;
         let mut ports = Ports::new();
         let nodes = (0..NODES).map(|_| Node { ports: [ports.next(), ports.next()], running: None }).collect();
-        let mut cluster = Cluster { kit, nodes, shelf };
+        let mut cluster = Cluster { distribution, nodes, shelf };
         for node in 0..NODES {
-            format(&cluster.kit, node, &cluster.on_shelf(node))?;
+            format(&cluster.distribution, node, &cluster.on_shelf(node))?;
             cluster.spawn(node)?;
         }
         (0..NODES).try_for_each(|node| cluster.wait_until_started(node))?;
@@ -72,18 +72,18 @@ impl Cluster {
     }
 
     /// All of them.
-    pub(crate) fn bootstrap_servers(&self) -> String {
+    pub fn bootstrap_servers(&self) -> String {
         let servers: Vec<String> = self.nodes.iter().map(|node| format!("127.0.0.1:{}", node.ports[0])).collect();
         servers.join(",")
     }
 
     /// Ends a node as an administrator does: it hands its partitions over first.
-    pub(crate) fn stop(&mut self, node: usize) {
+    pub fn stop(&mut self, node: usize) {
         self.end(node, "TERM");
     }
 
     /// Ends a node as a crash does.
-    pub(crate) fn kill(&mut self, node: usize) {
+    pub fn kill(&mut self, node: usize) {
         self.end(node, "KILL");
     }
 
@@ -98,7 +98,7 @@ impl Cluster {
     }
 
     /// Starts nodes that have ended, at once, with the data that they had.
-    pub(crate) fn start_again(&mut self, nodes: impl IntoIterator<Item = usize>) {
+    pub fn start_again(&mut self, nodes: impl IntoIterator<Item = usize>) {
         let nodes: Vec<usize> = nodes.into_iter().collect();
         for node in &nodes {
             self.spawn(*node).unwrap();
@@ -109,12 +109,12 @@ impl Cluster {
     }
 
     /// Stops a node where it stands: connections stay open, nothing is answered.
-    pub(crate) fn pause(&self, node: usize) {
+    pub fn pause(&self, node: usize) {
         self.signal(node, "STOP");
     }
 
     /// Lets a paused node go on.
-    pub(crate) fn resume(&self, node: usize) {
+    pub fn resume(&self, node: usize) {
         self.signal(node, "CONT");
     }
 
@@ -123,24 +123,24 @@ impl Cluster {
     }
 
     /// The node that leads a partition; none while another is elected.
-    pub(crate) fn leader(&self, topic: &str, partition: usize) -> Option<usize> {
+    pub fn leader(&self, topic: &str, partition: usize) -> Option<usize> {
         self.partitions(topic, |partitions| node(partitions[partition].leader()))
     }
 
     /// The nodes that have a copy of a partition.
-    pub(crate) fn holders(&self, topic: &str, partition: usize) -> Vec<usize> {
+    pub fn holders(&self, topic: &str, partition: usize) -> Vec<usize> {
         self.partitions(topic, |partitions| {
             partitions[partition].replicas().iter().filter_map(|id| node(*id)).collect()
         })
     }
 
     /// Waits until every partition of a topic has so many copies that are in step.
-    pub(crate) fn wait_in_step(&self, topic: &str, copies: usize) {
+    pub fn wait_in_step(&self, topic: &str, copies: usize) {
         self.wait_for(&format!("{topic} has {copies} copies"), topic, |isrs| isrs.iter().all(|isr| *isr == copies));
     }
 
     /// Waits until a partition has a single copy.
-    pub(crate) fn wait_alone(&self, topic: &str, partition: usize) {
+    pub fn wait_alone(&self, topic: &str, partition: usize) {
         self.wait_for(&format!("{topic}-{partition} has one copy"), topic, |isrs| isrs[partition] == 1);
     }
 
@@ -163,7 +163,7 @@ impl Cluster {
         let data = folder.join("data");
         fs::rename(self.on_shelf(node), &data)?;
         let properties = self.properties(node, &data);
-        let process = spawn(&self.kit, ARCHIVE, &folder, &properties)?;
+        let process = spawn(&self.distribution, ARCHIVE, &folder, &properties)?;
         self.nodes[node].running = Some(Running { process, folder });
         Ok(())
     }
@@ -203,9 +203,9 @@ fn node(id: i32) -> Option<usize> {
     usize::try_from(id - 1).ok()
 }
 
-/// The data of a node that has never run: the kit's, under a name of its own.
-fn format(kit: &Path, node: usize, data: &Path) -> IoResult<()> {
-    run(Command::new("cp").arg("-R").arg(kit.join("formatted")).arg(data))?;
+/// The data of a node that has never run: the distribution's, under a name of its own.
+fn format(distribution: &Path, node: usize, data: &Path) -> IoResult<()> {
+    run(Command::new("cp").arg("-R").arg(distribution.join("formatted")).arg(data))?;
     let meta = data.join("meta.properties");
     let renamed: Vec<String> = fs::read_to_string(&meta)?
         .lines()
@@ -233,14 +233,5 @@ impl Ports {
                 return self.0;
             }
         }
-    }
-}
-
-/// Waits until something is so.
-pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}");
-        thread::sleep(Duration::from_millis(20)); // why: what is waited for tells nobody
     }
 }

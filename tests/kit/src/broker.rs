@@ -11,7 +11,8 @@ use std::sync::OnceLock;
 
 use crate::server::{self, run};
 
-const VERSION: &str = "4.4.0";
+/// The version of Kafka.
+pub(crate) const VERSION: &str = "4.4.0";
 pub(crate) const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set KAFKA_BOOTSTRAP_SERVERS";
 
 /// Small and quick to start. The log has warnings, and the one line that says the broker serves.
@@ -36,7 +37,7 @@ const LOG: &str = "broker.log";
 ///
 /// # Errors
 /// One line with the reason and the way out, the same for every test that asks.
-pub(crate) fn bootstrap_servers() -> Result<&'static str, String> {
+pub fn bootstrap_servers() -> Result<&'static str, String> {
     static SERVERS: OnceLock<Result<&'static str, String>> = OnceLock::new();
     SERVERS
         .get_or_init(|| match env::var("KAFKA_BOOTSTRAP_SERVERS") {
@@ -47,7 +48,7 @@ pub(crate) fn bootstrap_servers() -> Result<&'static str, String> {
 }
 
 /// One Kafka node, broker and controller in one, on free ports of 127.0.0.1 and with an empty log. Dropping it ends it.
-pub(crate) struct Broker {
+pub struct Broker {
     process: Child,
     bootstrap_servers: String,
     behind_proxy: String,
@@ -58,7 +59,7 @@ impl Broker {
     ///
     /// # Errors
     /// One line: what is missing, or how the broker's log ends, and the way out.
-    pub(crate) fn start() -> Result<Broker, String> {
+    pub fn start() -> Result<Broker, String> {
         Broker::start_behind(None)
     }
 
@@ -66,45 +67,45 @@ impl Broker {
     ///
     /// # Errors
     /// As [`Broker::start`].
-    pub(crate) fn start_behind(proxy: Option<u16>) -> Result<Broker, String> {
-        kit()
-            .and_then(|kit| Broker::start_from(&kit, ARCHIVE, proxy))
+    pub fn start_behind(proxy: Option<u16>) -> Result<Broker, String> {
+        distribution()
+            .and_then(|distribution| Broker::start_from(&distribution, ARCHIVE, proxy))
             .map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}"))
     }
 
     /// `127.0.0.1:PORT`.
-    pub(crate) fn bootstrap_servers(&self) -> &str {
+    pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
     /// Where the proxy finds the second listener.
-    pub(crate) fn behind_proxy(&self) -> &str {
+    pub fn behind_proxy(&self) -> &str {
         &self.behind_proxy
     }
 
     /// Stops the broker where it stands: connections stay open, nothing is answered.
-    pub(crate) fn pause(&self) {
+    pub fn pause(&self) {
         self.signal("STOP");
     }
 
     /// Lets a paused broker go on.
-    pub(crate) fn resume(&self) {
+    pub fn resume(&self) {
         self.signal("CONT");
     }
 
     /// A port found free may be taken before Kafka binds it: then others are tried.
-    fn start_from(kit: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
+    fn start_from(distribution: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
         let mut tries = 1..=3;
         loop {
             let last = tries.next() == Some(3);
-            match Broker::try_start_from(kit, archive, proxy) {
+            match Broker::try_start_from(distribution, archive, proxy) {
                 Err(why) if !last && why.to_string().contains("BindException") => {}
                 outcome => return outcome,
             }
         }
     }
 
-    fn try_start_from(kit: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
+    fn try_start_from(distribution: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
         let [broker_port, controller_port, behind] = server::free_ports()?;
         let folder = server::new_folder("kafka-")?;
         let mut properties = server_properties(broker_port, controller_port, &folder.join("data"));
@@ -112,8 +113,8 @@ impl Broker {
             // Of a property that comes twice the last one counts.
             properties.push_str(&proxied(broker_port, controller_port, behind, proxy));
         }
-        run(Command::new("cp").arg("-R").arg(kit.join("formatted")).arg(folder.join("data")))?;
-        let process = spawn(kit, archive, &folder, &properties)?;
+        run(Command::new("cp").arg("-R").arg(distribution.join("formatted")).arg(folder.join("data")))?;
+        let process = spawn(distribution, archive, &folder, &properties)?;
         let bootstrap_servers = format!("127.0.0.1:{broker_port}");
         let mut broker = Broker { process, bootstrap_servers, behind_proxy: format!("127.0.0.1:{behind}") };
         wait_until_started(&mut broker.process, &folder)?;
@@ -132,15 +133,15 @@ impl Drop for Broker {
 }
 
 /// Starts Kafka on the data in a folder, and does not wait for it.
-pub(crate) fn spawn(kit: &Path, archive: &str, folder: &Path, properties: &str) -> IoResult<Child> {
+pub(crate) fn spawn(distribution: &Path, archive: &str, folder: &Path, properties: &str) -> IoResult<Child> {
     let server_properties = folder.join("server.properties");
     fs::write(&server_properties, properties)?;
     server::kept(folder, "java", &folder.join(LOG))?
         .args(JVM)
         .args([archive, "-cp", "lib/*", "kafka.Kafka"])
         .arg(&server_properties)
-        // The archive of classes holds for the class path it was made with: a relative one outlives the kit's move.
-        .current_dir(kit)
+        // The archive of classes holds for the class path it was made with: a relative one outlives the distribution's move.
+        .current_dir(distribution)
         .spawn()
 }
 
@@ -151,11 +152,11 @@ pub(crate) fn wait_until_started(process: &mut Child, folder: &Path) -> IoResult
 
 /// The folder with everything a broker needs to start fast: the jars, a formatted log folder, an archive of loaded
 /// classes (which halves the start).
-pub(crate) fn kit() -> IoResult<PathBuf> {
-    server::made_once(&format!("kafka-{VERSION}"), make_kit)
+pub(crate) fn distribution() -> IoResult<PathBuf> {
+    server::made_once(&format!("kafka-{VERSION}"), make_distribution)
 }
 
-fn make_kit(part: &Path) -> IoResult<()> {
+fn make_distribution(part: &Path) -> IoResult<()> {
     fs::write(part.join("pom.xml"), POM.replace("VERSION", VERSION))?;
     run(Command::new("mvn")
         .args(["--quiet", "--batch-mode", "dependency:copy-dependencies"])

@@ -10,8 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Cargo's folder for the files of integration tests: `tmp` in the target folder.
-const TMP: &str = env!("CARGO_TARGET_TMPDIR");
+use crate::folders;
 
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -24,8 +23,8 @@ exec "$@""#;
 
 /// A folder in the target folder, made by the first process that needs it while others wait. `make` fills it under another
 /// name, so that half a folder is never taken for a whole one.
-pub(crate) fn made_once(name: &str, make: impl FnOnce(&Path) -> IoResult<()>) -> IoResult<PathBuf> {
-    let made = Path::new(TMP).with_file_name(name);
+pub fn made_once(name: &str, make: impl FnOnce(&Path) -> IoResult<()>) -> IoResult<PathBuf> {
+    let made = folders::target().join(name);
     let beside = |what: &str| made.with_file_name(format!("{name}.{what}"));
     let lock = File::create(beside("lock"))?;
     lock.lock()?;
@@ -44,12 +43,12 @@ pub(crate) fn made_once(name: &str, make: impl FnOnce(&Path) -> IoResult<()>) ->
 
 /// A folder for one process.
 pub(crate) fn new_folder(prefix: &str) -> IoResult<PathBuf> {
-    Ok(tempfile::Builder::new().prefix(prefix).tempdir_in(TMP)?.keep())
+    Ok(tempfile::Builder::new().prefix(prefix).tempdir_in(folders::temporary()?)?.keep())
 }
 
 /// A program that ends, and its folder with it, once its standard input is closed; what it says goes to `log`.
 /// Waiting for it closes standard input first.
-pub(crate) fn kept(folder: &Path, program: &str, log: &Path) -> IoResult<Command> {
+pub fn kept(folder: &Path, program: &str, log: &Path) -> IoResult<Command> {
     let output = File::create(log)?;
     let mut command = Command::new("sh");
     command
@@ -89,7 +88,7 @@ pub(crate) fn wait_until_started(
 }
 
 /// Ends a server in its own way, and not by its watcher.
-pub(crate) fn end(process: &mut Child, signal: &str) -> IoResult<()> {
+pub fn end(process: &mut Child, signal: &str) -> IoResult<()> {
     let kept_open = process.stdin.take();
     send(process, signal)?;
     process.wait()?;
@@ -98,12 +97,12 @@ pub(crate) fn end(process: &mut Child, signal: &str) -> IoResult<()> {
 }
 
 /// Sends a signal, by its name without SIG.
-pub(crate) fn send(process: &Child, signal: &str) -> IoResult<()> {
+pub fn send(process: &Child, signal: &str) -> IoResult<()> {
     run(Command::new("sh").args(["-c", &format!("kill -{signal} {}", process.id())]))
 }
 
 /// Ports of 127.0.0.1 that are free now: others may take them before a server binds them.
-pub(crate) fn free_ports<const N: usize>() -> IoResult<[u16; N]> {
+pub fn free_ports<const N: usize>() -> IoResult<[u16; N]> {
     let listeners: Vec<TcpListener> =
         (0..N).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<IoResult<_>>()?;
     let mut ports = [0; N];
@@ -114,7 +113,7 @@ pub(crate) fn free_ports<const N: usize>() -> IoResult<[u16; N]> {
 }
 
 /// Runs a command to its end. The error names it and holds its first line: Maven's reason, before pages of advice.
-pub(crate) fn run(command: &mut Command) -> IoResult<()> {
+pub fn run(command: &mut Command) -> IoResult<()> {
     let program = command.get_program().display().to_string();
     let output = command
         .stdin(Stdio::null())

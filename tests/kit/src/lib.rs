@@ -1,0 +1,45 @@
+//! What the integration tests and the benches of the product share.
+//!
+//! | In reading order | |
+//! |---|---|
+//! | `settings`, `sync`, `dry` | settings for a simulator; a sync on Kafka; a sync that prints |
+//! | `program`, `snapshot` | the real program; the consumer of `examples/snapshot` |
+//! | `report` | counts and states of a report |
+//! | `topic`, `truth`, `judgement` | what is on a topic; what must be there; the comparison |
+//! | `oracle` | a second reading of the contract, which shares no code with the product |
+//! | `broker`, `cluster`, `registry` | Kafka and a schema registry, as child processes on loopback |
+//! | `guard`, `proxy`, `toxic`, `certificates` | what stands between a client and a server, and what can go wrong there |
+//! | `server`, `folders` | how child processes live and end; where things lie |
+//! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+pub mod broker;
+pub mod cases;
+mod certificates;
+pub mod cluster;
+pub mod dry;
+mod folders;
+pub mod guard;
+pub mod judgement;
+pub mod oracle;
+pub mod program;
+pub mod proxy;
+pub mod registry;
+pub mod report;
+pub mod server;
+pub mod settings;
+pub mod snapshot;
+pub mod sync;
+pub mod topic;
+pub mod toxic;
+pub mod truth;
+pub mod wait;
+
+pub use ecs_sdm_producer::ecs::OBJECTS;
+
+/// The account of the simulator's base credentials.
+pub const ACCOUNT: &str = "111111111111";
+
+/// The region of the base credentials.
+pub const REGION: &str = "eu-west-1";
