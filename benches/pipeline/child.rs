@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use clap::Args;
 use ecs_sim::{Shape, Simulator};
+use kit::bench::Result;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-use crate::Result;
 
 /// What the simulator shall hold in every account and region.
 #[derive(Debug, Clone, Copy, Args)]

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use std::process::{self, Child, ChildStdout, Stdio};
 
 use clap::Args;
+use kit::bench::Result;
 use serde::de::DeserializeOwned;
 
-use crate::{Result, child};
+use crate::child;
 
 /// What a subject waits for before its clock starts.
 #[derive(Debug, Args)]

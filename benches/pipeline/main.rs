@@ -7,42 +7,29 @@
 //! |---|---|
 //! | `records`, `scopes` | the two tables |
 //! | `subject` | what is measured: ours, the SDK alone, librdkafka alone |
-//! | `sync` | one sync of the product |
 //! | `child`, `gate` | starts subjects and the simulator; starts two subjects at the same moment |
 //! | `tape` | the records of a sync in a file, for librdkafka alone |
-//! | `meter`, `machine` | CPU, wall and memory of a process; what it all ran on |
-//! | `table`, `frame` | medians, columns, bars; what stands around the tables |
+//!
+//! What benches share is in `kit::bench`: one sync of the product, meters, tables, and what stands around them.
 
 mod child;
-mod frame;
 mod gate;
-mod machine;
-mod meter;
 mod records;
 mod scopes;
 mod subject;
-#[allow(dead_code, reason = "other benches want more of it")]
-mod sync;
-mod table;
 mod tape;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kit::bench::table::Bar;
+use kit::bench::{Result, frame, meter};
 use tikv_jemallocator::Jemalloc;
-
-use crate::table::Bar;
 
 /// The program's own, for ours and the floors alike.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// The region of the base credentials.
-const REGION: &str = "eu-west-1";
 
 /// Measures the pipeline between the ECS simulator and a real broker.
 #[derive(Debug, Parser)]
@@ -107,7 +94,7 @@ fn main() -> ExitCode {
     let ended = match role {
         Some(Role::Simulator(world)) => child::simulate(&world).map(|()| true),
         Some(Role::Subject { subject }) => held.and_then(|held| subject::run(subject, held)).map(|()| true),
-        None => frame::bench(wanted.strict, &mut io::stdout(), |broker, out| {
+        None => frame::bench(wanted.strict, &ALLOCATOR, &mut io::stdout(), |broker, out| {
             tables(&wanted, broker.bootstrap_servers(), out)
         }),
     };

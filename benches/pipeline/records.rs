@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::{Seek, Write};
 use std::process::Stdio;
 
+use kit::bench::Result;
+use kit::bench::table::{Bar, write_bars};
+
 use crate::child::{SimulatorProcess, World, measure, record};
-use crate::gate;
 use crate::subject::{librdkafka, ours, sdk};
-use crate::table::{Bar, write_bars};
-use crate::{Result, Wanted};
+use crate::{Wanted, gate};
 
 const CLUSTERS: u64 = 200;
 

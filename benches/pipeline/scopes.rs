@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::process::Stdio;
 
+use kit::bench::Result;
+use kit::bench::table::{Bar, Table, grouped, median, write_bars};
+
+use crate::Wanted;
 use crate::child::{SimulatorProcess, World, measure};
 use crate::subject::ours;
-use crate::table::{Bar, Table, grouped, median, write_bars};
-use crate::{Result, Wanted};
 
 /// What the simulator takes for each request.
 const LATENCY_MS: u64 = 20;

@@ -9,10 +9,11 @@ use std::io::{self, Write};
 
 use clap::{Args, Subcommand};
 use ecs_sdm_producer::config::{Config, Rate, Rates};
+use kit::REGION;
+use kit::bench::{Result, sync};
 use serde::Serialize;
 
 use crate::gate::Gate;
-use crate::{REGION, Result, sync};
 
 /// A sync of the product and what it is compared with.
 #[derive(Debug, Subcommand)]

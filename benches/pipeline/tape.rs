@@ -4,9 +4,8 @@
 
 use std::io::{Read, Write};
 
+use kit::bench::Result;
 use serde::{Deserialize, Serialize};
-
-use crate::Result;
 
 const LINE: u8 = b'L';
 const RECORD: u8 = b'R';

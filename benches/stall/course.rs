@@ -8,15 +8,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ecs_sim::{Shape, Simulator, World};
+use kit::bench::sync::{self, PARTITIONS};
+use kit::bench::{Result, landed};
+use kit::broker::Broker;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
-use crate::ours::{Figures, Settings};
+use crate::ours::{self, Figures, Settings};
 use crate::series::Series;
-use crate::sync::{self, PARTITIONS};
-use crate::{CLUSTERS, LATENCY, Result, SETTLING, TASKS, landed, ours};
-use kit::broker::Broker;
+use crate::{CLUSTERS, LATENCY, SETTLING, TASKS};
 
 /// Seconds from the first record on that are not judged: a full bucket, and empty channels.
 const WARM: f64 = 2.0;
@@ -79,7 +80,7 @@ impl Course {
                 break figures;
             }
         };
-        let found = landed::keys(&settings)?;
+        let found = landed::keys(&settings.brokers, &settings.prefix, &settings.objects)?;
         let Watched { landed, calls, consumer, .. } = &watched;
         let all =
             settings.objects.iter().map(|object| high(consumer, &settings.topic(object))).sum::<KafkaResult<u64>>()?;

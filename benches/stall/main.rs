@@ -7,49 +7,30 @@
 //! |---|---|
 //! | `course` | the sync, the stop, the stall, the going on, and what is seen meanwhile |
 //! | `series` | what is seen, over time: windows, medians, when a rate is back |
-//! | `ours`, `sync` | the sync |
-//! | `landed` | what a consumer finds on the topics |
+//! | `ours` | the sync |
+//!
+//! What benches share is in `kit::bench`: one sync of the product, meters, tables, and what a consumer finds on the topics.
 
 mod course;
-#[path = "../pipeline/frame.rs"]
-mod frame;
-#[path = "../throttled/landed.rs"]
-mod landed;
-#[path = "../pipeline/machine.rs"]
-mod machine;
-#[path = "../pipeline/meter.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which also looks at CPU time")]
-mod meter;
 mod ours;
 mod series;
-#[path = "../pipeline/sync.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
-mod sync;
-#[path = "../pipeline/table.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which also has bars of another kind")]
-mod table;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use kit::bench::table::{Bar, Table, grouped, write_bars};
+use kit::bench::{Result, frame, meter};
+use kit::broker::Broker;
 use tikv_jemallocator::Jemalloc;
 
 use crate::course::Course;
 use crate::series::FULL;
-use crate::table::{Bar, Table, grouped, write_bars};
-use kit::broker::Broker;
 
 /// The program's own.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// Where all simulated objects are.
-const REGION: &str = "eu-west-1";
 
 /// Half of them are on the topic when the broker stops.
 const TASKS: u64 = 100_000;
@@ -109,7 +90,7 @@ fn main() -> ExitCode {
     let Flags { role, wanted, bench: _ } = Flags::parse();
     let ended = match role {
         Some(Role::Sync { settings }) => held.and_then(|held| ours::run(&settings, held)).map(|()| true),
-        None => frame::bench(wanted.strict, &mut io::stdout(), |broker, out| table(&wanted, broker, out)),
+        None => frame::bench(wanted.strict, &ALLOCATOR, &mut io::stdout(), |broker, out| table(&wanted, broker, out)),
     };
     frame::exit(ended)
 }

@@ -4,10 +4,8 @@ use std::io::{self, Write};
 use std::process::{Child, Stdio};
 
 use ecs_sdm_producer::config::{Config, Rate, Rates};
+use kit::bench::{Result, meter, sync};
 use serde::{Deserialize, Serialize};
-
-use crate::meter;
-use crate::{Result, sync};
 
 /// Calls a second, by the settings' token buckets: what holds a sync up must be as steady before the stall as after it, and neither
 /// the machine nor the broker is.

@@ -1,6 +1,6 @@
 //! A count that only grows, over time.
 
-use crate::table::median;
+use kit::bench::table::median;
 
 /// The width of a window, in seconds.
 const WINDOW: f64 = 1.0;

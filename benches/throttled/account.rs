@@ -4,11 +4,12 @@ use std::io::Write;
 use std::time::Duration;
 
 use ecs_sim::{Buckets, Refill, Shape};
+use kit::bench::Result;
+use kit::bench::table::{Bar, Table, grouped, write_bars};
 
 use crate::case::{Case, Run, world};
 use crate::ours::Settings;
-use crate::table::{Bar, Table, grouped, write_bars};
-use crate::{Result, Scenario, Wanted};
+use crate::{Scenario, Wanted};
 
 /// Every bucket but that of the clusters needs 50 seconds.
 const MIXED: Shape = Shape {

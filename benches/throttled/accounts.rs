@@ -3,11 +3,13 @@
 use std::io::Write;
 
 use ecs_sim::{Buckets, Category, Refill, Shape};
+use kit::REGION;
+use kit::bench::Result;
+use kit::bench::table::{Bar, Table, grouped, write_bars};
 
 use crate::case::{Case, Run, world};
 use crate::ours::Settings;
-use crate::table::{Bar, Table, grouped, write_bars};
-use crate::{REGION, Result, Scenario, Wanted};
+use crate::{Scenario, Wanted};
 
 const ACCOUNTS: u64 = 50;
 

@@ -4,12 +4,14 @@ use std::io::Write;
 use std::thread;
 
 use ecs_sim::{Buckets, Category, Foreign, Refill, Shape};
+use kit::REGION;
+use kit::bench::Result;
+use kit::bench::table::{Bar, Table, grouped, write_bars};
 
 use crate::case::{Case, Run, world};
 use crate::ours::Settings;
-use crate::table::{Bar, Table, grouped, write_bars};
 use crate::traffic::Traffic;
-use crate::{REGION, Result, Scenario, Wanted, boto3};
+use crate::{Scenario, Wanted, boto3};
 
 const OBJECT: &str = "EcsTaskDefinition";
 const LATENCY_MS: [u64; 2] = [50, 250];

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ecs_sim::{Simulator, World};
+use kit::REGION;
+use kit::bench::Result;
 use serde::Deserialize;
 
 use crate::case::seen;
 use crate::traffic::Traffic;
-use crate::{REGION, Result};
 
 /// What is compared with, to the last digit.
 const PACKAGES: [&str; 2] = ["boto3==1.44.5", "botocore==1.44.8"];

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use ecs_sim::{Buckets, Category, ForeignUse, Shape, Simulator, World};
+use kit::bench::{Result, landed};
 
-use crate::ours::{Figures, Settings};
+use crate::ours::{self, Figures, Settings};
 use crate::traffic::{CATEGORIES, Traffic, least_calls};
-use crate::{Result, landed, ours};
 
 /// What is simulated, and the sync that is to read it.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ impl Case {
             let (calls, throttled) = (traffic.calls(), traffic.throttled());
             return Err(format!("{name}: {calls} calls arrived, {throttled} were throttled: {ours:?}").into());
         }
-        let (objects, landed) = (self.objects(), landed::keys(&settings)?);
+        let (objects, landed) = (self.objects(), landed::keys(&settings.brokers, &settings.prefix, &settings.objects)?);
         let lost = objects.checked_sub(landed).ok_or_else(|| format!("{name}: {landed} of {objects} objects"))?;
         let (answered, least) = (traffic.calls() - traffic.throttled(), self.least_calls());
         if lost == 0 && answered != least {
@@ -70,7 +70,7 @@ impl Case {
         let World { shape, shapes, .. } = &self.world;
         let of = |role: &String| {
             let account = role.split(':').nth(4).unwrap_or_default();
-            *shapes.get(&(account.to_owned(), crate::REGION.to_owned())).unwrap_or(shape)
+            *shapes.get(&(account.to_owned(), kit::REGION.to_owned())).unwrap_or(shape)
         };
         let roles = &self.settings.roles;
         if roles.is_empty() { vec![*shape] } else { roles.iter().map(of).collect() }

@@ -7,48 +7,29 @@
 //! | `alone`, `account`, `accounts` | the tables: the task definition bucket alone, whole accounts, many accounts |
 //! | `case` | one client against one simulator, and what came of it |
 //! | `traffic` | what arrivals tell: spans, windows, the least calls |
-//! | `ours` (`sync`), `boto3` | the clients |
-//! | `landed` | what a consumer finds on the topics |
+//! | `ours`, `boto3` | the clients |
+//!
+//! What benches share is in `kit::bench`: one sync of the product, meters, tables, and what a consumer finds on the topics.
 
 mod account;
 mod accounts;
 mod alone;
 mod boto3;
 mod case;
-#[path = "../pipeline/frame.rs"]
-mod frame;
-mod landed;
-#[path = "../pipeline/machine.rs"]
-mod machine;
-#[path = "../pipeline/meter.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which also looks at memory")]
-mod meter;
 mod ours;
-#[path = "../pipeline/sync.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which wants more of it")]
-mod sync;
-#[path = "../pipeline/table.rs"]
-#[allow(dead_code, reason = "it is the other bench's own, which also takes medians")]
-mod table;
 mod traffic;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use kit::bench::table::Bar;
+use kit::bench::{Result, frame};
 use tikv_jemallocator::Jemalloc;
-
-use crate::table::Bar;
 
 /// The program's own.
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
-
-type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
-
-/// Where all simulated objects are.
-const REGION: &str = "eu-west-1";
 
 /// Measures syncs against AWS's token buckets.
 #[derive(Debug, Parser)]
@@ -113,7 +94,7 @@ fn main() -> ExitCode {
     let Flags { role, wanted, bench: _ } = Flags::parse();
     let ended = match role {
         Some(Role::Sync { settings }) => ours::run(&settings).map(|()| true),
-        None => frame::bench(wanted.strict, &mut io::stdout(), |broker, out| {
+        None => frame::bench(wanted.strict, &ALLOCATOR, &mut io::stdout(), |broker, out| {
             tables(&wanted, broker.bootstrap_servers(), out)
         }),
     };

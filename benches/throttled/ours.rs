@@ -5,9 +5,8 @@ use std::process::Stdio;
 
 use ecs_sdm_producer::config::{Config, Rate, Rates};
 use ecs_sdm_producer::report::Outcome;
+use kit::bench::{Result, sync};
 use serde::{Deserialize, Serialize};
-
-use crate::{Result, sync};
 
 /// Settings of a sync. What is not named here is as users have it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! What the records' figures come to: ratios, tables, bars.
 
+use kit::bench::meter::Cost;
+use kit::bench::table::{Bar, Table, grouped, median};
+
 use super::{CLUSTERS, Floors, JUDGED, Measured, Together};
-use crate::meter::Cost;
 use crate::subject::ours;
-use crate::table::{Bar, Table, grouped, median};
 
 const CPU_BAR: f64 = 1.4;
 const WALL_BAR: f64 = 1.6;

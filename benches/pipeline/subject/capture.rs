@@ -5,13 +5,13 @@ use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use kit::bench::Result;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::Topics;
-use crate::Result;
 use crate::tape::{Line, Record, Recorder};
 
 /// How long a broker on loopback may take to answer.

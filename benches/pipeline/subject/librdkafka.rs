@@ -9,6 +9,8 @@ use std::time::Duration;
 use ecs_sdm_producer::config::Limits;
 use ecs_sdm_producer::kafka::client;
 use ecs_sdm_producer::stage::produce::OVERHEAD;
+use kit::bench::Result;
+use kit::bench::meter::{Cost, Meter};
 use rdkafka::client::ClientContext;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
@@ -16,9 +18,7 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 use serde::{Deserialize, Serialize};
 
 use super::Topics;
-use crate::Result;
 use crate::gate::Gate;
-use crate::meter::{Cost, Meter};
 use crate::tape::{Line, Record, Tape};
 
 /// Between two looks at what is in flight: the cheapest wait that does not empty librdkafka's queue.

@@ -3,11 +3,11 @@
 use clap::Args;
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::report::Report;
+use kit::bench::meter::{self, Cost};
+use kit::bench::{Result, sync};
 use serde::{Deserialize, Serialize};
 
 use super::Topics;
-use crate::meter::{self, Cost};
-use crate::{Result, sync};
 
 /// Settings of a sync.
 #[derive(Debug, Args)]

@@ -10,14 +10,14 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::types::{DesiredStatus, TaskField};
 use ecs_sdm_producer::aws::http;
 use ecs_sdm_producer::aws::trust::Trust;
+use kit::bench::Result;
+use kit::bench::meter::{Cost, Meter};
+use kit::bench::sync::runtime;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::region;
-use crate::Result;
 use crate::gate::Gate;
-use crate::meter::{Cost, Meter};
-use crate::sync::runtime;
 
 /// Calls in flight: the default of `parallel_requests`.
 const PARALLEL: usize = 8;

@@ -11,9 +11,11 @@
 //! | `guard`, `proxy`, `toxic`, `certificates` | what stands between a client and a server, and what can go wrong there |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
+//! | `bench` | clocks, tables and the sync of a bench |
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+pub mod bench;
 pub mod broker;
 pub mod cases;
 mod certificates;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 /// The middle of several figures; of an even number of them the mean of the middle two.
-pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
+pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);
     let (low, high) = (figures.len().saturating_sub(1) / 2, figures.len() / 2);
@@ -15,7 +15,7 @@ pub(crate) fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
 }
 
 /// A number with its thousands apart.
-pub(crate) fn grouped(number: f64) -> String {
+pub fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -29,20 +29,23 @@ pub(crate) fn grouped(number: f64) -> String {
 
 /// A table as Markdown has it, so that it can stand in a README.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub(crate) fn new<const N: usize>(titles: [&str; N]) -> Self {
+    /// A table without rows.
+    pub fn new<const N: usize>(titles: [&str; N]) -> Self {
         Self { rows: vec![titles.map(str::to_owned).to_vec()] }
     }
 
-    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+    /// Adds a row.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
         self.rows.push(Vec::from(cells));
     }
 
-    pub(crate) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    /// Writes the table. Its columns line up.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let width = |column: usize| self.rows.iter().filter_map(|row| Some(row.get(column)?.len())).max().unwrap_or(0);
         for (at, row) in self.rows.iter().enumerate() {
             for (column, cell) in row.iter().enumerate() {
@@ -60,7 +63,7 @@ impl Table {
 
 /// A figure beside the bar that the specification sets it, or one that helps to read the others and has none.
 #[derive(Debug)]
-pub(crate) struct Bar {
+pub struct Bar {
     what: String,
     figure: f64,
     most: Option<f64>,
@@ -70,22 +73,22 @@ pub(crate) struct Bar {
 
 impl Bar {
     /// A figure that may not be higher.
-    pub(crate) fn at_most(most: f64, figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
+    pub fn at_most(most: f64, figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
         Self { what: what.into(), figure, most: Some(most), least: None, unit }
     }
 
     /// A figure that may not be lower.
-    pub(crate) fn at_least(least: f64, figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
+    pub fn at_least(least: f64, figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
         Self { what: what.into(), figure, most: None, least: Some(least), unit }
     }
 
     /// A figure without a bar.
-    pub(crate) fn beside(figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
+    pub fn beside(figure: f64, unit: &'static str, what: impl Into<String>) -> Self {
         Self { what: what.into(), figure, most: None, least: None, unit }
     }
 
     /// Whether it is not. A figure that is no number holds no bar.
-    pub(crate) fn is_held(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         self.most.is_none_or(|most| self.figure <= most) && self.least.is_none_or(|least| self.figure >= least)
     }
 }
@@ -105,6 +108,6 @@ impl fmt::Display for Bar {
 }
 
 /// Writes bars, one a line.
-pub(crate) fn write_bars(bars: &[Bar], out: &mut impl Write) -> io::Result<()> {
+pub fn write_bars(bars: &[Bar], out: &mut impl Write) -> io::Result<()> {
     bars.iter().try_for_each(|bar| writeln!(out, "{bar}"))
 }

@@ -14,14 +14,15 @@ use serde::Serialize;
 use tokio::runtime::Runtime;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::meter::Meter;
-use crate::{REGION, Result};
+use crate::REGION;
+use crate::bench::Result;
+use crate::bench::meter::Meter;
 
 /// Partitions of each topic.
-pub(crate) const PARTITIONS: i32 = 6;
+pub const PARTITIONS: i32 = 6;
 
 /// The product's settings for topics of its own.
-pub(crate) fn on_topics(brokers: &str, prefix: &str) -> Config {
+pub fn on_topics(brokers: &str, prefix: &str) -> Config {
     let mut config = Config::default();
     config.kafka.bootstrap_servers = vec![brokers.to_owned()];
     config.kafka.topic_prefix = prefix.to_owned();
@@ -31,7 +32,7 @@ pub(crate) fn on_topics(brokers: &str, prefix: &str) -> Config {
 }
 
 /// The same settings for a sync of what is simulated there.
-pub(crate) fn reading(endpoint: String, config: Config) -> Config {
+pub fn reading(endpoint: String, config: Config) -> Config {
     // The simulator takes any.
     let key = || Some(Secret::Inline("simulated".to_owned()));
     Config {
@@ -44,14 +45,14 @@ pub(crate) fn reading(endpoint: String, config: Config) -> Config {
 }
 
 /// Makes the topics as the product makes them.
-pub(crate) fn make_topics(config: &Config) -> Result<()> {
+pub fn make_topics(config: &Config) -> Result<()> {
     let kafka = Arc::new(Kafka::connect(config)?);
     runtime()?.block_on(kafka.ready(config))?;
     Ok(())
 }
 
 /// This program once more, for a sync of its own, away from the AWS settings of this machine.
-pub(crate) fn process(settings: &impl Serialize) -> Result<Command> {
+pub fn process(settings: &impl Serialize) -> Result<Command> {
     let mut command = Command::new(env::current_exe()?);
     command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").env("HOME", "/nonexistent");
     command.arg("sync").arg(serde_json::to_string(settings)?);
@@ -61,7 +62,7 @@ pub(crate) fn process(settings: &impl Serialize) -> Result<Command> {
 /// Runs a sync in this process, from its settings to its last acknowledgement, and looks at what it took.
 ///
 /// The product never runs without logs, and what they filter costs a little in each call: `directives` are those of `RUST_LOG`.
-pub(crate) fn run<T>(config: Config, directives: &str, look: impl FnOnce(&Meter) -> Result<T>) -> Result<(Report, T)> {
+pub fn run<T>(config: Config, directives: &str, look: impl FnOnce(&Meter) -> Result<T>) -> Result<(Report, T)> {
     telemetry::subscriber(LogFormat::Text, directives, io::stderr, false).init();
     let runtime = runtime()?;
     let meter = Meter::of_process();
@@ -77,7 +78,7 @@ pub(crate) fn run<T>(config: Config, directives: &str, look: impl FnOnce(&Meter)
 }
 
 /// An error where a sync did not complete, after saying how it went.
-pub(crate) fn completed(report: &Report) -> Result<()> {
+pub fn completed(report: &Report) -> Result<()> {
     if report.outcome == Outcome::Completed {
         return Ok(());
     }
@@ -86,6 +87,6 @@ pub(crate) fn completed(report: &Report) -> Result<()> {
 }
 
 /// As the product has it.
-pub(crate) fn runtime() -> Result<Runtime> {
+pub fn runtime() -> Result<Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

@@ -9,25 +9,24 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::Result;
-use crate::ours::Settings;
-use crate::sync::PARTITIONS;
+use crate::bench::Result;
+use crate::bench::sync::PARTITIONS;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many different keys lie on the topics of a sync.
-pub(crate) fn keys(settings: &Settings) -> Result<u64> {
+pub fn keys(brokers: &str, prefix: &str, objects: &[String]) -> Result<u64> {
     let mut config = Config::default();
-    config.kafka.topic_prefix.clone_from(&settings.prefix);
+    config.kafka.topic_prefix = prefix.to_owned();
     let mut partitions = TopicPartitionList::new();
-    for object in &settings.objects {
+    for object in objects {
         for partition in 0..PARTITIONS {
             partitions.add_partition_offset(&config.kafka.topic(object), partition, Offset::Beginning)?;
         }
     }
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &settings.brokers)
-        .set("group.id", "throttled")
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "landed")
         .set("enable.auto.commit", "false")
         .set("enable.partition.eof", "true")
         .create()?;

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::bench::Result;
 
 /// What something took, in seconds.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Cost {
+pub struct Cost {
     /// From its start to its end.
-    pub(crate) wall: f64,
+    pub wall: f64,
     /// User and system time of all threads of the process.
-    pub(crate) cpu: f64,
+    pub cpu: f64,
 }
 
 impl Add for Cost {
@@ -28,24 +28,24 @@ impl Add for Cost {
 
 /// Measures from where it is made to where it is read.
 #[derive(Debug)]
-pub(crate) struct Meter {
+pub struct Meter {
     wall: Instant,
     cpu: Duration,
 }
 
 impl Meter {
     /// Measures from here on.
-    pub(crate) fn start() -> Self {
+    pub fn start() -> Self {
         Self { wall: Instant::now(), cpu: cpu() }
     }
 
     /// The wall from here on, but the CPU time from the start of the process: what whoever runs it pays.
-    pub(crate) fn of_process() -> Self {
+    pub fn of_process() -> Self {
         Self { wall: Instant::now(), cpu: Duration::ZERO }
     }
 
     /// What was spent so far.
-    pub(crate) fn read(&self) -> Cost {
+    pub fn read(&self) -> Cost {
         Cost { wall: self.wall.elapsed().as_secs_f64(), cpu: cpu().saturating_sub(self.cpu).as_secs_f64() }
     }
 }
@@ -59,12 +59,12 @@ fn cpu() -> Duration {
 }
 
 /// MiB that this process holds now.
-pub(crate) fn resident() -> Result<f64> {
+pub fn resident() -> Result<f64> {
     status("VmRSS:")
 }
 
 /// MiB that this process held at most.
-pub(crate) fn peak() -> Result<f64> {
+pub fn peak() -> Result<f64> {
     status("VmHWM:")
 }
 
