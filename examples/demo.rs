@@ -13,10 +13,11 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use ecs_sdm_producer::config::{Config, LogFormat, Secret};
+use ecs_sdm_producer::contract::{OBJECTS, rfc3339};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::kafka::framing;
 use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::{ecs, telemetry};
 use ecs_sim::{Buckets, Refill, Shape, Simulator, World};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -65,7 +66,7 @@ fn demo(out: &mut impl Write) -> Result<()> {
     let account = Simulator::start(world())?;
     let cluster = MockCluster::new(1)?;
     let config = config(account.endpoint(), cluster.bootstrap_servers());
-    for object in ecs::OBJECTS {
+    for object in OBJECTS {
         cluster.create_topic(&config.kafka.topic(object), PARTITIONS, 1)?;
     }
     cluster.create_topic(&config.kafka.sync_topic(), 1, 1)?;
@@ -130,14 +131,14 @@ fn config(endpoint: String, brokers: String) -> Config {
 fn sync(config: Config) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let engine = Engine::new(config, REGION.to_owned())?;
-        Ok(engine.sync(Sink::Kafka, std::future::pending()).await)
+        let mut engine = Engine::new(config, REGION.to_owned())?;
+        Ok(engine.start(Sink::Kafka).finish().await)
     })
 }
 
 fn acknowledged(report: &Report, object: &str) -> u64 {
     let of = report.types.iter().filter(|one| one.object == object);
-    of.map(|one| one.acknowledged).sum()
+    of.map(|one| one.counts.acknowledged).sum()
 }
 
 /// What a consumer found on one topic.

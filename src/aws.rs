@@ -1,6 +1,8 @@
 //! Access to AWS: one HTTP client, cached `Credentials` per role, and `Caller`, which sends every ECS request.
 
+mod access;
 pub(crate) mod account;
+pub(crate) mod base;
 pub(crate) mod concurrency;
 pub(crate) mod credentials;
 pub mod environment;
@@ -20,6 +22,7 @@ use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+pub(crate) use self::access::Access;
 pub(crate) use self::concurrency::{ConcurrencyLimit, RetryPolicy};
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};
@@ -31,14 +34,13 @@ pub struct Ecs {
     /// The SDK's client. It makes one attempt per call; `Caller` does the retries.
     pub client: aws_sdk_ecs::Client,
     /// ARNs per List request (`maxResults`), 1 to 100. A Describe request takes at most as many, and at most
-    /// [`Object::BATCH`](crate::object::Object::BATCH): see `stage::describe`.
+    /// [`Object::BATCH`](crate::ecs::Object::BATCH): see `stage::describe`.
     pub page_size: i32,
 }
 
 /// How many ECS requests one sync has sent.
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
-    /// Retries included.
     pub(crate) attempts: AtomicU64,
     pub(crate) throttled: AtomicU64,
     /// Attempts after the first of their call.
@@ -91,10 +93,10 @@ pub(crate) struct RequestContext<'a> {
 /// Sends the ECS requests of one sync within all limits, retries them and counts them.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    concurrency: ConcurrencyLimit,
+    pub(crate) concurrency: ConcurrencyLimit,
     buffer_permits: Arc<Semaphore>,
-    limiters: Arc<RateLimiters>,
-    calls: Calls,
+    pub(crate) limiters: Arc<RateLimiters>,
+    pub(crate) calls: Calls,
 }
 
 impl Caller {
@@ -107,22 +109,7 @@ impl Caller {
         Self { concurrency, buffer_permits, limiters, calls: Calls::default() }
     }
 
-    pub(crate) fn calls(&self) -> &Calls {
-        &self.calls
-    }
-
-    pub(crate) fn concurrency(&self) -> &ConcurrencyLimit {
-        &self.concurrency
-    }
-
-    pub(crate) fn limiters(&self) -> &RateLimiters {
-        &self.limiters
-    }
-
     /// Sends a List request and retries it as the [`RetryPolicy`] says.
-    ///
-    /// # Errors
-    /// The [`Fault`] of the last attempt.
     pub(crate) async fn list<T, F>(&self, context: RequestContext<'_>, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,
@@ -131,9 +118,6 @@ impl Caller {
     }
 
     /// Sends a Describe request like [`Caller::list`], and returns the answer with its buffer permit.
-    ///
-    /// # Errors
-    /// The [`Fault`] of the last attempt.
     pub(crate) async fn describe<T, F>(
         &self,
         context: RequestContext<'_>,

@@ -1,17 +1,34 @@
-//! The four objects of the contract, one file each: the attribute table beside the two API actions that read it.
+//! The objects of the contract, one file each: the attribute table beside the two API actions that read it.
 
-pub(crate) mod cluster;
-pub(crate) mod service;
-pub(crate) mod task;
-pub(crate) mod task_definition;
+mod cluster;
+mod object;
+mod service;
+mod task;
+mod task_definition;
 
 use aws_sdk_ecs::types::{Cluster, Failure as ApiFailure, Service, Tag, Task, TaskDefinition};
+use serde_json::Value;
 
+pub use self::object::Object;
+pub(crate) use self::object::{Actions, Described, Failure, Listed, Options, Page, ParentKind, Pass};
 use crate::aws::retry::one_line;
-use crate::object::{Failure, Object};
+use crate::contract::{for_each_object, schema};
 
-/// The names of all objects, in the contract's order.
-pub const OBJECTS: [&str; 4] = ["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
+/// What is done with every object of the registry.
+pub(crate) trait Visitor {
+    /// Does it with one.
+    fn visit<O: Object>(&mut self);
+}
+
+macro_rules! visits {
+    ($($name:literal => $type:ident,)+) => {
+        /// Visits the objects of the registry, in the contract's order.
+        pub(crate) fn visit(visitor: &mut impl Visitor) {
+            $(visitor.visit::<$type>();)+
+        }
+    };
+}
+for_each_object!(visits);
 
 /// `tags` in key order: a tag without a value is an empty text, one without a key is none, and of two with one key the later
 /// holds.
@@ -34,16 +51,26 @@ fn failures(failures: Option<Vec<ApiFailure>>) -> Vec<Failure> {
 }
 
 /// The Avro schemas by object, in the contract's order.
-pub fn schemas() -> [(&'static str, serde_json::Value); 4] {
-    fn of<O: Object>() -> (&'static str, serde_json::Value) {
-        (O::NAME, crate::sdm::schema(O::NAME, O::DOC, O::TABLE))
+pub fn schemas() -> Vec<(&'static str, Value)> {
+    struct Schemas(Vec<(&'static str, Value)>);
+    impl Visitor for Schemas {
+        fn visit<O: Object>(&mut self) {
+            self.0.push((O::NAME, schema(O::NAME, O::DOC, O::TABLE)));
+        }
     }
-    [of::<Cluster>(), of::<Service>(), of::<Task>(), of::<TaskDefinition>()]
+    let mut schemas = Schemas(Vec::new());
+    visit(&mut schemas);
+    schemas.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_registry_has_the_names_that_the_objects_bear() {
+        assert!(schemas().iter().map(|(name, _)| *name).eq(crate::contract::OBJECTS));
+    }
 
     #[test]
     fn tags_are_in_key_order_and_of_two_with_one_key_the_later_holds() {

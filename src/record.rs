@@ -1,117 +1,45 @@
-//! What flows from the mappers to the sink: encoded batches, and the line that all records of a scope and object share.
+//! What flows to Kafka: batches of encoded records, the context that the records of a scope and object share, and what each kind of
+//! record looks like.
 
-use std::collections::BTreeMap;
+pub(crate) mod cloud_events;
+mod encoder;
+mod offsets;
+
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use serde_json::Value;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+pub(crate) use self::encoder::{Encoder, SchemaError};
+pub use self::offsets::OffsetTracker;
 use crate::aws::BufferPermit;
-use crate::sdm::rfc3339;
-use crate::statistics::TypeStatistics;
+use crate::report::{self, SYNC_EVENT, TypeStatistics};
+
+/// The schemas of all records that a sync sends: the objects', in the contract's order, and the event's.
+pub fn schemas() -> impl Iterator<Item = (&'static str, Value)> {
+    crate::ecs::schemas().into_iter().chain([(SYNC_EVENT, report::sync_event_schema())])
+}
 
 /// What all records of one scope and object have in common.
 #[derive(Debug)]
 pub struct RecordContext {
-    /// Where its counts go.
+    /// Where they are counted.
     pub statistics: Arc<TypeStatistics>,
-    /// The record's name in Avro, such as `EcsTask`.
-    pub object: &'static str,
+    /// The name in Avro, such as `EcsTask`.
+    pub record: &'static str,
     /// The topic.
     pub topic: Arc<str>,
     /// The record timestamp: `LAST_CAPTURED`, milliseconds since the epoch.
     pub captured: i64,
-    /// What `ce_id` ends with: `@LAST_CAPTURED` in words.
-    pub at: String,
-    /// The headers that are the same for all, in order; empty where headers are off. `ce_id` stands apart.
+    /// What `ce_id` ends with: `@` and `LAST_CAPTURED` as text.
+    pub id_suffix: String,
+    /// The headers that are the same for all, in order. `ce_id` is not among them. Empty where headers are off.
     pub headers: Vec<(&'static str, String)>,
-    /// The bytes before each datum: the frame of the wire format.
-    pub frame: Vec<u8>,
-    /// How far its topic reaches.
+    /// The offsets at which the topic's records were acknowledged.
     pub offsets: Arc<OffsetTracker>,
-    /// Dropped with the last of its records: batches and deliveries share the context.
+    /// Dropped with the last record: batches and deliveries share the context.
     pub token: TaskTrackerToken,
-}
-
-/// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
-#[derive(Debug, Default)]
-pub struct OffsetTracker(Mutex<BTreeMap<i32, OffsetRange>>);
-
-/// The offsets of acknowledged records in one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OffsetRange {
-    /// The first.
-    pub(crate) first: i64,
-    /// The last.
-    pub(crate) last: i64,
-    /// How many there are.
-    pub(crate) count: i64,
-    /// A record was acknowledged without its offset, as when the broker says that it has it already.
-    pub(crate) incomplete: bool,
-}
-
-impl OffsetRange {
-    /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
-    /// for each there is no telling.
-    pub(crate) fn is_of_another_topic(&self, low: i64) -> bool {
-        !self.incomplete && (self.first < low || self.count > self.last + 1 - low)
-    }
-}
-
-impl OffsetTracker {
-    /// A record was acknowledged there; a negative offset is none.
-    pub(crate) fn note(&self, partition: i32, offset: i64) {
-        let mut ranges = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let range =
-            ranges.entry(partition).or_insert(OffsetRange { first: i64::MAX, last: -1, count: 0, incomplete: false });
-        range.count += 1;
-        if offset < 0 {
-            range.incomplete = true;
-        } else {
-            (range.first, range.last) = (range.first.min(offset), range.last.max(offset));
-        }
-    }
-
-    /// What is known, by partition.
-    pub(crate) fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Who and what the records of a line are, for their headers.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EventSource<'a> {
-    /// The producer's name.
-    pub(crate) name: &'a str,
-    /// The account, if known.
-    pub(crate) account: Option<&'a str>,
-    /// The region.
-    pub(crate) region: &'a str,
-    /// The assumed role's ARN.
-    pub(crate) role: Option<&'a str>,
-}
-
-impl EventSource<'_> {
-    /// `ce_source`: /name/account/region, with /role-name where a role is assumed.
-    pub(crate) fn source(&self) -> String {
-        let account = self.account.unwrap_or("unknown");
-        let scope = format!("/{}/{account}/{}", self.name, self.region);
-        match self.role.and_then(|arn| arn.rsplit('/').next()) {
-            Some(role) => format!("{scope}/{role}"),
-            None => scope,
-        }
-    }
-}
-
-/// The CloudEvents headers of binary mode (Kafka protocol binding, section 3.2), all but `ce_id`. `kind` is the record's name in Avro.
-pub(crate) fn headers(source: String, kind: &str, captured: i64) -> Vec<(&'static str, String)> {
-    vec![
-        ("ce_specversion", "1.0".to_owned()),
-        ("ce_source", source),
-        ("ce_type", format!("{}.{kind}", crate::sdm::NAMESPACE)),
-        ("ce_time", rfc3339(captured)),
-        ("content-type", "application/avro".to_owned()),
-    ]
 }
 
 /// A batch of encoded records: one buffer of values and one of names, cut by marks.
@@ -126,7 +54,7 @@ pub struct RecordBatch {
     marks: Vec<Mark>,
     /// Objects that could not be encoded.
     pub encode_errors: Vec<EncodeError>,
-    /// Kept until the last record is with the sink; events have none.
+    /// Kept until the last record is with the sink. Events have none.
     pub(crate) _permit: Option<BufferPermit>,
 }
 
@@ -155,7 +83,6 @@ pub(crate) struct Record<'a> {
     pub key: &'a str,
     /// `ce_id` without its instant.
     pub id: &'a str,
-    /// The framed value.
     pub(crate) value: &'a [u8],
 }
 
@@ -184,17 +111,18 @@ impl RecordBatch {
         self.values.truncate(end);
     }
 
-    /// How many records it holds.
+    pub(crate) fn size(&self) -> [usize; 2] {
+        [self.values.len(), self.names.len()]
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.marks.len()
     }
 
-    /// Whether it holds none.
     pub(crate) fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
-    /// The records in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         let starts = std::iter::once(Mark { value: 0, key: 0, id: 0 }).chain(self.marks.iter().copied());
         starts.zip(&self.marks).map(|(start, end)| Record {
@@ -202,31 +130,5 @@ impl RecordBatch {
             id: &self.names[start.id..end.id],
             value: &self.values[Range { start: start.value, end: end.value }],
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_partition_that_was_made_anew_is_told_by_its_offsets() {
-        let range = |first, last, count| OffsetRange { first, last, count, incomplete: false };
-        assert!(!range(10, 19, 10).is_of_another_topic(10) && !range(12, 30, 5).is_of_another_topic(10));
-        assert!(range(0, 19, 15).is_of_another_topic(10), "before where it ended");
-        assert!(range(0, 9, 15).is_of_another_topic(0), "more than fit");
-        assert!(!OffsetRange { incomplete: true, ..range(0, 9, 15) }.is_of_another_topic(0));
-    }
-
-    #[test]
-    fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
-        let offsets = OffsetTracker::default();
-        for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
-            offsets.note(partition, offset);
-        }
-        let ranges = offsets.ranges();
-        assert_eq!(ranges[&0], OffsetRange { first: 5, last: 9, count: 3, incomplete: false });
-        assert_eq!(ranges[&1], OffsetRange { first: 4, last: 4, count: 2, incomplete: true });
-        assert_eq!(ranges[&2], OffsetRange { first: 0, last: 0, count: 1, incomplete: false });
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn run(settings: &str, held: f64) -> Result<()> {
     let config = serde_json::from_str::<Settings>(settings)?.config();
     let (report, (cpu, peak)) = sync::run(config, "warn", |meter| Ok((meter.read().cpu, meter::peak()?)))?;
     sync::completed(&report)?;
-    let acknowledged = report.types.iter().map(|one| one.acknowledged).sum();
+    let acknowledged = report.types.iter().map(|one| one.counts.acknowledged).sum();
     let figures = Figures { acknowledged, cpu, held, peak };
     Ok(writeln!(io::stdout(), "{}", serde_json::to_string(&figures)?)?)
 }

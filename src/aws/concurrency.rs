@@ -15,7 +15,6 @@ pub(crate) struct RetryPolicy {
     pub(crate) maximum_retries: u32,
     /// The longest first wait, and the shortest wait after a throttle.
     pub(crate) backoff_base: Duration,
-    /// The longest wait.
     pub(crate) backoff_cap: Duration,
 }
 
@@ -40,9 +39,6 @@ impl ConcurrencyLimit {
     }
 
     /// Waits for a permit.
-    ///
-    /// # Errors
-    /// The sync is ending.
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())
     }
@@ -53,9 +49,6 @@ impl ConcurrencyLimit {
     }
 
     /// Waits before the next attempt of a request that failed `tries` times.
-    ///
-    /// # Errors
-    /// `fault`, if a retry is useless or no retries are left.
     pub(crate) async fn back_off(&self, fault: Fault, tries: u32) -> Result<(), Fault> {
         let throttled = fault.verdict == Verdict::Throttled;
         if !(throttled || fault.verdict == Verdict::Transient) || !self.allows(tries) {
@@ -69,9 +62,6 @@ impl ConcurrencyLimit {
     }
 
     /// Sends a request with retries, and waits between them without a permit.
-    ///
-    /// # Errors
-    /// The [`Fault`] of the last attempt.
     pub(crate) async fn with_retries<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
     where
         F: Future<Output = Result<T, Fault>>,

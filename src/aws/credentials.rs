@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::concurrency::ConcurrencyLimit;
 use super::retry::{self, Fault};
@@ -49,7 +49,7 @@ pub(crate) struct Credentials(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    issuer: Box<dyn Issuer>,
+    issuer: RwLock<Arc<dyn Issuer>>,
     cache: Mutex<Cache>,
     /// Locked during a resolution, so that there is one at a time and those who wait share its result.
     resolution: tokio::sync::Mutex<()>,
@@ -79,8 +79,25 @@ enum Validity {
 
 impl Credentials {
     pub(crate) fn new(issuer: impl Issuer + 'static) -> Self {
-        let issuer = Box::new(issuer);
+        let issuer: RwLock<Arc<dyn Issuer>> = RwLock::new(Arc::new(issuer));
         Self(Arc::new(Shared { issuer, cache: Mutex::default(), resolution: tokio::sync::Mutex::default() }))
+    }
+
+    /// A new sync begins. An earlier failure counts no more.
+    pub(crate) fn begin_sync(&self) {
+        self.0.cache.lock().failure = None;
+    }
+
+    /// Takes the place of the source. What does not expire is resolved again: it may have been replaced where it stands.
+    pub(crate) fn replace_issuer(&self, issuer: impl Issuer + 'static) {
+        *self.0.issuer.write() = Arc::new(issuer);
+        let mut cache = self.0.cache.lock();
+        cache.failure = None;
+        cache.current.take_if(|current| current.expiry().is_none());
+    }
+
+    fn issuer(&self) -> Arc<dyn Issuer> {
+        Arc::clone(&self.0.issuer.read())
     }
 
     /// Identifies the credentials that would sign a request now.
@@ -88,9 +105,8 @@ impl Credentials {
         self.0.cache.lock().generation
     }
 
-    /// See [`Issuer::action`].
     pub(crate) fn action(&self) -> &'static str {
-        self.0.issuer.action()
+        self.issuer().action()
     }
 
     /// Marks a fault of a request as one of these credentials.
@@ -105,9 +121,6 @@ impl Credentials {
 
     /// Ensures that the cached credentials can sign a request, and renews them when that is due. One request renews them, while the
     /// others continue with the old ones until these expire.
-    ///
-    /// # Errors
-    /// Why there are no credentials.
     pub(crate) async fn ensure(&self, concurrency: &ConcurrencyLimit) -> Result<(), Fault> {
         let validity = self.0.cache.lock().validity();
         let _resolution = match validity {
@@ -127,7 +140,7 @@ impl Credentials {
         match self.issue(concurrency).await {
             Ok(renewed) => self.0.cache.lock().store(renewed),
             Err(fault) => {
-                tracing::warn!(role = self.0.issuer.role(), %fault, "credentials could not be renewed yet");
+                tracing::warn!(role = self.issuer().role(), %fault, "credentials could not be renewed yet");
                 self.0.cache.lock().postpone_renewal();
             }
         }
@@ -138,9 +151,6 @@ impl Credentials {
     ///
     /// False means that new credentials would not help: AWS did not recognize them (`unrecognized`), and they were themselves
     /// resolved for that reason.
-    ///
-    /// # Errors
-    /// Why there are no new credentials.
     pub(crate) async fn resolve_again(
         &self,
         concurrency: &ConcurrencyLimit,
@@ -175,7 +185,7 @@ impl Credentials {
     }
 
     async fn issue(&self, concurrency: &ConcurrencyLimit) -> Result<AwsCredentials, Fault> {
-        self.0.issuer.issue(concurrency).await.and_then(reject_control_characters)
+        self.issuer().issue(concurrency).await.and_then(reject_control_characters)
     }
 }
 

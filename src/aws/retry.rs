@@ -104,7 +104,7 @@ impl Fault {
 }
 
 fn malformed() -> (Verdict, String, String) {
-    (Verdict::Transient, "Response".to_owned(), "the answer was truncated or malformed".to_owned())
+    (Verdict::Transient, "Response".to_owned(), "the answer was cut or malformed".to_owned())
 }
 
 /// An answer with an HTTP status such as 400.

@@ -15,11 +15,8 @@ pub(crate) struct Role {
     /// STS in the base region, signed with [`Role::base`], with one attempt per call.
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) base: Credentials,
-    /// `RoleArn`.
     pub(crate) arn: String,
-    /// `RoleSessionName`.
     pub(crate) session_name: String,
-    /// `ExternalId`.
     pub(crate) external_id: Option<String>,
     /// `DurationSeconds`: 900 to 43,200.
     pub(crate) session_duration: u32,

@@ -62,9 +62,6 @@ impl TokenBucket {
     }
 
     /// Takes a token.
-    ///
-    /// # Errors
-    /// The time until there is one.
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Duration> {
         self.wait(now)?;
         self.tokens -= 1.0;
@@ -72,9 +69,6 @@ impl TokenBucket {
     }
 
     /// Checks for a token without taking it.
-    ///
-    /// # Errors
-    /// The time until there is one.
     pub(crate) fn wait(&mut self, now: Instant) -> Result<(), Duration> {
         self.refill(now);
         if self.tokens >= 1.0 - ROUNDING {

@@ -10,7 +10,7 @@ use super::environment;
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 
 /// The certificate authorities that may sign a server's certificate.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trust {
     /// One certificate per element, in PEM. `None` stands for the system's.
     bundle: Option<Vec<String>>,

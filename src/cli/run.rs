@@ -1,24 +1,26 @@
 //! `run` and `sync`: one sync, its report, its exit code.
 
 use std::io::{self, IsTerminal};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{ReportFormat, RunArgs, complain, print_then, settings};
 
-/// What may still be under way when all is said: a blocking call to a broker that does not answer.
-const FAREWELL: Duration = Duration::from_millis(200);
+/// How long blocking calls may take at the end: to a broker that does not answer, for instance.
+const SHUTDOWN: Duration = Duration::from_millis(200);
 
 /// How long the report of a sync that was stopped may take to be written. With the outcome's way onto the sync topic (3 s) these are
 /// the five seconds of a stop that come after what was read is delivered (15 s).
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const REPORT_TIME: Duration = Duration::from_secs(2);
 
 /// Runs one sync.
 pub(crate) fn run(run: &RunArgs) -> ExitCode {
@@ -35,7 +37,7 @@ pub(crate) fn run(run: &RunArgs) -> ExitCode {
             Err(code) => code,
         }
     });
-    runtime.shutdown_timeout(FAREWELL);
+    runtime.shutdown_timeout(SHUTDOWN);
     code
 }
 
@@ -51,17 +53,26 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
         }
     };
     let engine = if run.dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
-    let engine = match engine {
+    let mut engine = match engine {
         Ok(engine) => engine,
         Err(error) => {
             complain(&format!("error: {error}"));
             return ExitCode::from(super::USAGE);
         }
     };
-    let sink = if run.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka };
     let format = run.report;
+    let sink = if run.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka };
+    let run = engine.start(sink);
+    let handle = run.handle();
     let answered = async {
-        let report = engine.sync(sink, first.next()).await;
+        let mut finished = pin!(run.finish());
+        let report = loop {
+            tokio::select! {
+                biased;
+                report = &mut finished => break report,
+                () = first.next() => handle.stop(StopReason::Signal),
+            }
+        };
         let aborted = report.stop_reason == Some(StopReason::Signal);
         // A pipe that nobody reads may block: not a thread that has to hear signals, and not for ever once one has come.
         let written = tokio::task::spawn_blocking(move || write_report(format, &report));
@@ -69,7 +80,7 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
             if !aborted {
                 first.next().await;
             }
-            tokio::time::sleep(LAST_WORDS).await;
+            tokio::time::sleep(REPORT_TIME).await;
         };
         tokio::select! {
             code = written => code.unwrap_or(ExitCode::FAILURE),

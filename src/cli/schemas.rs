@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
+use ecs_sdm_producer::contract::OBJECTS;
+use ecs_sdm_producer::record;
 use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects};
-use ecs_sdm_producer::{ecs, event};
 
 use super::settings::{read, report_errors};
 use super::{SchemasCommand, SettingsArgs, USAGE, complain, print, print_then};
 
-/// Does what is asked for.
 pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
     match command {
         SchemasCommand::Print { object } => show(object.as_deref()),
@@ -28,18 +28,14 @@ pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
 fn show(object: Option<&str>) -> ExitCode {
     let wanted = |name: &str| object.is_none_or(|object| object == name);
     let mut text = String::new();
-    for (name, schema) in event::schemas() {
+    for (name, schema) in record::schemas() {
         if wanted(name) {
             text.push_str(&format!("{schema:#}\n"));
         }
     }
     if text.is_empty() {
         let object = object.unwrap_or_default();
-        complain(&format!(
-            "error: there is no object {object:?}; there are {}, {}",
-            ecs::OBJECTS.join(", "),
-            event::NAME
-        ));
+        complain(&format!("error: there is no object {object:?}; there are {}, SyncEvent", OBJECTS.join(", ")));
         return ExitCode::from(USAGE);
     }
     print(text.as_bytes())

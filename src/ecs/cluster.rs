@@ -2,16 +2,18 @@
 
 use aws_sdk_ecs::types::{Cluster, ClusterField};
 
+use super::{Actions, Described, Listed, Object, ParentKind, Pass};
 use crate::aws::{Category, Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
-use crate::sdm::Read::{Count, Id, List, Str, Tags};
-use crate::sdm::Row;
+use crate::contract::Read::{Count, Id, List, Str, Tags};
+use crate::contract::{Parent, Row};
 
 impl Object for Cluster {
     const NAME: &'static str = "EcsCluster";
     const DOC: &'static str = "An Amazon ECS cluster, as DescribeClusters shows it.";
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListClusters", describe: "DescribeClusters" };
+    const PARENT: ParentKind = ParentKind::Account;
+    const IS_PARENT: bool = true;
     const CATEGORY: Category = Category::ClusterRead;
 
     #[rustfmt::skip]

@@ -4,16 +4,17 @@ use std::borrow::Cow;
 
 use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration, Service, ServiceField};
 
+use super::{Actions, Described, Listed, Object, ParentKind, Pass};
 use crate::aws::{Category, Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Parent, Pass};
-use crate::sdm::Read::{Count, Flag, Id, List, Str, Tags, Time};
-use crate::sdm::Row;
+use crate::contract::Read::{Count, Flag, Id, List, Str, Tags, Time};
+use crate::contract::{Parent, Row};
 
 impl Object for Service {
     const NAME: &'static str = "EcsService";
     const DOC: &'static str = "An Amazon ECS service, as DescribeServices shows it.";
     const BATCH: usize = 10;
     const ACTIONS: Actions = Actions { list: "ListServices", describe: "DescribeServices" };
+    const PARENT: ParentKind = ParentKind::Cluster;
     const CATEGORY: Category = Category::ServiceRead;
 
     #[rustfmt::skip]

@@ -2,16 +2,17 @@
 
 use aws_sdk_ecs::types::{DesiredStatus, Task, TaskField};
 
+use super::{Actions, Described, Listed, Object, Options, ParentKind, Pass};
 use crate::aws::{Category, Ecs, Fault};
-use crate::object::{Actions, Described, Listed, Object, Options, Parent, Pass};
-use crate::sdm::Read::{Id, List, Str, Tags, Time};
-use crate::sdm::Row;
+use crate::contract::Read::{Id, List, Str, Tags, Time};
+use crate::contract::{Parent, Row};
 
 impl Object for Task {
     const NAME: &'static str = "EcsTask";
     const DOC: &'static str = "An Amazon ECS task, as DescribeTasks shows it.";
     const BATCH: usize = 100;
     const ACTIONS: Actions = Actions { list: "ListTasks", describe: "DescribeTasks" };
+    const PARENT: ParentKind = ParentKind::Cluster;
     const CATEGORY: Category = Category::ClusterResourceRead;
 
     #[rustfmt::skip]

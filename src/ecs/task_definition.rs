@@ -2,10 +2,10 @@
 
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, TaskDefinition, TaskDefinitionStatus};
 
+use super::{Actions, Described, Failure, Listed, Object, ParentKind, Pass};
 use crate::aws::{Category, Ecs, Fault, Verdict};
-use crate::object::{Actions, Described, Failure, Listed, Object, Parent, Pass};
-use crate::sdm::Read::{Id, Int, List, Str, Text, Time};
-use crate::sdm::Row;
+use crate::contract::Read::{Id, Int, List, Str, Text, Time};
+use crate::contract::{Parent, Row};
 
 impl Object for TaskDefinition {
     const NAME: &'static str = "EcsTaskDefinition";
@@ -13,6 +13,7 @@ impl Object for TaskDefinition {
         "An active revision of an Amazon ECS task definition, as DescribeTaskDefinition shows it.";
     const BATCH: usize = 1;
     const ACTIONS: Actions = Actions { list: "ListTaskDefinitions", describe: "DescribeTaskDefinition" };
+    const PARENT: ParentKind = ParentKind::Account;
     const CATEGORY: Category = Category::TaskDefinitionRead;
 
     #[rustfmt::skip]

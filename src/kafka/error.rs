@@ -2,7 +2,7 @@
 
 use rdkafka::error::KafkaError;
 
-use super::delivery::FatalProducerError;
+use super::status::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
 #[derive(Debug, thiserror::Error)]

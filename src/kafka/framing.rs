@@ -16,9 +16,6 @@ pub struct Frames(HashMap<&'static str, Vec<u8>>);
 
 impl Frames {
     /// The frames of a reader without a registry.
-    ///
-    /// # Errors
-    /// apache-avro's word for a schema that is none.
     pub(crate) fn single_object(
         schemas: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Result<Self, apache_avro::Error> {

@@ -1,10 +1,14 @@
 //! What may be unacknowledged at a time, and for how long the oldest of it has been.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes that librdkafka keeps beside each record: its message and queue entries.
+pub const OVERHEAD: usize = 500;
 
 /// Records and bytes that may be unacknowledged at a time: librdkafka's memory, in numbers.
 #[derive(Debug, Clone)]
@@ -21,17 +25,17 @@ struct Since {
     batches: BTreeMap<u64, Instant>,
 }
 
-/// The places of one batch; dropped, they are free again.
+/// What one batch takes of the limit. Dropped, it is free again.
 #[derive(Debug)]
 pub(crate) struct InFlightPermit {
     number: u64,
     since: Arc<Mutex<Since>>,
-    _records: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
+    _records: Option<OwnedSemaphorePermit>,
+    _bytes: Option<OwnedSemaphorePermit>,
 }
 
 impl InFlightLimit {
-    /// At most `records` records and `bytes` bytes (key, value, headers, and 500 B of librdkafka's own for each).
+    /// At most `records` records and `bytes` bytes: key, value, headers, and [`OVERHEAD`] for each.
     pub(crate) fn new(records: usize, bytes: usize) -> Self {
         Self {
             records: (Arc::new(Semaphore::new(records)), records),
@@ -40,48 +44,43 @@ impl InFlightLimit {
         }
     }
 
-    /// Waits for the places of one batch. A batch beyond all bounds takes all there are.
-    pub(crate) async fn acquire(&self, records: usize, bytes: usize) -> Option<InFlightPermit> {
+    /// Waits for room for one batch. A batch beyond the limit takes all there is.
+    pub(crate) async fn acquire(&self, records: usize, bytes: usize) -> InFlightPermit {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
+            // The semaphore is never closed.
             Arc::clone(semaphore).acquire_many_owned(count).await.ok()
         };
-        let (records, bytes) = (take(&self.records, records).await?, take(&self.bytes, bytes).await?);
-        let mut since = lock(&self.since);
+        let (records, bytes) = (take(&self.records, records).await, take(&self.bytes, bytes).await);
+        let mut since = self.since.lock();
         let number = since.next;
         since.next += 1;
         since.batches.insert(number, Instant::now());
         drop(since);
-        Some(InFlightPermit { number, since: Arc::clone(&self.since), _records: records, _bytes: bytes })
+        InFlightPermit { number, since: Arc::clone(&self.since), _records: records, _bytes: bytes }
     }
 
-    /// Waits until nothing is in flight.
     pub(crate) async fn drained(&self) {
         drop(self.acquire(self.records.1, 0).await);
     }
 
-    /// Records in flight now.
     pub(crate) fn count(&self) -> usize {
         self.records.1 - self.records.0.available_permits()
     }
 
     /// How long the oldest unacknowledged record has been waiting: nothing else shows a cluster without enough replicas.
     pub(crate) fn oldest(&self) -> Option<Duration> {
-        lock(&self.since).batches.values().next().map(Instant::elapsed)
+        self.since.lock().batches.values().next().map(Instant::elapsed)
     }
 }
 
 impl Drop for InFlightPermit {
     fn drop(&mut self) {
-        lock(&self.since).batches.remove(&self.number);
+        self.since.lock().batches.remove(&self.number);
     }
 }
 
-fn lock(since: &Mutex<Since>) -> MutexGuard<'_, Since> {
-    since.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A stall, as it is told: once it is there, each time it has lasted twice as long, and when it is over.
+/// Tells of a stall when it is there, each time it has lasted twice as long, and when it is over.
 #[derive(Debug)]
 pub(super) struct StallDetector {
     from: Duration,
@@ -138,8 +137,8 @@ mod tests {
     async fn the_oldest_batch_counts_until_its_places_are_free() {
         let flight = InFlightLimit::new(10, 100);
         assert_eq!(flight.oldest(), None);
-        let first = flight.acquire(1, 1).await.unwrap();
-        let second = flight.acquire(1, 1).await.unwrap();
+        let first = flight.acquire(1, 1).await;
+        let second = flight.acquire(1, 1).await;
         let oldest = flight.oldest().unwrap();
         drop(first);
         assert!(flight.oldest().unwrap() < oldest + Duration::from_secs(60) && flight.count() == 1);

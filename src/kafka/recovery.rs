@@ -1,4 +1,4 @@
-//! What keeps records coming through: it sends again what came back, makes failed producers anew, and tells of a stall.
+//! What keeps records coming through: records that came back are sent again, failed producers are made anew, a stall is told of.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -7,79 +7,92 @@ use std::time::Duration;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::Kafka;
-use super::error_class::SendMode;
+use super::delivery::SendMode;
+use super::handles::Handles;
 use super::in_flight::{StallDetector, StallEvent};
-use super::producers::Producers;
+use super::producer::Producer;
 
-/// Producers made anew in one sync. One that fails more often will not be mended by another.
+/// How often a sync may make its producers anew. What fails more often will not be helped by another.
 const RENEWALS: u32 = 3;
 
-impl Kafka {
-    /// Does all that for as long as it is polled: for one sync.
+impl Producer {
+    /// Recovers for as long as it is polled: for one sync.
     pub async fn recover(&self) -> Infallible {
-        // That of an earlier sync has done its work. Its end blocks.
-        let alone = self.producers.write().await.end_alone();
-        let _ = tokio::task::spawn_blocking(move || drop(alone)).await;
-        let (mut renewed, mut stall) = (0, StallDetector::new(self.stall));
-        let mut observe = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
-        observe.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // An earlier sync may have left this one. Its end blocks.
+        let single = self.handles.write().await.take_single();
+        let _ = tokio::task::spawn_blocking(move || drop(single)).await;
+        let (mut renewals, mut stall) = (0, StallDetector::new(self.stall));
+        let mut tick = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.deliveries.notified() => {}
-                _ = observe.tick() => self.tell(&mut stall),
+                () = self.context.status.notified() => {}
+                _ = tick.tick() => self.report_stall(&mut stall),
             }
-            let mut producers = self.producers.write().await;
-            let stale = self.deliveries.take_stale().then(|| "its epoch is stale".to_owned());
-            let fatal = producers.fatal();
-            if let Some((code, reason)) = &fatal
-                && let Some(way_out) = way_out(*code)
+            let mut handles = self.handles.write().await;
+            if let Some(reason) = self.failure(&handles)
+                && !self.renew(&mut handles, &reason, &mut renewals).await
             {
-                self.deliveries.end(format!("the Kafka producer failed: {reason}; {way_out}"));
+                continue;
             }
-            let failed = fatal.map(|(_, reason)| reason).or(stale);
-            if let Some(reason) = failed.filter(|_| self.fatal().borrow().is_none()) {
-                if renewed == RENEWALS {
-                    let reason =
-                        format!("the Kafka producer failed: {reason}; it was made anew {RENEWALS} times before");
-                    self.deliveries.end(reason);
-                    continue;
-                }
-                renewed += 1;
-                tracing::warn!(
-                    reason,
-                    renewed,
-                    "the Kafka producer failed; a new one sends again what is not acknowledged"
-                );
-                if let Err(error) = producers.renew().await {
-                    self.deliveries.end(format!("no new Kafka producer can be made: {error}"));
-                    continue;
-                }
-            }
-            self.send_again(&mut producers).await;
+            self.send_again(&mut handles).await;
         }
     }
 
-    /// Sends again what came back, before anything new: nobody else sends while we hold the producers.
-    async fn send_again(&self, producers: &mut Producers) {
-        for (owned, opaque) in self.deliveries.returned() {
-            let producer = match opaque.mode {
-                SendMode::Alone | SendMode::DeadLetter => producers.alone(),
-                SendMode::Batched => Ok(Arc::clone(producers.main())),
+    /// Why the producers have to be made anew, where they have to be.
+    fn failure(&self, handles: &Handles) -> Option<String> {
+        let stale = self.context.deliveries.take_stale_epoch().then(|| "its epoch is stale".to_owned());
+        let fatal = handles.fatal_error();
+        if let Some((code, reason)) = &fatal
+            && let Some(way_out) = way_out(*code)
+        {
+            self.context.status.fail(format!("the Kafka producer failed: {reason}; {way_out}"));
+        }
+        fatal.map(|(_, reason)| reason).or(stale).filter(|_| self.fatal().is_none())
+    }
+
+    /// Makes the producers anew. False where that is not possible any more: then Kafka is gone.
+    async fn renew(&self, handles: &mut Handles, reason: &str, renewals: &mut u32) -> bool {
+        if *renewals == RENEWALS {
+            let reason = format!("the Kafka producer failed: {reason}; it was made anew {RENEWALS} times before");
+            self.context.status.fail(reason);
+            return false;
+        }
+        *renewals += 1;
+        tracing::warn!(
+            reason,
+            renewed = *renewals,
+            "the Kafka producer failed; a new one sends again what is not acknowledged"
+        );
+        match handles.renew().await {
+            Ok(()) => true,
+            Err(error) => {
+                self.context.status.fail(format!("no new Kafka producer can be made: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Sends again what came back, before anything new: nobody else sends while we hold the handles.
+    async fn send_again(&self, handles: &mut Handles) {
+        for (record, opaque) in self.context.deliveries.take_returned() {
+            let handle = match opaque.mode {
+                SendMode::Single | SendMode::DeadLetter => handles.single(),
+                SendMode::Batched => Ok(Arc::clone(handles.batching())),
             };
-            match producer {
-                Ok(producer) => producers.send(&producer, owned.record(opaque)).await,
+            match handle {
+                Ok(handle) => handles.send(&handle, record.record(opaque)).await,
                 Err(error) => opaque.lose(&error),
             }
         }
     }
 
-    fn tell(&self, stall: &mut StallDetector) {
+    fn report_stall(&self, stall: &mut StallDetector) {
         match stall.observe(self.in_flight.oldest()) {
             Some(StallEvent::Stalled(age)) => tracing::warn!(
                 oldest = %humantime::format_duration(Duration::from_secs(age.as_secs())),
                 records = self.in_flight.count(),
-                last_error = self.deliveries.last_error(),
+                last_error = self.context.status.last_error(),
                 "Kafka does not acknowledge; reading waits, and each record for kafka.delivery_timeout"
             ),
             Some(StallEvent::Over) => tracing::info!("Kafka acknowledges again"),

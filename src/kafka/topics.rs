@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
-use serde::Serialize;
 
-use super::producers::Producer;
-use super::{Error, Kafka, client};
+use super::context::Context;
+use super::handles::Handle;
+use super::{Error, Producer, client};
 use crate::config::{Config, Tolerance, TopicsCreate};
+use crate::report::PartitionRange;
 
 /// How long one question to a broker may take before it is asked again.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -21,19 +22,6 @@ const SLICE: Duration = Duration::from_secs(1);
 
 /// Between two looks at a topic that was just made.
 const SETTLE: Duration = Duration::from_millis(50);
-
-/// Where the records of one sync lie in a partition: `[low, high)`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PartitionRange {
-    /// The topic.
-    pub topic: String,
-    /// The partition.
-    pub partition: i32,
-    /// The end offset when the sync began.
-    pub low: i64,
-    /// One more than the last acknowledged offset; `low` where nothing was sent.
-    pub high: i64,
-}
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,13 +48,13 @@ impl Holds {
     }
 }
 
-impl Kafka {
+impl Producer {
     /// Waits for a broker, looks for the topics of the wanted objects and of the sync's events, makes them if settings say so, and
     /// reads where each partition with records ends.
     ///
     /// # Errors
     /// No broker in time, a refused connection, or topics that are not there.
-    pub async fn ready(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
+    pub async fn topics(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
         let deadline = Instant::now() + self.startup_timeout;
         let mut absent = Vec::new();
         let mut ranges = Vec::new();
@@ -80,7 +68,7 @@ impl Kafka {
             return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
         }
         if !absent.is_empty() {
-            create(&absent, config).await?;
+            create(&absent, config, self.context.clone()).await?;
         }
         for (topic, _, holds) in absent {
             ranges.extend(holds.ranges(&topic, self.appear(&topic).await?));
@@ -89,12 +77,9 @@ impl Kafka {
     }
 
     /// Where a partition ends now.
-    ///
-    /// # Errors
-    /// An offset that could not be read.
-    pub(crate) async fn end(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
+    pub(crate) async fn end_offset(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
         let topic = topic.to_owned();
-        self.blocking(move |_, producer| end_offset(producer, &topic, partition)).await
+        self.blocking(move |_, handle| end_offset(handle, &topic, partition)).await
     }
 
     /// A topic's partitions, or why it cannot be used.
@@ -104,11 +89,11 @@ impl Kafka {
         deadline: Instant,
     ) -> Result<Result<Vec<PartitionRange>, String>, Error> {
         let topic = topic.to_owned();
-        self.blocking(move |kafka, producer| match kafka.partitions(producer, &topic, deadline)? {
+        self.blocking(move |producer, handle| match producer.partitions(handle, &topic, deadline)? {
             Err(reason) => Ok(Err(reason)),
             Ok(partitions) => {
                 let range = |partition| {
-                    let end = end_offset(producer, &topic, partition)?;
+                    let end = end_offset(handle, &topic, partition)?;
                     Ok(PartitionRange { topic: topic.clone(), partition, low: end, high: end })
                 };
                 partitions.into_iter().map(range).collect::<Result<Vec<_>, Error>>().map(Ok)
@@ -132,14 +117,9 @@ impl Kafka {
     }
 
     /// Asks for one topic by name: a full listing hides what we may not describe.
-    fn partitions(
-        &self,
-        producer: &Producer,
-        topic: &str,
-        deadline: Instant,
-    ) -> Result<Result<Vec<i32>, String>, Error> {
+    fn partitions(&self, handle: &Handle, topic: &str, deadline: Instant) -> Result<Result<Vec<i32>, String>, Error> {
         let metadata = loop {
-            match producer.client().fetch_metadata(Some(topic), SLICE) {
+            match handle.client().fetch_metadata(Some(topic), SLICE) {
                 Ok(metadata) => break metadata,
                 Err(error) => self.still_starting(&error.to_string(), deadline)?,
             }
@@ -160,13 +140,13 @@ impl Kafka {
 
     /// Ends the wait for a first broker: refused, or too long.
     fn still_starting(&self, error: &str, deadline: Instant) -> Result<(), Error> {
-        if let Some(fatal) = self.deliveries.fatal().borrow().clone() {
+        if let Some(fatal) = self.fatal() {
             return Err(Error::Refused(fatal));
         }
         if Instant::now() < deadline {
             return Ok(());
         }
-        let reason = self.deliveries.last_error().unwrap_or_else(|| error.to_owned());
+        let reason = self.context.status.last_error().unwrap_or_else(|| error.to_owned());
         Err(Error::NoBroker {
             servers: self.servers.clone(),
             waited: humantime::format_duration(self.startup_timeout).to_string(),
@@ -176,10 +156,10 @@ impl Kafka {
 }
 
 /// Where a partition ends. A leader that is just being chosen is waited for: a topic may have been made a moment ago.
-fn end_offset(producer: &Producer, topic: &str, partition: i32) -> Result<i64, Error> {
+fn end_offset(handle: &Handle, topic: &str, partition: i32) -> Result<i64, Error> {
     let deadline = Instant::now() + ANSWER;
     loop {
-        match producer.client().fetch_watermarks(topic, partition, ANSWER) {
+        match handle.client().fetch_watermarks(topic, partition, ANSWER) {
             Ok((_, end)) => return Ok(end),
             Err(source) if Instant::now() > deadline => {
                 return Err(Error::Offsets { topic: topic.to_owned(), source });
@@ -223,10 +203,10 @@ fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a st
 }
 
 /// Makes topics.
-async fn create(absent: &[(String, String, Holds)], config: &Config) -> Result<(), Error> {
+async fn create(absent: &[(String, String, Holds)], config: &Config, context: Context) -> Result<(), Error> {
     let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
     let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
-    let admin: AdminClient<DefaultClientContext> = client::admin(config).create().map_err(all)?;
+    let admin = AdminClient::from_config_and_context(&client::admin(config), context).map_err(all)?;
     let retention = config.kafka.retention.as_millis().to_string();
     let new: Vec<NewTopic<'_>> =
         absent.iter().map(|(topic, _, holds)| describe(topic, *holds, config, &retention)).collect();

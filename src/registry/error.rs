@@ -48,7 +48,6 @@ pub enum Error {
 /// An answer that refuses a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
-    /// The HTTP status.
     pub(super) status: u16,
     /// The registry's own error code, such as 40401; `None` if the body is not a registry's.
     pub(super) code: Option<i64>,

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::config::{Config, SubjectStrategy};
-use crate::{event, sdm};
+use crate::contract::NAMESPACE;
+use crate::record;
+use crate::report::SYNC_EVENT;
 
 /// A schema and its name in the registry.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,14 +21,14 @@ pub struct Subject {
 /// The subjects of the objects to read and of the sync topic's events.
 pub fn subjects(config: &Config) -> Vec<Subject> {
     let topic = |record: &str| match record {
-        event::NAME => Some(config.kafka.sync_topic()),
+        SYNC_EVENT => Some(config.kafka.sync_topic()),
         object => config.objects.iter().any(|wanted| wanted == object).then(|| config.kafka.topic(object)),
     };
     let subject = |(record, schema): (&'static str, Value)| {
         let name = name(config.schema_registry.subject_strategy, &topic(record)?, record);
         Some(Subject { record, name, schema })
     };
-    event::schemas().filter_map(subject).collect()
+    record::schemas().filter_map(subject).collect()
 }
 
 /// The subject of a value, by the strategies of Confluent's serializers: `TopicNameStrategy`, `RecordNameStrategy` and
@@ -34,8 +36,8 @@ pub fn subjects(config: &Config) -> Vec<Subject> {
 fn name(strategy: SubjectStrategy, topic: &str, record: &str) -> String {
     match strategy {
         SubjectStrategy::TopicName => format!("{topic}-value"),
-        SubjectStrategy::Record => format!("{}.{record}", sdm::NAMESPACE),
-        SubjectStrategy::TopicRecord => format!("{topic}-{}.{record}", sdm::NAMESPACE),
+        SubjectStrategy::Record => format!("{NAMESPACE}.{record}"),
+        SubjectStrategy::TopicRecord => format!("{topic}-{NAMESPACE}.{record}"),
     }
 }
 

@@ -3,9 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
-use super::{Report, State, TypeReport};
-use crate::ecs::OBJECTS;
-use crate::sdm::rfc3339;
+use super::{Counts, Report, State, TypeReport};
+use crate::contract::{OBJECTS, rfc3339};
 
 /// Lines about what is not complete; the JSON report has them all.
 const NAMED: usize = 20;
@@ -47,18 +46,10 @@ impl Report {
             if of.is_empty() {
                 continue;
             }
-            let sum = |count: fn(&TypeReport) -> u64| of.iter().map(|one| count(one)).sum::<u64>();
+            let Counts { asked, described, gone, acknowledged, failed, .. } = TypeReport::total(object, &of).counts;
             let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
             write!(text, "  {object:<18}")?;
-            let counts = [
-                of.len() as u64,
-                complete,
-                sum(|one| one.asked),
-                sum(|one| one.described),
-                sum(|one| one.gone),
-                sum(|one| one.acknowledged),
-                sum(|one| one.failed),
-            ];
+            let counts = [of.len() as u64, complete, asked, described, gone, acknowledged, failed];
             for (title, count) in titles.iter().zip(counts) {
                 write!(text, " {count:>width$}", width = title.len().max(8))?;
             }
@@ -105,7 +96,7 @@ impl<'a> Incomplete<'a> {
             let group = &mut groups[at].1;
             group.objects.insert(one.object);
             group.accounts.insert(one.account.as_deref().unwrap_or("unknown account"));
-            group.regions.insert(&one.region);
+            group.regions.extend(one.region.as_deref());
             group.roles.extend(one.role.as_deref());
         }
         groups
@@ -129,63 +120,4 @@ impl<'a> Incomplete<'a> {
 fn some(texts: &BTreeSet<&str>, what: &str) -> String {
     let shown = texts.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     if texts.len() > SHOWN { format!("{shown} and {} more {what}", texts.len() - SHOWN) } else { shown }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::{CallCounts, Outcome};
-
-    fn denied(account: &str, region: &str, object: &'static str, error: &str) -> TypeReport {
-        let (role, region) = (Some(format!("arn:{account}")), region.to_owned());
-        let (account, error, causes) = (Some(account.to_owned()), Some(error.to_owned()), Vec::new());
-        let (asked, described, gone, emitted, acknowledged, failed) = (0, 0, 0, 0, 0, 0);
-        let state = State::Denied;
-        TypeReport {
-            account,
-            region,
-            role,
-            object,
-            state,
-            asked,
-            described,
-            gone,
-            emitted,
-            acknowledged,
-            failed,
-            error,
-            causes,
-        }
-    }
-
-    #[test]
-    fn what_fails_for_one_reason_is_one_line() {
-        let mut types = Vec::new();
-        for region in ["eu-a", "eu-b", "eu-c", "eu-d", "eu-e"] {
-            for object in ["EcsTask", "EcsService"] {
-                types.push(denied("111", region, object, "AssumeRole: no"));
-            }
-        }
-        types.extend((200..205).map(|account| denied(&account.to_string(), "eu-a", "EcsTask", "certificate")));
-        let calls = CallCounts { attempts: 0, throttled: 0, retried: 0 };
-        let (name, outcome) = ("n".to_owned(), Outcome::Failed);
-        let report = Report {
-            sync: 0,
-            name,
-            outcome,
-            started: 0,
-            ended: 0,
-            types,
-            calls,
-            partitions: vec![],
-            stop_reason: None,
-        };
-        let text = report.text();
-        let lines: Vec<&str> = text.lines().filter(|line| line.contains("denied: ")).collect();
-        let expected = [
-            "  denied: EcsService, EcsTask of 111 in eu-a, eu-b, eu-c and 2 more regions as arn:111: AssumeRole: no",
-            "  denied: EcsTask of 200, 201, 202 and 2 more accounts in eu-a as 5 roles: certificate",
-        ];
-        assert_eq!(lines, expected);
-    }
 }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Once};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
-use super::{HangUp, RowContext, joined};
+use super::{HangUp, RowContext, issue, joined};
 use crate::aws::{BufferPermit, Fault, Verdict};
-use crate::object::{Described, Failure, Object, Page, Parent};
-use crate::statistics::TypeStatistics;
+use crate::contract::Parent;
+use crate::ecs::{Described, Failure, Object, Page};
+use crate::report::{Counters, Issue};
 
 /// Objects of one Describe answer, with the seat that holds their place.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ async fn ask<O: Object>(
         }
         let request = || {
             // What waits for a seat when reading stops was never asked.
-            asked.call_once(|| TypeStatistics::add(&statistics.asked, count));
+            asked.call_once(|| Counters::add(&statistics.counters.asked, count));
             O::describe(&row.scope.ecs, parent, arns.clone())
         };
         let (answer, permit) = match row.caller.describe(row.request_context(O::CATEGORY), request).await {
@@ -88,8 +89,8 @@ async fn ask<O: Object>(
         };
         let reconciled = reconcile(&arns, answer);
         statistics.answer();
-        TypeStatistics::add(&statistics.described, reconciled.objects.len() + reconciled.nameless);
-        TypeStatistics::add(&statistics.gone, reconciled.gone);
+        Counters::add(&statistics.counters.described, reconciled.objects.len() + reconciled.nameless);
+        Counters::add(&statistics.counters.gone, reconciled.gone);
         if reconciled.unnamed {
             statistics.issue(parent, format!("{action}: an object without an ARN"));
         }
@@ -108,7 +109,8 @@ async fn ask<O: Object>(
                 tracing::warn!(action, arn, reason, "an object stays unanswered");
             }
             let (arn, reason) = &reconciled.unanswered[0];
-            statistics.unanswered(reconciled.unanswered.len(), parent, format!("{action}: {arn}: {reason}"));
+            let error = format!("{action}: {arn}: {reason}");
+            statistics.unanswered(reconciled.unanswered.len(), Issue { denied: false, parent: parent.clone(), error });
             return Ok(());
         }
         arns = reconciled.unanswered.into_iter().map(|(arn, _)| arn).collect();
@@ -121,10 +123,10 @@ fn give_up(row: &RowContext, action: &'static str, parent: &Parent, arns: usize,
     if fault.verdict == Verdict::NoCluster && parent.is_some() {
         tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster is no more");
         row.statistics.answer();
-        TypeStatistics::add(&row.statistics.gone, arns);
+        Counters::add(&row.statistics.counters.gone, arns);
     } else {
         let (region, role, cluster) = (&row.scope.region, row.scope.role.as_deref(), parent.as_deref());
-        if row.statistics.describe_failed(action, parent, arns, fault) {
+        if row.statistics.unanswered(arns, issue(action, parent, fault)) {
             tracing::warn!(action, role, region, cluster, %fault, "a request is given up");
         }
     }

@@ -33,7 +33,6 @@ impl Hashes {
         self.0[shard].insert(hash)
     }
 
-    /// Whether there is nothing yet.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -6,9 +6,10 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
 use super::hashes::Hashes;
-use super::{HangUp, RowContext, joined};
+use super::{HangUp, RowContext, issue, joined};
 use crate::aws::{Fault, Verdict};
-use crate::object::{Listed, Object, Page, Parent, Pass};
+use crate::contract::Parent;
+use crate::ecs::{Listed, Object, Page, Pass};
 
 /// Where listed ARNs go.
 #[derive(Debug, Clone)]
@@ -58,7 +59,7 @@ async fn list_parent<O: Object>(row: &RowContext, parent: &Parent, outlets: &Out
                 read = false;
                 let (region, role) = (&row.scope.region, row.scope.role.as_deref());
                 let (action, cluster) = (O::ACTIONS.list, parent.as_deref());
-                if row.statistics.list_failed(action, parent, &fault) {
+                if row.statistics.list_failed(issue(action, parent, &fault)) {
                     tracing::warn!(action, role, region, cluster, %fault, "a list did not end");
                 }
                 break;

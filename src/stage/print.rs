@@ -5,18 +5,15 @@ use std::io::{self, Write};
 use tokio::sync::mpsc::Receiver;
 
 use crate::record::{EncodeError, RecordBatch};
-use crate::statistics::TypeStatistics;
+use crate::report::Counters;
 
 /// Prints what comes, a batch at a time.
-///
-/// # Errors
-/// The first error of writing, such as a closed pipe: the rows above find their door closed and end.
 pub(crate) async fn print<W>(mut records: Receiver<RecordBatch>, mut output: W) -> io::Result<()>
 where
     W: Write + Send + 'static,
 {
     while let Some(batch) = records.recv().await {
-        TypeStatistics::add(&batch.context.statistics.emitted, batch.len());
+        Counters::add(&batch.context.statistics.counters.emitted, batch.len());
         for EncodeError { key, reason, .. } in &batch.encode_errors {
             batch.context.statistics.issue(&None, format!("{key} cannot be encoded: {reason}"));
         }
@@ -31,7 +28,7 @@ where
             batch.context.statistics.issue(&None, format!("standard output: {error}"));
             return Err(error);
         }
-        TypeStatistics::add(&batch.context.statistics.acknowledged, batch.len());
+        Counters::add(&batch.context.statistics.counters.acknowledged, batch.len());
     }
     Ok(())
 }

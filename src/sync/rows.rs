@@ -4,142 +4,160 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use aws_sdk_ecs::types::{Cluster, Service, Task, TaskDefinition};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::task::TaskTracker;
 
 use super::context::SyncContext;
+use super::statistics::ScopeStatistics;
+use super::stop::Stop;
 use crate::aws::scope::Scope;
 use crate::config::Config;
-use crate::object::{Object, Options, Parent};
+use crate::contract::{Parent, Stamp};
+use crate::ecs::{self, Object, Options, ParentKind, Visitor};
 use crate::record::RecordBatch;
-use crate::report::ScopeStatistics;
-use crate::sdm::Stamp;
+use crate::report::{Listing, TypeStatistics};
+use crate::stage::describe::describe;
 use crate::stage::list::{Outlets, list};
 use crate::stage::map::map;
-use crate::stage::{HangUp, RowContext, describe::describe};
-use crate::statistics::{Listing, TypeStatistics};
+use crate::stage::{HangUp, RowContext};
 
 /// Cluster ARNs that wait for the rows below: small, and enough that a slow row does not hold up the other.
 const PARENTS: usize = 1_024;
 
-/// Pages that wait for a describer: enough to keep it busy; every admitted scope has four such channels.
+/// Pages that wait for a describer: enough to keep it busy. Every admitted scope has such a channel for each object.
 const PAGES: usize = 4;
 
-/// Describe answers that may exist at a time, in the whole process: twice the parallel requests, so that a request can be under
-/// way while an earlier answer is still being encoded and handed over.
-pub(super) fn buffer_permits(config: &Config) -> usize {
+/// Describe answers that may exist at a time in the whole process: twice the parallel requests, so that a request can be under way
+/// while an earlier answer is still being encoded and handed over.
+pub(crate) fn buffer_permits(config: &Config) -> usize {
     2 * config.parallel_requests
 }
 
-/// The tasks of one scope. Readers own nothing that may not be lost; mappers have what was read.
-#[derive(Debug)]
+/// The tasks of one scope. Readers own nothing that may not be lost. Mappers have what was read.
+#[derive(Debug, Default)]
 pub(super) struct Rows {
     readers: JoinSet<Result<(), HangUp>>,
     mappers: JoinSet<Result<(), HangUp>>,
+    /// Whose statistics a task counts in.
     owners: HashMap<Id, Arc<TypeStatistics>>,
     types: Vec<(&'static str, Arc<TypeStatistics>)>,
-    pending: TaskTracker,
 }
 
-/// A scope on its way: its tallies, and when they are final.
+/// A scope on its way: its statistics, and what tells that they are final.
 #[derive(Debug)]
 pub(super) struct WiredScope {
     pub(super) rows: Rows,
-    pub(super) scope_statistics: Arc<ScopeStatistics>,
+    pub(super) statistics: Arc<ScopeStatistics>,
     pub(super) pending: TaskTracker,
 }
 
-impl Rows {
-    /// Wires a scope: ListClusters runs once and feeds the rows of services and tasks.
-    pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
-        let pending = TaskTracker::new();
-        let (readers, mappers, owners, types) = Default::default();
-        let mut rows = Self { readers, mappers, owners, types, pending: pending.clone() };
-        let clusters = Arc::new(Listing::default());
-        let mut feeds = Vec::new();
-        feeds.extend(rows.fed::<Service>(context, scope, &clusters, records));
-        feeds.extend(rows.fed::<Task>(context, scope, &clusters, records));
-        if context.wants(Cluster::NAME) {
-            let statistics = Arc::new(TypeStatistics::listing_for(clusters));
-            rows.row::<Cluster>(context, scope, &statistics, account(), feeds, records);
-        } else if !feeds.is_empty() {
-            let statistics = Arc::new(TypeStatistics::listing_for(clusters));
-            let row_context = rows.row_context(context, scope, &statistics);
-            let outlets = Outlets { pages: None, feeds };
-            rows.read(&statistics, list::<Cluster>(row_context, account(), outlets));
-        }
-        if context.wants(TaskDefinition::NAME) {
-            rows.row::<TaskDefinition>(context, scope, &Arc::default(), account(), Vec::new(), records);
-        }
-        let (account, region, role) = (scope.account.clone(), scope.region.clone(), scope.role.clone());
-        let (types, published) = (std::mem::take(&mut rows.types), AtomicBool::new(false));
-        let scope_statistics = context.enter(ScopeStatistics { account, region, role, types, published });
-        WiredScope { rows, scope_statistics, pending }
-    }
+/// Wires a scope. ListClusters runs once and feeds the rows of services and tasks.
+pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
+    let pending = TaskTracker::new();
+    let mut wiring = Wiring {
+        context,
+        scope,
+        records,
+        pending: &pending,
+        rows: Rows::default(),
+        clusters: Arc::default(),
+        feeds: Vec::new(),
+        level: ParentKind::Cluster,
+    };
+    ecs::visit(&mut wiring);
+    wiring.level = ParentKind::Account;
+    ecs::visit(&mut wiring);
+    let mut rows = wiring.rows;
+    let (account, region, role) = (scope.account.clone(), scope.region.clone(), scope.role.clone());
+    let (types, published) = (std::mem::take(&mut rows.types), AtomicBool::new(false));
+    let statistics = context.enter(ScopeStatistics { account, region, role, types, published });
+    WiredScope { rows, statistics, pending }
+}
 
-    /// A row whose parents are the scope's clusters, if it is wanted: what to feed it through.
-    fn fed<O: Object>(
-        &mut self,
-        context: &SyncContext,
-        scope: &Arc<Scope>,
-        clusters: &Arc<Listing>,
-        records: &Sender<RecordBatch>,
-    ) -> Option<Sender<Parent>> {
-        if !context.wants(O::NAME) {
-            return None;
-        }
-        let (feed, parents) = mpsc::channel(PARENTS);
-        let statistics = Arc::new(TypeStatistics::fed_by(Arc::clone(clusters)));
-        self.row::<O>(context, scope, &statistics, parents, Vec::new(), records);
-        Some(feed)
-    }
+/// The wiring under way: first the rows below the clusters, then those of the account, so that each row is born with the channels
+/// that it feeds.
+struct Wiring<'a> {
+    context: &'a SyncContext,
+    scope: &'a Arc<Scope>,
+    records: &'a Sender<RecordBatch>,
+    pending: &'a TaskTracker,
+    rows: Rows,
+    /// The one list of clusters.
+    clusters: Arc<Listing>,
+    /// The rows that start from it.
+    feeds: Vec<Sender<Parent>>,
+    level: ParentKind,
+}
 
-    /// One row, last stage first: each stage is born holding the end it feeds.
-    fn row<O: Object>(
-        &mut self,
-        context: &SyncContext,
-        scope: &Arc<Scope>,
-        statistics: &Arc<TypeStatistics>,
-        parents: Receiver<Parent>,
-        feeds: Vec<Sender<Parent>>,
-        records: &Sender<RecordBatch>,
-    ) {
-        self.types.push((O::NAME, Arc::clone(statistics)));
-        let encoder = match context.encoder::<O>() {
-            Ok(encoder) => encoder,
-            Err(error) => return statistics.issue(&None, error.to_string()),
-        };
-        let row_context = self.row_context(context, scope, statistics);
-        let stamp = Stamp { region: scope.region.clone(), captured: context.captured() };
-        // As many places as seats: an answer in hand never waits here, so aborting a reader loses none.
-        let (objects, described) = mpsc::channel(buffer_permits(context.config()));
+impl Visitor for Wiring<'_> {
+    fn visit<O: Object>(&mut self) {
+        if O::PARENT != self.level {
+            return;
+        }
+        let is_wanted = self.context.encoder::<O>().is_some();
+        match O::PARENT {
+            ParentKind::Cluster if is_wanted => {
+                let (feed, parents) = mpsc::channel(PARENTS);
+                let statistics = TypeStatistics::under(Arc::clone(&self.clusters));
+                self.row::<O>(statistics, parents, Vec::new());
+                self.feeds.push(feed);
+            }
+            ParentKind::Account if O::IS_PARENT => {
+                let statistics = TypeStatistics::with_listing(Arc::clone(&self.clusters));
+                let feeds = std::mem::take(&mut self.feeds);
+                if is_wanted {
+                    self.row::<O>(statistics, account(), feeds);
+                } else if !feeds.is_empty() {
+                    self.list_only::<O>(statistics, feeds);
+                }
+            }
+            ParentKind::Account if is_wanted => self.row::<O>(TypeStatistics::default(), account(), Vec::new()),
+            _ => {}
+        }
+    }
+}
+
+impl Wiring<'_> {
+    /// One row, last stage first.
+    fn row<O: Object>(&mut self, statistics: TypeStatistics, parents: Receiver<Parent>, feeds: Vec<Sender<Parent>>) {
+        let Some(encoder) = self.context.encoder::<O>() else { return };
+        let statistics = Arc::new(statistics);
+        self.rows.types.push((O::NAME, Arc::clone(&statistics)));
+        let row = self.row_context(&statistics);
+        let stamp = Stamp { region: self.scope.region.clone(), captured: self.context.captured };
+        // As long as there are buffer permits: an answer in hand never waits here, so that aborting a reader loses none.
+        let (objects, described) = mpsc::channel(buffer_permits(&self.context.config));
         let (pages, listed) = mpsc::channel(PAGES);
-        let mapper = self.mappers.spawn(map::<O>(Arc::clone(&row_context), stamp, encoder, described, records.clone()));
-        self.owners.insert(mapper.id(), Arc::clone(statistics));
-        self.read(statistics, describe::<O>(Arc::clone(&row_context), listed, objects));
-        self.read(statistics, list::<O>(row_context, parents, Outlets { pages: Some(pages), feeds }));
+        let mapping = map::<O>(Arc::clone(&row), stamp, Arc::clone(encoder), described, self.records.clone());
+        let mapper = self.rows.mappers.spawn(mapping);
+        self.rows.owners.insert(mapper.id(), Arc::clone(&statistics));
+        self.rows.read(&statistics, describe::<O>(Arc::clone(&row), listed, objects));
+        self.rows.read(&statistics, list::<O>(row, parents, Outlets { pages: Some(pages), feeds }));
     }
 
-    fn row_context(
-        &self,
-        context: &SyncContext,
-        scope: &Arc<Scope>,
-        statistics: &Arc<TypeStatistics>,
-    ) -> Arc<RowContext> {
-        let tasks = &context.config().operation_options.ecs_task;
+    /// A list whose own objects are not wanted, but those below are.
+    fn list_only<O: Object>(&mut self, statistics: TypeStatistics, feeds: Vec<Sender<Parent>>) {
+        let statistics = Arc::new(statistics);
+        let row = self.row_context(&statistics);
+        self.rows.read(&statistics, list::<O>(row, account(), Outlets { pages: None, feeds }));
+    }
+
+    fn row_context(&self, statistics: &Arc<TypeStatistics>) -> Arc<RowContext> {
+        let config = &self.context.config;
         Arc::new(RowContext {
-            scope: Arc::clone(scope),
-            caller: Arc::clone(context.caller()),
-            options: Options { fetch_stopped_tasks: tasks.fetch_stopped_tasks },
-            parallel: context.config().parallel_requests,
+            name: config.name.clone(),
+            scope: Arc::clone(self.scope),
+            caller: Arc::clone(&self.context.caller),
+            options: Options { fetch_stopped_tasks: config.operation_options.ecs_task.fetch_stopped_tasks },
+            parallel: config.parallel_requests,
             statistics: Arc::clone(statistics),
             token: self.pending.token(),
         })
     }
+}
 
+impl Rows {
     fn read(
         &mut self,
         statistics: &Arc<TypeStatistics>,
@@ -149,12 +167,13 @@ impl Rows {
         self.owners.insert(reader.id(), Arc::clone(statistics));
     }
 
-    /// Runs the rows to their end. Stopped, the readers are dropped at once; what was read is still mapped and delivered.
-    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    /// Runs the rows to their end. If the sync is to stop, the readers are dropped at once, and what was read is still mapped and
+    /// delivered.
+    pub(super) async fn run(mut self, stop: &Stop) {
         loop {
             tokio::select! {
                 biased;
-                _ = stopped.wait_for(|stopped| *stopped) => {
+                _ = stop.requested() => {
                     self.readers.abort_all();
                     break;
                 }
@@ -186,7 +205,7 @@ impl Rows {
     }
 }
 
-/// The one parent of what stands under the account.
+/// The one parent of what is listed for the account.
 fn account() -> Receiver<Parent> {
     let (parent, parents) = mpsc::channel(1);
     // A channel of one takes one.

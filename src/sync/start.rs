@@ -2,66 +2,51 @@
 
 use std::sync::Arc;
 
-use aws_credential_types::Credentials as Keys;
-
 use super::context::Output;
-use crate::aws::scope::Base;
+use super::publisher::{EventPublisher, PublishError};
+use crate::aws::trust::BundleError;
 use crate::config::{Config, SecretError};
-use crate::event;
-use crate::kafka::Kafka;
 use crate::kafka::framing::Frames;
-use crate::kafka::topics::PartitionRange;
-use crate::registry::Registry;
-use crate::stage::publish::EventPublisher;
+use crate::kafka::{self, Producer};
+use crate::record::{self, SchemaError};
+use crate::registry::{self, Registry};
+use crate::report::PartitionRange;
 
-/// What a sync starts from.
-pub(super) struct Start<'a> {
-    pub(super) config: &'a Config,
-    pub(super) region: &'a str,
-    /// None in a dry run.
-    pub(super) kafka: Option<&'a Arc<Kafka>>,
-    /// None where records carry their schema's fingerprint.
-    pub(super) registry: Option<&'a Registry>,
+/// Why a sync could not begin. The sidecar tells by it what may be there in a minute from what is wrong.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error(transparent)]
+    Kafka(#[from] kafka::Error),
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error("{0}")]
+    Fingerprint(#[from] apache_avro::Error),
+    #[error("{key}: {0}", key = .0.key)]
+    Bundle(#[from] BundleError),
+    #[error("the sync cannot be announced: {0}")]
+    Publish(#[from] PublishError),
 }
 
-/// What it has in hand before its first List.
-pub(super) struct Ready {
-    pub(super) base: Base,
-    pub(super) ranges: Vec<PartitionRange>,
-    /// None in a dry run.
-    pub(super) output: Option<Output>,
+/// What a sync has of Kafka before its first List: where each data partition ends, and its output.
+pub(super) async fn output(
+    config: &Config,
+    producer: &Arc<Producer>,
+    registry: Option<&Registry>,
+    captured: i64,
+) -> Result<(Vec<PartitionRange>, Output), StartError> {
+    let topics = async { Ok(producer.topics(config).await?) };
+    let (ranges, frames) = tokio::try_join!(topics, frames(registry))?;
+    let publisher = EventPublisher::new(Arc::clone(producer), config, &frames, captured)?;
+    Ok((ranges, Output { publisher, frames }))
 }
 
-impl Start<'_> {
-    /// Gets it all, side by side where it comes from different places.
-    pub(super) async fn ready(&self, started: i64) -> Result<Ready, String> {
-        let keys = keys(self.config).map_err(|error| error.to_string())?;
-        let (ranges, output) = match self.kafka {
-            Some(kafka) => {
-                let topics = async { kafka.ready(self.config).await.map_err(|error| error.to_string()) };
-                let (ranges, frames) = tokio::try_join!(topics, self.frames())?;
-                let publisher = EventPublisher::new(Arc::clone(kafka), self.config, &frames, started)?;
-                (ranges, Some(Output { publisher, frames }))
-            }
-            None => (Vec::new(), None),
-        };
-        let base = Box::pin(Base::load(self.config, self.region.to_owned(), keys)).await;
-        Ok(Ready { base: base.map_err(|error| format!("{}: {error}", error.key))?, ranges, output })
+async fn frames(registry: Option<&Registry>) -> Result<Frames, StartError> {
+    match registry {
+        Some(registry) => Ok(registry.frames().await?),
+        None => Ok(Frames::single_object(record::schemas())?),
     }
-
-    async fn frames(&self) -> Result<Frames, String> {
-        match self.registry {
-            Some(registry) => registry.frames().await.map_err(|error| error.to_string()),
-            None => Frames::single_object(event::schemas()).map_err(|error| error.to_string()),
-        }
-    }
-}
-
-/// The static keys, read anew for each sync.
-fn keys(config: &Config) -> Result<Option<Keys>, SecretError> {
-    let (Some(id), Some(secret)) = (&config.access_key_id, &config.secret_access_key) else {
-        return Ok(None);
-    };
-    let token = config.session_token.as_ref().map(|token| token.read()).transpose()?;
-    Ok(Some(Keys::new(id.read()?, secret.read()?, token, None, "settings")))
 }

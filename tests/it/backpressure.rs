@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Config, LogFormat};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, TypeReport};
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use kit::broker::Broker;
@@ -15,6 +16,7 @@ use kit::judgement::assert_landed;
 use kit::program::text;
 use kit::report::total;
 use kit::settings::{config, on_broker};
+use kit::sync::stopped_by;
 use kit::{ACCOUNT, REGION};
 
 /// Tasks in full pages and batches: every number below is exact.
@@ -87,8 +89,8 @@ async fn a_stalled_broker_stops_describes_then_lists_is_told_of_and_loses_nothin
         move || Writer(Arc::clone(&writer)),
         false,
     ));
-    let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
-    let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
+    let mut engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
+    let mut sync = pin!(engine.start(Sink::Kafka).finish());
     let report = tokio::select! {
         report = &mut sync => panic!("the sync ended before the broker came back: {}", report.text()),
         () = stall.come() => {
@@ -125,13 +127,13 @@ async fn stopped(test: &str, scopes: u64) {
     stall.config.limits.drain_timeout = Duration::from_millis(300);
     // Clusters would take seats too, some of many scopes before the broker stands still and some after.
     stall.config.objects = vec!["EcsTask".to_owned()];
-    let engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
-    let report = engine.sync(Sink::Kafka, stall.come()).await;
+    let mut engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
+    let report = stopped_by(engine.start(Sink::Kafka), stall.come()).await;
     assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Aborted, 1), "{}", report.text());
     let sum = |count: fn(&TypeReport) -> u64| total(&report, "EcsTask", count);
-    assert_eq!((sum(|one| one.described), sum(|one| one.acknowledged)), (stall.describes * BATCH, 0));
-    assert_eq!(sum(|one| one.failed), stall.describes * BATCH, "every record read and not delivered is counted");
-    assert_eq!(sum(|one| one.asked), stall.describes * BATCH, "what waits for a seat was never asked");
+    assert_eq!((sum(|one| one.counts.described), sum(|one| one.counts.acknowledged)), (stall.describes * BATCH, 0));
+    assert_eq!(sum(|one| one.counts.failed), stall.describes * BATCH, "every record read and not delivered is counted");
+    assert_eq!(sum(|one| one.counts.asked), stall.describes * BATCH, "what waits for a seat was never asked");
     assert!(report.types.iter().all(|one| one.account.as_deref() == Some(ACCOUNT)), "{}", report.text());
     assert_eq!(report.types.len() as u64, scopes, "also those that were never admitted");
 }
@@ -151,8 +153,8 @@ async fn a_broker_that_is_gone_for_good_fails_the_sync_and_everything_is_counted
     let mut stall = Stall::new("gone", 1);
     stall.config.kafka.delivery_timeout = Duration::from_secs(2);
     let Stall { broker, simulator, config, gate, .. } = stall;
-    let engine = Engine::new(config, REGION.to_owned()).unwrap();
-    let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
+    let mut engine = Engine::new(config, REGION.to_owned()).unwrap();
+    let mut sync = pin!(engine.start(Sink::Kafka).finish());
     tokio::select! {
         report = &mut sync => panic!("the sync ended at the gate: {}", report.text()),
         () = gate.wait_met(1) => {}
@@ -165,7 +167,7 @@ async fn a_broker_that_is_gone_for_good_fails_the_sync_and_everything_is_counted
     assert!(reason.contains("acknowledged nothing for 2s (kafka.delivery_timeout)"), "{reason}");
     assert!(report.partitions.is_empty(), "no offsets rather than wrong ones");
     let tasks = report.types.iter().find(|one| one.object == "EcsTask").unwrap();
-    assert!(tasks.described > 0 && tasks.acknowledged == 0, "{tasks:?}");
-    assert_eq!(tasks.failed, tasks.described, "{tasks:?}");
+    assert!(tasks.counts.described > 0 && tasks.counts.acknowledged == 0, "{tasks:?}");
+    assert_eq!(tasks.counts.failed, tasks.counts.described, "{tasks:?}");
     assert!(simulator.counters().calls["DescribeTasks"] < 40, "reading stopped");
 }

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::report::State::{Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, StopReason};
-use ecs_sdm_producer::statistics::State::{Complete, Denied, Partial};
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 use kit::OBJECTS;
 use kit::report::{assert_states, one};
 use kit::settings::config_on_kafka;
-use kit::sync::{SHAPE, sync, sync_with};
+use kit::sync::{SHAPE, stopped_by, sync, sync_with};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_action_denies_what_rests_on_it() {
@@ -42,8 +43,11 @@ async fn denied_task_definitions_are_not_asked_for_one_by_one() {
     let report = sync(&config).await;
     assert_states(&report, [Complete, Complete, Complete, Denied]);
     let (counters, definitions) = (simulator.counters(), one(&report, "EcsTaskDefinition"));
-    assert_eq!((counters.calls["DescribeTaskDefinition"], definitions.failed), (definitions.asked, definitions.asked));
-    assert!((10..30).contains(&definitions.asked), "ten, and those under way: {definitions:?}");
+    assert_eq!(
+        (counters.calls["DescribeTaskDefinition"], definitions.counts.failed),
+        (definitions.counts.asked, definitions.counts.asked)
+    );
+    assert!((10..30).contains(&definitions.counts.asked), "ten, and those under way: {definitions:?}");
     assert_eq!(counters.calls["ListTaskDefinitions"], 5, "the list goes on");
 }
 
@@ -58,7 +62,7 @@ async fn a_denial_for_one_cluster_of_three_is_partial_and_names_it() {
     assert_states(&report, [Complete, Complete, Partial, Complete]);
     let tasks = one(&report, "EcsTask");
     assert_eq!(tasks.causes.iter().map(|cause| cause.parent.as_deref()).collect::<Vec<_>>(), [Some(cluster)]);
-    assert_eq!((tasks.asked, tasks.acknowledged), (220, 220), "the other clusters are read whole");
+    assert_eq!((tasks.counts.asked, tasks.counts.acknowledged), (220, 220), "the other clusters are read whole");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,7 +93,7 @@ async fn only_a_client_exception_about_the_revision_means_gone() {
         let refused = Fault::refuse("DescribeTaskDefinition", 400, "ClientException", message);
         let (report, _) = sync_with("client-exception", [refused]).await;
         assert_states(&report, [Complete, Complete, Complete, expected]);
-        assert_eq!(one(&report, "EcsTaskDefinition").gone, gone, "{message}");
+        assert_eq!(one(&report, "EcsTaskDefinition").counts.gone, gone, "{message}");
     }
 }
 
@@ -101,7 +105,7 @@ async fn an_answer_that_is_cut_is_tried_again_and_never_an_empty_account() {
         let (report, _) = sync_with("cut", actions.map(|action| Fault::new(action, Effect::Cut(bytes)).times(2))).await;
         assert_states(&report, [Complete; 4]);
         assert_eq!(report.calls.retried, 10, "cut after {bytes} bytes");
-        assert_eq!(one(&report, "EcsTask").acknowledged, 330);
+        assert_eq!(one(&report, "EcsTask").counts.acknowledged, 330);
     }
     let (report, _) = sync_with("cut", [Fault::new("ListClusters", Effect::Cut(0))]).await;
     assert_states(&report, [Partial, Partial, Partial, Complete]);
@@ -140,7 +144,7 @@ async fn spent_retries_make_their_type_partial_and_no_other() {
     }
     let (report, _) = sync_with("spent", [Fault::refuse("DescribeTasks", 500, "ServerException", "down")]).await;
     let tasks = one(&report, "EcsTask");
-    assert_eq!((tasks.asked, tasks.described, tasks.gone, tasks.failed), (330, 0, 0, 330));
+    assert_eq!((tasks.counts.asked, tasks.counts.described, tasks.counts.gone, tasks.counts.failed), (330, 0, 0, 330));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,7 +156,7 @@ async fn a_list_that_breaks_off_after_its_first_page_is_partial() {
     drop(simulator.fault(Fault::refuse("ListClusters", 500, "ServerException", "down").skip(1)));
     let report = sync(&config).await;
     assert_states(&report, [Partial, Partial, Partial, Complete]);
-    assert_eq!(one(&report, "EcsCluster").acknowledged, 100, "what was listed is delivered");
+    assert_eq!(one(&report, "EcsCluster").counts.acknowledged, 100, "what was listed is delivered");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,8 +175,8 @@ async fn a_lapsed_page_token_restarts_the_list_once() {
         let report = sync(&config).await;
         assert_states(&report, [Complete, expected, Complete, Complete]);
         let services = one(&report, "EcsService");
-        assert_eq!(services.acknowledged, services.asked, "none is sent twice");
-        assert_eq!(services.acknowledged == 350, expected == Complete);
+        assert_eq!(services.counts.acknowledged, services.counts.asked, "none is sent twice");
+        assert_eq!(services.counts.acknowledged == 350, expected == Complete);
     }
 }
 
@@ -184,7 +188,7 @@ async fn a_cluster_that_vanishes_takes_what_was_asked_of_it_along() {
     )
     .await;
     assert_states(&report, [Complete; 4]);
-    assert_eq!((one(&report, "EcsTask").asked, one(&report, "EcsTask").gone), (330, 330));
+    assert_eq!((one(&report, "EcsTask").counts.asked, one(&report, "EcsTask").counts.gone), (330, 330));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,7 +200,7 @@ async fn a_sync_beyond_its_time_stops_reading_and_is_partial() {
     let report = sync(&config).await;
     assert_states(&report, [Complete, Complete, Partial, Complete]);
     assert_eq!((report.outcome, report.stop_reason.as_ref()), (Outcome::Partial, Some(&StopReason::Timeout)));
-    assert_eq!(one(&report, "EcsTask").described, 0);
+    assert_eq!(one(&report, "EcsTask").counts.described, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -205,8 +209,8 @@ async fn a_stop_before_a_scope_is_admitted_leaves_its_types_partial() {
     let mut config = config_on_kafka(&simulator, "not-admitted");
     config.regions = (0..40).map(|n| format!("region-{n}")).collect();
     let gate = simulator.fault(Fault::hold("GetCallerIdentity"));
-    let engine = Engine::new(config, "eu-west-1".to_owned()).unwrap();
-    let report = engine.sync(Sink::Kafka, gate.wait_met(1)).await;
+    let mut engine = Engine::new(config, "eu-west-1".to_owned()).unwrap();
+    let report = stopped_by(engine.start(Sink::Kafka), gate.wait_met(1)).await;
     gate.release();
     assert_eq!(report.outcome, Outcome::Aborted, "{}", report.text());
     assert_eq!(report.types.len(), 40 * 4, "admitted, waiting for it, or not: none is missing");
@@ -260,7 +264,11 @@ async fn what_an_answer_leaves_open_is_asked_again_once_and_then_counted() {
             states[at] = Partial;
             assert_states(&report, states);
             let one = one(&report, OBJECTS[at]);
-            assert_eq!((one.failed, one.asked, one.gone), (lost, one.acknowledged + lost, 0), "{action}: {one:?}");
+            assert_eq!(
+                (one.counts.failed, one.counts.asked, one.counts.gone),
+                (lost, one.counts.acknowledged + lost, 0),
+                "{action}: {one:?}"
+            );
             assert!(
                 one.causes.iter().all(|cause| cause.error.starts_with(action) && cause.error.ends_with(reason)),
                 "{one:?}"
@@ -277,7 +285,8 @@ async fn an_object_without_an_arn_is_counted_and_never_sent() {
     let (report, _) = sync_with("nameless", [Fault::new("DescribeClusters", Effect::Replace(nameless)).times(1)]).await;
     assert_states(&report, [Partial, Complete, Complete, Complete]);
     let clusters = one(&report, "EcsCluster");
-    let counts = (clusters.asked, clusters.described, clusters.acknowledged, clusters.failed);
+    let counts =
+        (clusters.counts.asked, clusters.counts.described, clusters.counts.acknowledged, clusters.counts.failed);
     assert_eq!(counts, (3, 3, 2, 1), "it stands for one of the three, which is not asked again");
     assert_eq!(clusters.error.as_deref(), Some("DescribeClusters: an object without an ARN"));
 }
@@ -295,7 +304,7 @@ async fn a_page_token_that_repeats_is_an_error_and_not_the_end() {
         let one = report.types.iter().find(|one| one.state == Partial).unwrap();
         let error = one.error.as_deref().unwrap();
         assert!(error.starts_with(&format!("{action}: RepeatedToken: ")), "{error}");
-        assert_eq!(one.asked, one.acknowledged, "what was listed is delivered, once: {one:?}");
+        assert_eq!(one.counts.asked, one.counts.acknowledged, "what was listed is delivered, once: {one:?}");
     }
 }
 
@@ -305,6 +314,6 @@ async fn a_cluster_that_is_gone_or_inactive_has_no_children_and_the_others_have_
         Fault::refuse("ListServices", 400, "InvalidParameterException", "The referenced cluster was inactive.");
     let (report, _) = sync_with("inactive", [inactive.times(1), Fault::cluster_not_found("ListTasks").times(1)]).await;
     assert_states(&report, [Complete; 4]);
-    assert_eq!((one(&report, "EcsService").asked, one(&report, "EcsTask").asked), (24, 220));
-    assert_eq!(one(&report, "EcsCluster").acknowledged, 3);
+    assert_eq!((one(&report, "EcsService").counts.asked, one(&report, "EcsTask").counts.asked), (24, 220));
+    assert_eq!(one(&report, "EcsCluster").counts.acknowledged, 3);
 }

@@ -6,12 +6,13 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
 use ecs_sdm_producer::config::{Config, RegistryMode};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Fault, Shape, Simulator, World};
 use kit::settings::config_on_kafka;
 use kit::snapshot::{Snapshot, snapshot_with};
-use kit::sync::sync;
+use kit::sync::{stopped_by, sync};
 use kit::topic::{admin, read};
 use kit::{REGION, oracle, registry};
 use rdkafka::admin::AdminOptions;
@@ -144,9 +145,9 @@ async fn of_a_partial_sync_the_complete_scopes_are_whole() {
 async fn an_aborted_sync_is_not_whole_and_neither_is_one_that_was_killed() {
     let (simulator, config) = account("aborted");
     assert_eq!(sync(&config).await.outcome, Outcome::Completed);
-    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    let mut engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
     let gate = simulator.fault(Fault::hold("ListTasks").account("333333333333"));
-    let report = engine.sync(Sink::Kafka, gate.wait_met(1)).await;
+    let report = stopped_by(engine.start(Sink::Kafka), gate.wait_met(1)).await;
     assert_eq!(report.outcome, Outcome::Aborted, "{}", report.text());
     let (whole, words) = ask(&config).await;
     assert!(!whole && words.ends_with("ABORTED and NOT WHOLE\n"), "{words}");
@@ -155,14 +156,14 @@ async fn an_aborted_sync_is_not_whole_and_neither_is_one_that_was_killed() {
     // Dropped in the middle, as by a kill: it has begun and never ends.
     let met = gate.met();
     tokio::select! {
-        report = engine.sync(Sink::Kafka, std::future::pending()) => panic!("held, and yet: {}", report.text()),
+        report = engine.start(Sink::Kafka).finish() => panic!("held, and yet: {}", report.text()),
         () = gate.wait_met(met + 1) => {}
     }
     let (whole, words) = ask(&config).await;
     assert!(!whole && words.ends_with("it has no outcome: it still runs, or was killed\n"), "{words}");
 
     gate.release();
-    assert_eq!(engine.sync(Sink::Kafka, std::future::pending()).await.outcome, Outcome::Completed);
+    assert_eq!(engine.start(Sink::Kafka).finish().await.outcome, Outcome::Completed);
     let (whole, words) = ask(&config).await;
     assert!(whole, "{words}");
 }

@@ -4,7 +4,7 @@ use std::{env, fs};
 
 use apache_avro::Schema;
 use apache_avro::schema_compatibility::{Compatibility, SchemaCompatibility};
-use ecs_sdm_producer::{ecs, event};
+use ecs_sdm_producer::{ecs, record};
 use kit::oracle;
 use serde_json::{Value, json};
 
@@ -53,7 +53,7 @@ fn every_schema_says_its_object_and_data_model() {
 }
 
 fn schemas() -> Vec<(&'static str, Value)> {
-    event::schemas().collect()
+    record::schemas().collect()
 }
 
 /// `UPDATE_SCHEMAS=1 cargo test` rewrites the files, where no reader of either is lost.

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::RoleConfig;
+use ecs_sdm_producer::report::State::{Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::statistics::State::{Complete, Denied, Partial};
 use ecs_sim::{Fault, RoleRule, Shape, Simulator, World};
 use kit::OBJECTS;
 use kit::report::{assert_states, one, total};
@@ -33,7 +33,7 @@ async fn with_short_sessions(test: &str, told: Option<Duration>) -> (Report, Sim
     let report = sync(&config).await;
     let took = started.elapsed();
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
-    assert_eq!(report.types[0].acknowledged, 600);
+    assert_eq!(report.types[0].counts.acknowledged, 600);
     let calls = simulator.counters().calls;
     assert_eq!(
         report.calls.attempts - report.calls.retried,
@@ -88,7 +88,7 @@ async fn a_role_that_is_refused_is_denied_and_the_others_go_on() {
             assert!(error.contains("MaxSessionDuration") && error.contains("session_duration is 7200 s"), "{error}");
         }
     }
-    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 330);
+    assert_eq!(total(&report, "EcsTask", |one| one.counts.acknowledged), 330);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,7 +144,7 @@ async fn a_role_may_have_regions_and_an_external_id_of_its_own() {
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     let mut scopes: Vec<(&str, &str)> =
-        report.types.iter().map(|one| (one.role.as_deref().unwrap(), one.region.as_str())).collect();
+        report.types.iter().map(|one| (one.role.as_deref().unwrap(), one.region.as_deref().unwrap())).collect();
     scopes.dedup();
     assert_eq!(scopes, [(own, "us-east-1"), (own, "us-west-2"), (plain, "eu-west-1")]);
     let counters = simulator.counters();
@@ -171,7 +171,7 @@ async fn keys_that_cannot_be_renewed_are_told_as_such_and_once() {
     config.assume_role_arns = vec![role.to_owned()];
     let report = sync(&config).await;
     let definitions = one(&report, "EcsTaskDefinition");
-    assert_eq!((definitions.state, definitions.acknowledged), (Partial, 5), "{definitions:?}");
+    assert_eq!((definitions.state, definitions.counts.acknowledged), (Partial, 5), "{definitions:?}");
     let error = definitions.error.as_deref().unwrap();
     assert_eq!(error, "DescribeTaskDefinition: AssumeRole: AccessDenied: no more");
     assert_eq!(definitions.causes.len(), 1);

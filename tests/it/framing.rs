@@ -146,7 +146,7 @@ async fn cell(cell: Cell) -> u64 {
             assert_eq!(versions(&subject(&config, record)), json!([1]), "{cell}: one version");
         }
     }
-    report.types.iter().map(|one| one.acknowledged).sum()
+    report.types.iter().map(|one| one.counts.acknowledged).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]

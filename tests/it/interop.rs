@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ecs_sdm_producer::config::{Config, RegistryMode};
+use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::sdm::rfc3339;
 use ecs_sim::{Shape, Simulator, World};
 use kit::program::text;
 use kit::settings::config_on_kafka;

@@ -6,8 +6,9 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Tolerance, TopicsCreate};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Fault, Shape, Simulator, World};
 use kit::report::assert_failed;
 use kit::settings::{config, config_on_kafka, on_broker};
@@ -100,8 +101,8 @@ async fn a_topic_that_is_made_anew_in_mid_sync_fails_it() {
     config.objects = vec!["EcsTask".to_owned()];
     config.parallel_requests = 1;
     let gate = simulator.fault(Fault::hold("DescribeTasks").skip(1));
-    let (engine, topic) = (Engine::new(config.clone(), REGION.to_owned()).unwrap(), config.kafka.topic("EcsTask"));
-    let mut sync = pin!(engine.sync(Sink::Kafka, std::future::pending()));
+    let (mut engine, topic) = (Engine::new(config.clone(), REGION.to_owned()).unwrap(), config.kafka.topic("EcsTask"));
+    let mut sync = pin!(engine.start(Sink::Kafka).finish());
     let anew = async {
         gate.wait_met(1).await;
         let admin = admin(broker::bootstrap_servers().unwrap());

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use std::{env, thread};
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::contract::rfc3339;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::program::{code, program, text};

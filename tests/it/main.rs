@@ -22,6 +22,8 @@ mod pacing;
 mod pipeline;
 mod refused;
 mod registry;
+mod report;
+mod run;
 mod schemas;
 mod scopes;
 mod soak;

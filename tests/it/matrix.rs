@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
+use ecs_sdm_producer::report::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Effect, Fault, Refusal, Shape, Simulator, World};
 use kit::cases::side_by_side;
 use kit::dry::{Dry, Records, truth_of};
@@ -220,7 +220,7 @@ impl Cell {
                 assert!(named, "{self}: {error}");
             }
             if DESCRIBES.contains(&self.action) {
-                assert_eq!(missing.len() as u64, one.gone + one.failed, "{self}: {one:?}");
+                assert_eq!(missing.len() as u64, one.counts.gone + one.counts.failed, "{self}: {one:?}");
                 assert_ne!(missing.len(), 0, "{self}");
             }
             if CHILDREN.contains(&self.action) && !self.for_good {

@@ -1,17 +1,18 @@
 //! How fast AWS is asked, and whose turn it is: retries to the last one, token buckets that are never overdrawn, and nobody who waits
 //! for another. Counted by the simulator, not timed.
 
-use std::future::pending;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Rate, Rates, RoleConfig};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, Report, StopReason};
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Arrival, Buckets, Category, Fault, Refill, Shape, Simulator, World};
 use kit::REGION;
 use kit::dry::{Dry, Paper, truth_of};
 use kit::report::total;
 use kit::settings::{config, role};
+use kit::sync::stopped_by;
 
 const NOTHING: Shape = Shape::empty();
 
@@ -35,8 +36,8 @@ fn published(n: u32) -> Rates {
 }
 
 async fn dry_report(config: &Config) -> Report {
-    let engine = Engine::dry(config.clone(), REGION.to_owned());
-    engine.sync(Sink::Print(Box::new(std::io::sink())), pending()).await
+    let mut engine = Engine::dry(config.clone(), REGION.to_owned());
+    engine.start(Sink::Print(Box::new(std::io::sink()))).finish().await
 }
 
 /// No window of w seconds holds more than the share of what the bucket has and gets in it: capacity + rate × w.
@@ -122,7 +123,7 @@ async fn task_definitions_hold_up_nothing_else_even_with_one_request_at_a_time()
     let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
     let mut config = Config { parallel_requests: 1, page_size: 5, ..config(&simulator) };
     config.rates.task_definition_read = Rate { burst: 30, per_second: 2 };
-    let (engine, paper) = (Engine::dry(config, REGION.to_owned()), Paper::default());
+    let (mut engine, paper) = (Engine::dry(config, REGION.to_owned()), Paper::default());
     let (others, too_many) = (12 + 200 + 400, 60);
     let bell = simulator.fault(Fault::drop_objects("DescribeTaskDefinition", 0));
     let stop = async {
@@ -131,12 +132,12 @@ async fn task_definitions_hold_up_nothing_else_even_with_one_request_at_a_time()
             () = bell.wait_met(too_many) => {}
         }
     };
-    let report = engine.sync(Sink::Print(Box::new(paper.clone())), stop).await;
+    let report = stopped_by(engine.start(Sink::Print(Box::new(paper.clone()))), stop).await;
     assert_eq!(report.stop_reason, Some(StopReason::Signal), "{}", report.text());
     let acknowledged =
-        ["EcsCluster", "EcsService", "EcsTask"].map(|object| total(&report, object, |one| one.acknowledged));
+        ["EcsCluster", "EcsService", "EcsTask"].map(|object| total(&report, object, |one| one.counts.acknowledged));
     assert_eq!(acknowledged, [12, 200, 400]);
-    let asked = total(&report, "EcsTaskDefinition", |one| one.asked);
+    let asked = total(&report, "EcsTaskDefinition", |one| one.counts.asked);
     assert!((1..too_many).contains(&asked), "they start at once, and {asked} of 400 were asked for by then");
 }
 
@@ -155,7 +156,7 @@ async fn two_roles_into_one_account_share_its_bucket_and_the_smaller_share_rules
         .to_vec();
     let report = dry_report(&config).await;
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
-    assert_eq!(total(&report, "EcsTaskDefinition", |one| one.acknowledged), 2 * 150);
+    assert_eq!(total(&report, "EcsTaskDefinition", |one| one.counts.acknowledged), 2 * 150);
     let arrivals = simulator.arrivals();
     assert!(arrivals.iter().all(|arrival| arrival.account == "222222222222"));
     assert_within(0.25, times(PUBLISHED[3].1, TIMES), &of(&arrivals, Category::TaskDefinitionRead));
@@ -167,9 +168,9 @@ async fn a_second_sync_gets_no_fresh_burst() {
     let shape = Shape { task_definitions: 140, ..NOTHING };
     let simulator = Simulator::start(World { shape, record_arrivals: true, ..World::default() }).unwrap();
     let config = Config { rates: Rates::all(RATE), api_share: 0.75, ..config(&simulator) };
-    let engine = Engine::dry(config, REGION.to_owned());
+    let mut engine = Engine::dry(config, REGION.to_owned());
     for _ in 0..2 {
-        let report = engine.sync(Sink::Print(Box::new(std::io::sink())), pending()).await;
+        let report = engine.start(Sink::Print(Box::new(std::io::sink()))).finish().await;
         assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     }
     let arrivals = simulator.arrivals();

@@ -59,11 +59,11 @@ fn assert_clean(report: &Report, counters: &Counters, config: &Config) {
         OBJECTS.iter().zip(["DescribeClusters", "DescribeServices", "DescribeTasks", "DescribeTaskDefinition"])
     {
         let described = counters.items.get(action).copied().unwrap_or_default();
-        assert_eq!(total(report, object, |one| one.described), described, "{object}");
+        assert_eq!(total(report, object, |one| one.counts.described), described, "{object}");
         let missing = counters.missing.get(action).copied().unwrap_or_default();
-        assert_eq!(total(report, object, |one| one.gone), missing, "{object}");
-        assert_eq!(total(report, object, |one| one.asked), described + missing, "{object}");
-        assert_eq!(total(report, object, |one| one.failed), 0, "{object}");
+        assert_eq!(total(report, object, |one| one.counts.gone), missing, "{object}");
+        assert_eq!(total(report, object, |one| one.counts.asked), described + missing, "{object}");
+        assert_eq!(total(report, object, |one| one.counts.failed), 0, "{object}");
     }
     let ecs: u64 = counters.calls.iter().filter(|(action, _)| !is_sts(action)).map(|(_, calls)| calls).sum();
     assert_eq!((report.calls.attempts, report.calls.retried, report.calls.throttled), (ecs, 0, 0));
@@ -87,7 +87,7 @@ async fn an_estate_lands_whole_with_the_fewest_calls() {
     assert_clean(&report, &counters, &config);
     assert_minimal(&counters, &minimum(ESTATE, 100, false, 1));
     for (object, count) in OBJECTS.iter().zip([10, 500, 5_000, 1_000]) {
-        assert_eq!(total(&report, object, |one| one.acknowledged), count, "{object}");
+        assert_eq!(total(&report, object, |one| one.counts.acknowledged), count, "{object}");
     }
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
     assert!(counters.user_agent.contains("app/ecs-sdm-producer"), "{}", counters.user_agent);
@@ -130,7 +130,7 @@ async fn stopped_tasks_share_the_batches_of_the_running_ones() {
     let report = sync(&config).await;
     assert_clean(&report, &simulator.counters(), &config);
     assert_minimal(&simulator.counters(), &minimum(ESTATE, 100, true, 1));
-    assert_eq!(total(&report, "EcsTask", |one| one.acknowledged), 5_300);
+    assert_eq!(total(&report, "EcsTask", |one| one.counts.acknowledged), 5_300);
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
 }
 
@@ -190,7 +190,7 @@ async fn what_vanishes_between_list_and_describe_is_gone_not_lost() {
     let report = sync(&config).await;
     assert_clean(&report, &simulator.counters(), &config);
     for object in ["EcsService", "EcsTask", "EcsTaskDefinition"] {
-        assert!(total(&report, object, |one| one.gone) > 0, "{object}");
+        assert!(total(&report, object, |one| one.counts.gone) > 0, "{object}");
     }
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
 }
@@ -204,7 +204,7 @@ async fn inactive_clusters_have_no_children_and_are_no_error() {
     let counters = simulator.counters();
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     assert!(counters.errors["ClusterNotFoundException"] > 0 && counters.errors["InvalidParameterException"] > 0);
-    assert_eq!(total(&report, "EcsCluster", |one| one.acknowledged), 6);
+    assert_eq!(total(&report, "EcsCluster", |one| one.counts.acknowledged), 6);
     assert_landed(simulator.world(), &config, &report, &[(ACCOUNT, REGION, "")]);
 }
 

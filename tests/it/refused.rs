@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
-use ecs_sdm_producer::kafka::Kafka;
+use ecs_sdm_producer::contract::rfc3339;
+use ecs_sdm_producer::kafka::Producer;
 use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext};
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::stage::produce::send;
-use ecs_sdm_producer::statistics::{State, TypeStatistics};
+use ecs_sdm_producer::report::{State, TypeStatistics};
 use ecs_sim::{Shape, Simulator, World};
 use kit::broker;
 use kit::report::one;
@@ -58,7 +57,7 @@ async fn only_the_culprit_of_a_batch_is_refused() {
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
     let tasks = one(&report, "EcsTask");
     assert_eq!(tasks.state, State::Partial);
-    assert_eq!(tasks.acknowledged + culprits.len() as u64, tasks.emitted, "{tasks:?}");
+    assert_eq!(tasks.counts.acknowledged + culprits.len() as u64, tasks.counts.emitted, "{tasks:?}");
     let error = tasks.error.as_deref().unwrap();
     assert!(error.contains("refuses") && error.contains("MessageSizeTooLarge"), "{error}");
     let on_topic: Vec<_> = landed(&config, &config.kafka.topic("EcsTask"))
@@ -66,7 +65,7 @@ async fn only_the_culprit_of_a_batch_is_refused() {
         .filter(|one| one.timestamp == report.sync)
         .map(|one| one.key)
         .collect();
-    assert_eq!(on_topic.len() as u64, tasks.acknowledged, "acknowledged, and once");
+    assert_eq!(on_topic.len() as u64, tasks.counts.acknowledged, "acknowledged, and once");
     assert!(on_topic.iter().all(|key| !culprits.contains_key(key)));
     assert_eq!(one(&report, "EcsTaskDefinition").state, State::Complete);
 }
@@ -82,7 +81,11 @@ async fn a_refused_record_goes_to_the_dead_letters_and_its_type_goes_on() {
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
     let tasks = one(&report, "EcsTask");
     let refused = culprits.len() as u64;
-    assert_eq!((tasks.described, tasks.acknowledged, tasks.failed), (300, 300 - refused, refused), "{tasks:?}");
+    assert_eq!(
+        (tasks.counts.described, tasks.counts.acknowledged, tasks.counts.failed),
+        (300, 300 - refused, refused),
+        "{tasks:?}"
+    );
     let error = tasks.error.as_deref().unwrap();
     assert!(error.contains(&config.kafka.dead_letter_topic()) && error.contains("MessageSizeTooLarge"), "{error}");
 
@@ -112,12 +115,11 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
         let (statistics, pending) = (Arc::new(TypeStatistics::default()), TaskTracker::new());
         let context = RecordContext {
             statistics: Arc::clone(&statistics),
-            object: "EcsTask",
+            record: "EcsTask",
             topic: config.kafka.topic("EcsTask").into(),
             captured: 1_700_000_000_123,
-            at: "@2023-11-14T22:13:20.123Z".to_owned(),
+            id_suffix: "@2023-11-14T22:13:20.123Z".to_owned(),
             headers: vec![("ce_source", "/me".to_owned())],
-            frame: Vec::new(),
             offsets: Arc::default(),
             token: pending.token(),
         };
@@ -127,9 +129,9 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             id: "arn:1".to_owned(),
             reason: "no UID".to_owned(),
         });
-        let kafka = Kafka::connect(&config).unwrap();
+        let kafka = Producer::connect(&config).unwrap();
         let sent = async {
-            send(&kafka, batch).await.unwrap();
+            kafka.send(batch).await.unwrap();
             pending.close();
             pending.wait().await;
         };
@@ -137,10 +139,10 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             () = sent => {}
             never = kafka.recover() => match never {},
         }
-        assert_eq!(TypeStatistics::count(&statistics.acknowledged), 0, "it never counts as acknowledged");
+        assert_eq!(statistics.counters.counts().acknowledged, 0, "it never counts as acknowledged");
         let error = statistics.judge().error.unwrap();
         assert!(error.contains("arn:1") && error.contains("cannot be encoded: no UID"), "{error}");
-        assert_eq!(statistics.is_refused(), tolerance == Tolerance::None, "whether its type ends");
+        assert_eq!(statistics.has_ended_by_refusal(), tolerance == Tolerance::None, "whether its type ends");
         if tolerance == Tolerance::None {
             continue;
         }
@@ -175,11 +177,15 @@ async fn a_refused_record_ends_its_type_and_no_other() {
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
     for one in &report.types {
         if one.object == "EcsTask" {
-            assert_eq!((one.acknowledged, one.failed), (0, one.described), "what is refused is never acknowledged");
+            assert_eq!(
+                (one.counts.acknowledged, one.counts.failed),
+                (0, one.counts.described),
+                "what is refused is never acknowledged"
+            );
             let error = one.error.as_deref().unwrap();
             assert!(error.contains(&topic) && error.contains("MessageSizeTooLarge"), "{error}");
         } else {
-            assert_eq!(one.acknowledged, one.described, "{one:?}");
+            assert_eq!(one.counts.acknowledged, one.counts.described, "{one:?}");
         }
     }
     let records = read(broker::bootstrap_servers().unwrap(), &config.kafka.topic("EcsCluster"));
@@ -202,6 +208,11 @@ async fn refused_clusters_do_not_end_the_rows_that_their_list_feeds() {
     let report = sync(&config).await;
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
     let of = |object: &str| report.types.iter().find(|one| one.object == object).unwrap();
-    assert_eq!((of("EcsCluster").acknowledged, of("EcsService").acknowledged), (0, 450), "{}", report.text());
+    assert_eq!(
+        (of("EcsCluster").counts.acknowledged, of("EcsService").counts.acknowledged),
+        (0, 450),
+        "{}",
+        report.text()
+    );
     assert_eq!(of("EcsService").state, State::Complete);
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, RoleConfig};
+use ecs_sdm_producer::report::State::{self, Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
-use ecs_sdm_producer::statistics::State::{self, Complete, Denied, Partial};
 use ecs_sim::{Fault, Refusal, RoleRule, Shape, Simulator, World};
 use kit::judgement::{assert_landed, assert_landed_as_reported};
 use kit::settings::{account, config_on_kafka, role};
@@ -107,7 +107,7 @@ impl Roles {
         let types: BTreeMap<(&str, &str, &str), &TypeReport> = report
             .types
             .iter()
-            .map(|one| ((one.account.as_deref().unwrap(), one.region.as_str(), one.object), one))
+            .map(|one| ((one.account.as_deref().unwrap(), one.region.as_deref().unwrap(), one.object), one))
             .collect();
         let counts = [SHAPE.clusters, SHAPE.services, SHAPE.tasks, SHAPE.task_definitions];
         for n in 0..self.count {
@@ -118,9 +118,12 @@ impl Roles {
                     let one = types[&(account.as_str(), region.as_str(), *object)];
                     assert_eq!((one.state, one.role.as_ref()), (state, Some(&arn)), "{one:?}");
                     if state == Complete {
-                        assert_eq!((one.asked, one.described, one.acknowledged, one.failed), (count, count, count, 0));
+                        assert_eq!(
+                            (one.counts.asked, one.counts.described, one.counts.acknowledged, one.counts.failed),
+                            (count, count, count, 0)
+                        );
                     } else {
-                        assert_eq!((one.described, one.acknowledged), (0, 0), "{one:?}");
+                        assert_eq!((one.counts.described, one.counts.acknowledged), (0, 0), "{one:?}");
                         let says = self.way(n).unwrap().says;
                         assert!(one.error.as_ref().unwrap().contains(says), "{one:?}");
                     }
@@ -171,7 +174,8 @@ async fn a_region_that_is_not_enabled_is_denied_and_costs_its_role_one_more_sess
     assert_eq!(report.outcome, Outcome::Partial, "{}", report.text());
     assert_eq!(report.types.len(), 4 * (1 + 4), "a region given twice is read once");
     for one in &report.types {
-        let expected = if ["ap-east-1", "me-south-1"].contains(&one.region.as_str()) { Denied } else { Complete };
+        let expected =
+            if ["ap-east-1", "me-south-1"].contains(&one.region.as_deref().unwrap()) { Denied } else { Complete };
         assert_eq!(one.state, expected, "{one:?}");
         if expected == Denied {
             let error = one.error.as_ref().unwrap();

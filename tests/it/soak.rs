@@ -15,9 +15,9 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::{Config, Rate, Rates};
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::statistics::State;
-use ecs_sdm_producer::sync::Engine;
+use ecs_sdm_producer::report::State;
 use ecs_sim::{Bucket, Buckets, Category, Chaos, Effect, Foreign, Pages, Refill, Refusal, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::cases::side_by_side;
@@ -159,7 +159,7 @@ async fn whatever_happens_complete_means_whole() {
     let seen = side_by_side(seeds, AT_ONCE, Seed::run).await;
     let (mut states, mut faults) = (BTreeMap::new(), BTreeMap::new());
     for Seen { states: of_one, faults: met } in seen {
-        of_one.into_iter().for_each(|state| *states.entry(state.word()).or_insert(0) += 1);
+        of_one.into_iter().for_each(|state| *states.entry(format!("{state:?}")).or_insert(0) += 1);
         met.into_iter().for_each(|(name, times)| *faults.entry(name).or_insert(0) += times);
     }
     let seconds = start.elapsed().as_secs_f64();
@@ -189,11 +189,11 @@ async fn ten_syncs_under_throttling_read_the_same() {
     config.page_size = 10;
     config.limits.backoff_base = Duration::from_millis(20);
     config.limits.backoff_cap = Duration::from_millis(400);
-    let engine = Engine::dry(config.clone(), REGION.to_owned());
+    let mut engine = Engine::dry(config.clone(), REGION.to_owned());
     let truth = truth_of(simulator.world(), &config);
     let mut throttled = Vec::new();
     for _ in 0..SYNCS {
-        let dry = Dry::run_with(&engine).await;
+        let dry = Dry::run_with(&mut engine).await;
         assert_eq!(dry.report.outcome, Outcome::Completed, "{}", dry.report.text());
         assert_eq!(dry.records, truth);
         throttled.push(dry.report.calls.throttled);

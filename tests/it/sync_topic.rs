@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ecs_sdm_producer::contract::rfc3339;
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, Report, StopReason};
-use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 use kit::report::COUNTS;
 use kit::settings::{config, config_on_kafka, on_broker};
-use kit::sync::sync;
+use kit::sync::{stopped_by, sync};
 use kit::topic::{Landed, admin, read};
 use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
@@ -186,9 +187,9 @@ async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
         cluster.create_topic(topic, 1, 1).unwrap();
     }
     config.limits.outcome_timeout = Duration::from_millis(300);
-    let engine = Engine::new(config, REGION.to_owned()).unwrap();
+    let mut engine = Engine::new(config, REGION.to_owned()).unwrap();
     let stop = tokio::time::sleep(Duration::from_secs(2)); // why: nothing tells that a record waits for its acknowledgement
-    let report = engine.sync(Sink::Kafka, stop).await;
+    let report = stopped_by(engine.start(Sink::Kafka), stop).await;
     assert_eq!(
         (report.outcome, report.stop_reason.as_ref()),
         (Outcome::Aborted, Some(&StopReason::Signal)),

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::Limits;
+use ecs_sdm_producer::kafka::OVERHEAD;
 use ecs_sdm_producer::kafka::client;
-use ecs_sdm_producer::stage::produce::OVERHEAD;
 use kit::bench::Result;
 use kit::bench::meter::{Cost, Meter};
 use rdkafka::client::ClientContext;

@@ -60,7 +60,7 @@ fn figures(report: &Report, cost: Cost, peak: f64, objects: usize) -> Figures {
     Figures {
         cost,
         peak,
-        records: report.types.iter().map(|one| one.acknowledged).sum(),
+        records: report.types.iter().map(|one| one.counts.acknowledged).sum(),
         landed: report.partitions.iter().map(|range| range.high - range.low).sum(),
         attempts: report.calls.attempts,
         scopes: report.types.len() / objects.max(1),

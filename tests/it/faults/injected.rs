@@ -159,7 +159,7 @@ fn failed((): &mut (), cell: &'static str) -> Line {
 fn without_offset((): &mut (), cell: &'static str) -> Line {
     let mut mock = Mock::new(cell);
     mock.sync(&[&[DUPLICATE_SEQUENCE_NUMBER]]);
-    let acknowledged: u64 = mock.scene.reports[0].types.iter().map(|one| one.acknowledged).sum();
+    let acknowledged: u64 = mock.scene.reports[0].types.iter().map(|one| one.counts.acknowledged).sum();
     let landed: i64 = OBJECTS.iter().map(|object| mock.scene.on_topic(object)).sum();
     let missing = acknowledged - u64::try_from(landed).unwrap();
     assert!((1..=IN_FLIGHT as u64).contains(&missing), "one batch: {missing}");

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use ecs_sdm_producer::report::{Outcome, Report, StopReason, TypeReport};
-use ecs_sdm_producer::statistics::State;
+use ecs_sdm_producer::report::State;
+use ecs_sdm_producer::report::{Counts, Outcome, Report, StopReason, TypeReport};
 use kit::topic::Landed;
 
 /// By object: `ce_id` without its instant, of everything there is.
@@ -102,7 +102,7 @@ impl Judgement {
 
     /// What is not acknowledged is counted, and nothing that misses a record is called complete.
     fn counts(&mut self, one: &TypeReport, cut: Option<&StopReason>) {
-        let TypeReport { object, state, described, acknowledged, failed, .. } = *one;
+        let TypeReport { object, state, counts: Counts { described, acknowledged, failed, .. }, .. } = *one;
         self.acknowledged += acknowledged;
         self.failed += failed;
         if described != acknowledged + failed {
@@ -132,7 +132,7 @@ impl Judgement {
             let id = record.headers["ce_id"].rsplit_once('@').map_or("", |(id, _)| id);
             found.entry(id).or_default().push(record);
         }
-        let TypeReport { object, state, acknowledged, .. } = *one;
+        let TypeReport { object, state, counts: Counts { acknowledged, .. }, .. } = *one;
         for (id, copies) in &found {
             self.duplicates += copies.len() as u64 - 1;
             if !truth.contains(*id) {

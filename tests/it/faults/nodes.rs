@@ -116,7 +116,7 @@ fn gone(cluster: &mut Cluster, cell: &'static str) -> Line {
         flow.flood();
         (0..NODES).for_each(|node| cluster.kill(node));
     });
-    let failed = scene.reports[0].types.iter().map(|one| one.failed).sum::<u64>();
+    let failed = scene.reports[0].types.iter().map(|one| one.counts.failed).sum::<u64>();
     assert!(failed > 0, "{}", scene.reports[0].text());
     cluster.start_again(0..NODES);
     scene.new_engine();

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 
 use ecs_sdm_producer::config::Tolerance;
 use ecs_sdm_producer::report::Outcome::{Completed, Partial};
-use ecs_sdm_producer::report::TypeReport;
-use ecs_sdm_producer::statistics::State;
+use ecs_sdm_producer::report::State;
+use ecs_sdm_producer::report::{Counts, TypeReport};
 use kit::broker;
 use kit::topic::{admin, limit, read};
 use rdkafka::admin::AdminOptions;
@@ -44,7 +44,7 @@ fn too_large(servers: &mut &'static str, cell: &'static str, tolerance: Toleranc
     scene.sync();
 
     let refused = scene.reports[1].types.iter().find(|one| one.object == OBJECT).unwrap();
-    let TypeReport { state, acknowledged, failed, error, .. } = refused;
+    let TypeReport { state, counts: Counts { acknowledged, failed, .. }, error, .. } = refused;
     let error = error.as_deref().unwrap_or_default();
     assert_eq!(*state, State::Partial);
     assert!(error.contains(&topic) && error.contains("too large"), "{error}");
@@ -82,7 +82,7 @@ fn deleted(servers: &mut &'static str, cell: &'static str) -> Line {
         let error = one.error.as_deref().unwrap_or_default();
         assert_eq!(
             (one.object == "EcsTask", one.object == "EcsTask"),
-            (one.failed > 0, error.contains("is gone")),
+            (one.counts.failed > 0, error.contains("is gone")),
             "{one:?}"
         );
     }

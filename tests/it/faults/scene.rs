@@ -5,8 +5,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Report;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use kit::settings::{config, on_broker};
 use kit::topic::read;
@@ -16,6 +17,7 @@ use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use super::Line;
@@ -73,7 +75,7 @@ pub(super) struct Scene {
     /// Where a plain consumer reads.
     servers: String,
     simulator: Simulator,
-    engine: Arc<Engine>,
+    engine: Arc<Mutex<Engine>>,
     runtime: Runtime,
     began: Instant,
     pub(super) heard: Heard,
@@ -96,7 +98,7 @@ impl Scene {
             .enable_all()
             .build()
             .unwrap();
-        let engine = Arc::new(Engine::new(config.clone(), REGION.to_owned()).unwrap());
+        let engine = Arc::new(Mutex::new(Engine::new(config.clone(), REGION.to_owned()).unwrap()));
         let servers = servers.to_owned();
         Self { cell, config, servers, simulator, engine, runtime, began, heard, reports: Vec::new() }
     }
@@ -137,7 +139,7 @@ impl Scene {
     fn begin(&self) -> JoinSet<Report> {
         let engine = Arc::clone(&self.engine);
         let mut running = JoinSet::new();
-        let sync = async move { engine.sync(Sink::Kafka, std::future::pending()).await };
+        let sync = async move { engine.lock().await.start(Sink::Kafka).finish().await };
         running.spawn_on(sync, self.runtime.handle());
         running
     }
@@ -149,7 +151,7 @@ impl Scene {
 
     /// As a new process would.
     pub(super) fn new_engine(&mut self) {
-        self.engine = Arc::new(Engine::new(self.config.clone(), REGION.to_owned()).unwrap());
+        self.engine = Arc::new(Mutex::new(Engine::new(self.config.clone(), REGION.to_owned()).unwrap()));
     }
 
     pub(super) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {

@@ -4,14 +4,15 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::RegistryMode;
+use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::Fault;
 use kit::guard::{Door, Guard, Way};
 use kit::judgement::{assert_landed, frame};
 use kit::registry::{self, Registry};
 use kit::report::assert_failed;
-use kit::sync::sync;
+use kit::sync::{stopped_by, sync};
 use kit::{ACCOUNT, REGION};
 use tokio::task::JoinSet;
 
@@ -120,8 +121,8 @@ async fn a_registry_that_never_answers_holds_up_no_stop() {
     guard.then(Way::Silence);
     let mut config = framed(&simulator, "silent");
     config.schema_registry.url = vec![guard.url().to_owned()];
-    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
-    let report = engine.sync(Sink::Kafka, guard.wait_asked()).await;
+    let mut engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    let report = stopped_by(engine.start(Sink::Kafka), guard.wait_asked()).await;
     assert_eq!((report.outcome, report.types.len()), (Outcome::Aborted, 0), "{}", report.text());
     assert!(guard.asked().len() == 1 && simulator.counters().requests == 0, "the first request was still waited for");
     assert_nothing_produced(&config);
@@ -134,22 +135,22 @@ async fn what_failed_is_asked_again_by_the_next_sync_and_what_is_known_is_not() 
     let mut config = framed(&simulator, "comes-back");
     with_records(&mut config);
     config.schema_registry.url = vec![guard.url().to_owned()];
-    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    let mut engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
     // Only the first two ids are to be had.
     guard.next(2, Way::Through);
     guard.then(Way::Closed);
-    let failed = engine.sync(Sink::Kafka, std::future::pending()).await;
+    let failed = engine.start(Sink::Kafka).finish().await;
     assert_failed(&failed, &simulator);
     assert_nothing_produced(&config);
     guard.asked();
 
     guard.then(Way::Through);
-    let second = engine.sync(Sink::Kafka, std::future::pending()).await;
+    let second = engine.start(Sink::Kafka).finish().await;
     assert_eq!(second.outcome, Outcome::Completed, "{}", second.text());
     assert_eq!(guard.asked(), all_lookups()[2..], "what it has, it keeps");
 
     guard.then(Way::Closed);
-    let third = engine.sync(Sink::Kafka, std::future::pending()).await;
+    let third = engine.start(Sink::Kafka).finish().await;
     assert_eq!(third.outcome, Outcome::Completed, "{}", third.text());
     assert_eq!(guard.asked(), Vec::<String>::new());
 }
@@ -161,16 +162,16 @@ async fn a_registry_that_goes_away_in_the_middle_of_a_sync_stops_neither_it_nor_
     let mut config = framed(&simulator, "goes-away");
     config.schema_registry.url = vec![registry.url()];
     config.schema_registry.mode = RegistryMode::Auto;
-    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    let mut engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
     let gate = simulator.fault(Fault::hold("ListTasks"));
-    let (first, frames) = tokio::join!(engine.sync(Sink::Kafka, std::future::pending()), async {
+    let (first, frames) = tokio::join!(engine.start(Sink::Kafka).finish(), async {
         gate.wait_met(1).await;
         let frames = RECORDS.map(|record| frame(&config, record));
         drop(registry);
         gate.release();
         frames
     });
-    let second = engine.sync(Sink::Kafka, std::future::pending()).await;
+    let second = engine.start(Sink::Kafka).finish().await;
     for report in [&first, &second] {
         assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     }

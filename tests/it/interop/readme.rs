@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use ecs_sdm_producer::sdm::rfc3339;
+use ecs_sdm_producer::contract::rfc3339;
 use kit::topic::read;
 
 use super::{Synced, python, url};

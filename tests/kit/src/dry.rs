@@ -6,10 +6,11 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
-use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::statistics::State;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::contract::rfc3339;
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::report::State;
+use ecs_sdm_producer::report::{Counts, Outcome, Report};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sim::World;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -58,13 +59,13 @@ impl Paper {
 impl Dry {
     /// One sync to its end.
     pub async fn run(config: &Config) -> Dry {
-        Dry::run_with(&Engine::dry(config.clone(), REGION.to_owned())).await
+        Dry::run_with(&mut Engine::dry(config.clone(), REGION.to_owned())).await
     }
 
     /// One sync of an engine that has more to do.
-    pub async fn run_with(engine: &Engine) -> Dry {
+    pub async fn run_with(engine: &mut Engine) -> Dry {
         let paper = Paper::default();
-        let report = engine.sync(Sink::Print(Box::new(paper.clone())), std::future::pending()).await;
+        let report = engine.start(Sink::Print(Box::new(paper.clone()))).finish().await;
         let records = read(&text(&paper.0.borrow()), &rfc3339(report.sync));
         Dry { report, records }
     }
@@ -83,7 +84,7 @@ impl Dry {
             for (name, record) in &records[one.object] {
                 assert_eq!(Some(record), truth[one.object].get(name), "{name:?}");
             }
-            let TypeReport { asked, described, gone, emitted, acknowledged, failed, .. } = *one;
+            let Counts { asked, described, gone, emitted, acknowledged, failed, .. } = one.counts;
             let printed = records[one.object].len() as u64;
             assert_eq!((described, emitted, acknowledged), (printed, printed, printed), "{one:?}");
             assert_eq!(asked, described + gone + failed, "{one:?}");
@@ -95,7 +96,7 @@ impl Dry {
             assert!(one.state != State::Denied || asked == failed, "something of it was read: {one:?}");
         }
         let complete = report.types.iter().filter(|one| one.state == State::Complete).count();
-        let nothing = complete == 0 && report.types.iter().all(|one| one.acknowledged == 0);
+        let nothing = complete == 0 && report.types.iter().all(|one| one.counts.acknowledged == 0);
         let outcome = match complete {
             _ if nothing => Outcome::Failed,
             all if all == report.types.len() => Outcome::Completed,

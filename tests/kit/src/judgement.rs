@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ecs_sdm_producer::config::{Config, SubjectStrategy};
+use ecs_sdm_producer::contract::rfc3339;
+use ecs_sdm_producer::report::State;
 use ecs_sdm_producer::report::{Report, TypeReport};
-use ecs_sdm_producer::sdm::rfc3339;
-use ecs_sdm_producer::statistics::State;
 use ecs_sim::World;
 use serde_json::Value;
 
@@ -29,7 +29,12 @@ pub fn assert_landed_as_reported(world: &World, config: &Config, report: &Report
         .types
         .iter()
         .filter(|one| one.state == State::Complete)
-        .map(|one| (source(config, one.account.as_deref().unwrap(), &one.region, role_name(one)), one.object))
+        .map(|one| {
+            (
+                source(config, one.account.as_deref().unwrap(), one.region.as_deref().unwrap(), role_name(one)),
+                one.object,
+            )
+        })
         .collect();
     let servers = config.kafka.bootstrap_servers[0].as_str();
     let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
@@ -76,9 +81,11 @@ pub fn assert_landed_as_reported(world: &World, config: &Config, report: &Report
             expected.len(),
             expected.keys().next()
         );
-        for count in
-            [|one: &TypeReport| one.acknowledged, |one: &TypeReport| one.emitted, |one: &TypeReport| one.described]
-        {
+        for count in [
+            |one: &TypeReport| one.counts.acknowledged,
+            |one: &TypeReport| one.counts.emitted,
+            |one: &TypeReport| one.counts.described,
+        ] {
             assert_eq!(total(report, object, count), records.len() as u64, "{object}");
         }
         let ranges = report.partitions.iter().filter(|range| range.topic == topic);

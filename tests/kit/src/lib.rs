@@ -38,7 +38,7 @@ pub mod toxic;
 pub mod truth;
 pub mod wait;
 
-pub use ecs_sdm_producer::ecs::OBJECTS;
+pub use ecs_sdm_producer::contract::OBJECTS;
 
 /// The account of the simulator's base credentials.
 pub const ACCOUNT: &str = "111111111111";

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use ecs_sdm_producer::kafka::topics::PartitionRange;
-use ecs_sdm_producer::report::{CallCounts, Outcome, Report, StopReason, TypeReport};
-use ecs_sdm_producer::statistics::State::{self, Complete};
+use ecs_sdm_producer::report::PartitionRange;
+use ecs_sdm_producer::report::State::{self, Complete};
+use ecs_sdm_producer::report::{CallCounts, Counts, Outcome, Report, StopReason, TypeReport};
 use ecs_sim::Simulator;
 
 use crate::OBJECTS;
@@ -13,13 +13,16 @@ use crate::OBJECTS;
 pub type Count = fn(&TypeReport) -> u64;
 
 /// Every count of a type, by its name in the JSON report and in `SyncEvent`.
-pub const COUNTS: [(&str, Count); 6] = [
-    ("asked", |one| one.asked),
-    ("described", |one| one.described),
-    ("gone", |one| one.gone),
-    ("emitted", |one| one.emitted),
-    ("acknowledged", |one| one.acknowledged),
-    ("failed", |one| one.failed),
+pub const COUNTS: [(&str, Count); 9] = [
+    ("asked", |one| one.counts.asked),
+    ("described", |one| one.counts.described),
+    ("gone", |one| one.counts.gone),
+    ("emitted", |one| one.counts.emitted),
+    ("acknowledged", |one| one.counts.acknowledged),
+    ("failed", |one| one.counts.failed),
+    ("known", |one| one.counts.known),
+    ("unchanged", |one| one.counts.unchanged),
+    ("deleted", |one| one.counts.deleted),
 ];
 
 /// Sums a count of an object over all scopes.
@@ -54,7 +57,7 @@ pub fn assert_failed(report: &Report, simulator: &Simulator) -> String {
     assert!(report.types.is_empty() && report.partitions.is_empty(), "failed before reading has no types");
     assert_eq!(simulator.counters().requests, 0, "AWS is not asked");
     match &report.stop_reason {
-        Some(StopReason::Failure(reason)) => reason.clone(),
+        Some(StopReason::Failure(reason)) => reason.to_string(),
         other => panic!("{other:?}"),
     }
 }
@@ -63,22 +66,24 @@ pub fn assert_failed(report: &Report, simulator: &Simulator) -> String {
 pub fn completed(sync: i64, object: &'static str, records: u64, range: PartitionRange) -> Report {
     let one = TypeReport {
         account: None,
-        region: String::new(),
+        region: None,
         role: None,
         object,
         state: Complete,
-        asked: records,
-        described: records,
-        gone: 0,
-        emitted: records,
-        acknowledged: records,
-        failed: 0,
+        counts: Counts {
+            asked: records,
+            described: records,
+            emitted: records,
+            acknowledged: records,
+            ..Counts::default()
+        },
         error: None,
         causes: Vec::new(),
     };
     Report {
         sync,
         name: String::new(),
+        emit: "all",
         outcome: Outcome::Completed,
         started: sync,
         ended: sync,

@@ -1,8 +1,11 @@
 //! One sync to its end, on Kafka.
 
+use std::convert::Infallible;
+
 use ecs_sdm_producer::config::Config;
-use ecs_sdm_producer::report::Report;
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::report::{Report, StopReason};
+use ecs_sdm_producer::sync::{Run, Sink};
 use ecs_sim::{Fault, Shape, Simulator, World};
 
 use crate::REGION;
@@ -14,8 +17,23 @@ pub const SHAPE: Shape =
 
 /// Runs one sync to its end.
 pub async fn sync(config: &Config) -> Report {
-    let engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
-    engine.sync(Sink::Kafka, std::future::pending()).await
+    let mut engine = Engine::new(config.clone(), REGION.to_owned()).unwrap();
+    engine.start(Sink::Kafka).finish().await
+}
+
+/// Runs a sync to its end. It is stopped, as a signal stops it, when `stop` is done.
+pub async fn stopped_by(run: Run<'_>, stop: impl Future<Output = ()>) -> Report {
+    let handle = run.handle();
+    let stop = async {
+        stop.await;
+        handle.stop(StopReason::Signal);
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        biased;
+        report = run.finish() => report,
+        never = stop => match never {},
+    }
 }
 
 /// Runs one sync of an account of [`SHAPE`] that meets these faults.

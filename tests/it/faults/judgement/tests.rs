@@ -1,6 +1,6 @@
 //! The judge is judged: of each kind of mistake it complains, and of nothing else.
 
-use ecs_sdm_producer::kafka::topics::PartitionRange;
+use ecs_sdm_producer::report::PartitionRange;
 use kit::report::completed;
 
 use super::*;
@@ -61,7 +61,7 @@ impl Case {
     /// The last task of the first sync was not acknowledged, and it is said so.
     fn unacknowledged(&mut self) {
         let one = self.first();
-        (one.state, one.acknowledged, one.failed) = (State::Partial, 2, 1);
+        (one.state, one.counts.acknowledged, one.counts.failed) = (State::Partial, 2, 1);
         one.error = Some("not acknowledged".to_owned());
         self.reports[0].outcome = Outcome::Partial;
         self.events[2] = record("name,PARTIAL", 1, 0);
@@ -126,7 +126,7 @@ fn no_key_goes_back_in_time_or_elsewhere() {
 
 #[test]
 fn what_is_missing_is_counted_and_its_type_is_partial() {
-    complains("3 described, 2 acknowledged, 0 failed", |case| case.first().acknowledged = 2);
+    complains("3 described, 2 acknowledged, 0 failed", |case| case.first().counts.acknowledged = 2);
     complains("Complete with 1 failed", |case| {
         case.unacknowledged();
         case.first().state = State::Complete;

@@ -6,9 +6,10 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Config, LogFormat, Secret, TopicsCreate};
-use ecs_sdm_producer::kafka::Kafka;
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::kafka::Producer;
 use ecs_sdm_producer::report::{Outcome, Report};
-use ecs_sdm_producer::sync::{Engine, Sink};
+use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry;
 use serde::Serialize;
 use tokio::runtime::Runtime;
@@ -46,8 +47,8 @@ pub fn reading(endpoint: String, config: Config) -> Config {
 
 /// Makes the topics as the product makes them.
 pub fn make_topics(config: &Config) -> Result<()> {
-    let kafka = Arc::new(Kafka::connect(config)?);
-    runtime()?.block_on(kafka.ready(config))?;
+    let kafka = Arc::new(Producer::connect(config)?);
+    runtime()?.block_on(kafka.topics(config))?;
     Ok(())
 }
 
@@ -67,8 +68,8 @@ pub fn run<T>(config: Config, directives: &str, look: impl FnOnce(&Meter) -> Res
     let runtime = runtime()?;
     let meter = Meter::of_process();
     let (engine, report) = runtime.block_on(async {
-        let engine = Engine::new(config, REGION.to_owned())?;
-        let report = engine.sync(Sink::Kafka, std::future::pending()).await;
+        let mut engine = Engine::new(config, REGION.to_owned())?;
+        let report = engine.start(Sink::Kafka).finish().await;
         Result::Ok((engine, report))
     })?;
     let looked = look(&meter)?;

@@ -1,10 +1,24 @@
-//! The source data model: a table of attributes per object, the record it makes of an API object, and its Avro schema.
+//! The contract with the readers of the topics, the source data model: the names of the objects, how a table of attributes reads an
+//! API object, the record that this makes, and its Avro schema.
 //!
 //! Everything here is pure: values in, value out. The tables themselves stand in [`crate::ecs`], one per object.
 
+mod objects;
+mod schema;
+mod time;
+
+use std::sync::Arc;
+
 use aws_smithy_types::DateTime;
 use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
-use serde_json::{Value, json};
+
+pub use self::objects::OBJECTS;
+pub(crate) use self::objects::for_each_object;
+pub(crate) use self::schema::{NAMESPACE, schema};
+pub use self::time::{millis, rfc3339};
+
+/// What a list is asked of: the full ARN of a cluster, or nothing, which is the account.
+pub(crate) type Parent = Option<Arc<str>>;
 
 /// One attribute of the contract: its source, its name, and how it is read.
 pub(crate) type Row<T> = (&'static str, &'static str, Read<T>);
@@ -54,11 +68,8 @@ pub(crate) const GENERATED: &[Row<Stamp>] = &[
 ///
 /// For Avro (a serializer that is not human readable) it is a tuple in schema order; for JSON a map by attribute name.
 pub struct View<'a, T: 'static> {
-    /// The contract's rows of `T`.
     pub(crate) table: &'static [Row<T>],
-    /// The object as the API gave it.
     pub(crate) object: &'a T,
-    /// Region and instant of the sync.
     pub(crate) stamp: &'a Stamp,
 }
 
@@ -113,65 +124,4 @@ impl<T> Serialize for Field<'_, T> {
             Read::Tags(get) => serializer.collect_map(get(object)),
         }
     }
-}
-
-/// Rounds to the nearest millisecond: AWS sends fractional epoch seconds, and cutting off would lose one.
-pub fn millis(time: &DateTime) -> i64 {
-    let nanos = time.as_nanos();
-    i64::try_from((nanos + 500_000).div_euclid(1_000_000)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
-}
-
-/// Writes an instant as RFC 3339 text: UTC, exactly three decimals and `Z`.
-pub fn rfc3339(millis: i64) -> String {
-    const YEAR_10000: i64 = 253_402_300_800_000;
-    let since_epoch = std::time::Duration::from_millis(millis.unsigned_abs());
-    let time = if millis < 0 {
-        std::time::UNIX_EPOCH.checked_sub(since_epoch)
-    } else if millis < YEAR_10000 {
-        std::time::UNIX_EPOCH.checked_add(since_epoch)
-    } else {
-        None
-    };
-    // humantime writes the years 1970 to 9999; an instant outside them can only be a broken member of an answer.
-    match time {
-        Some(time) if millis >= 0 => humantime::format_rfc3339_millis(time).to_string(),
-        _ => format!("{millis}ms"),
-    }
-}
-
-/// Builds the Avro schema of an object, the one that stands in `schemas/`.
-///
-/// Each field's `doc` is the contract's source column. Names are the contract's; `T?` is a union of null and `T`.
-pub(crate) fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
-    let fields: Vec<Value> = table.iter().map(field).chain(GENERATED.iter().map(field)).collect();
-    json!({
-        "type": "record",
-        "name": object,
-        "namespace": NAMESPACE,
-        "doc": doc,
-        "dataModel": "Cloud Resource",
-        "fields": fields,
-    })
-}
-
-/// The namespace of every schema.
-pub(crate) const NAMESPACE: &str = "sdm.ecs";
-
-fn field<T>((source, name, read): &Row<T>) -> Value {
-    let timestamp = json!({"type": "long", "logicalType": "timestamp-millis"});
-    let (avro, default) = match read {
-        Read::Id(_) => (json!("string"), None),
-        Read::Instant(_) => (timestamp, None),
-        Read::Str(_) | Read::Text(_) => (json!(["null", "string"]), Some(Value::Null)),
-        Read::Count(_) | Read::Int(_) => (json!(["null", "long"]), Some(Value::Null)),
-        Read::Flag(_) => (json!(["null", "boolean"]), Some(Value::Null)),
-        Read::Time(_) => (json!(["null", timestamp]), Some(Value::Null)),
-        Read::List(_) => (json!({"type": "array", "items": "string"}), Some(json!([]))),
-        Read::Tags(_) => (json!({"type": "map", "values": "string"}), Some(json!({}))),
-    };
-    let mut field = json!({"name": name, "type": avro, "doc": source});
-    if let Some(default) = default {
-        field["default"] = default;
-    }
-    field
 }

@@ -1,12 +1,11 @@
-//! `Object`, the one abstraction: what differs between clusters, services, tasks and task definitions.
-//! Beside it the small values that flow between the stages.
+//! `Object`, the one abstraction: what differs between clusters, services, tasks and task definitions. Beside it the small values
+//! that flow between the stages.
 
 use std::borrow::Cow;
 use std::future::Future;
-use std::sync::Arc;
 
 use crate::aws::{Category, Ecs, Fault};
-use crate::sdm::{Row, Stamp, View};
+use crate::contract::{Parent, Row, Stamp, View};
 
 /// One kind of ECS object, implemented on the SDK's own struct.
 pub trait Object: Sized + Send + Sync + 'static {
@@ -18,7 +17,11 @@ pub trait Object: Sized + Send + Sync + 'static {
     const BATCH: usize;
     /// The API actions that read it, for messages.
     const ACTIONS: Actions;
-    /// The token bucket that both draw from.
+    /// What its lists are asked of.
+    const PARENT: ParentKind;
+    /// Whether lists of other objects are asked of these.
+    const IS_PARENT: bool = false;
+    /// The rate limiter that both draw from.
     const CATEGORY: Category;
     /// The contract's attributes, in the contract's order, without the generated ones.
     const TABLE: &'static [Row<Self>];
@@ -60,13 +63,10 @@ pub trait Object: Sized + Send + Sync + 'static {
 /// The two API actions that read an object.
 #[derive(Debug, Clone, Copy)]
 pub struct Actions {
-    /// For example `ListTasks`.
     pub(crate) list: &'static str,
-    /// For example `DescribeTasks`.
     pub(crate) describe: &'static str,
 }
 
-/// The contract's operation options.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Options {
     /// `EcsTask.fetchStoppedTasks`: also list tasks whose desired status is STOPPED.
@@ -84,8 +84,14 @@ pub enum Pass {
     Stopped,
 }
 
-/// What a list is asked of: nothing (the account), or the full ARN of a cluster.
-pub(crate) type Parent = Option<Arc<str>>;
+/// What the lists of an object are asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParentKind {
+    /// The account, once.
+    Account,
+    /// Each of its clusters.
+    Cluster,
+}
 
 /// The answer to one List request.
 #[derive(Debug)]
@@ -117,7 +123,6 @@ pub(crate) struct Failure {
 /// New ARNs of one parent, on their way from the lister to the describer.
 #[derive(Debug)]
 pub(crate) struct Page {
-    /// What was listed.
     pub(crate) parent: Parent,
     /// ARNs not seen before in this parent.
     pub(crate) arns: Vec<String>,

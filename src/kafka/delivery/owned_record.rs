@@ -1,4 +1,4 @@
-//! One record outside librdkafka: on its way back because it was not acknowledged.
+//! A record outside librdkafka: it came back because it was not acknowledged, and is sent again, or to the dead letter topic.
 
 use std::sync::Arc;
 
@@ -6,12 +6,12 @@ use rdkafka::message::{BorrowedHeaders, Header, Message, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 
 use super::opaque::Opaque;
+use crate::contract::rfc3339;
 use crate::record::RecordContext;
-use crate::sdm::rfc3339;
 
 /// A record as it was sent, and may be sent again.
 #[derive(Debug)]
-pub(super) struct OwnedRecord {
+pub(in crate::kafka) struct OwnedRecord {
     topic: String,
     key: Vec<u8>,
     value: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct OwnedRecord {
 
 impl OwnedRecord {
     /// Of a delivery report.
-    pub(super) fn of(message: &impl Message<Headers = BorrowedHeaders>) -> Self {
+    pub(in crate::kafka) fn of(message: &impl Message<Headers = BorrowedHeaders>) -> Self {
         Self {
             topic: message.topic().to_owned(),
             key: message.key().unwrap_or_default().to_vec(),
@@ -30,12 +30,12 @@ impl OwnedRecord {
     }
 
     /// Of a record that has no bytes, because it cannot be encoded.
-    pub(super) fn unencoded(context: &RecordContext, key: &str, headers: Option<OwnedHeaders>) -> Self {
+    pub(in crate::kafka) fn unencoded(context: &RecordContext, key: &str, headers: Option<OwnedHeaders>) -> Self {
         Self { topic: context.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers }
     }
 
     /// Of a record that librdkafka did not take.
-    pub(super) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) -> (Self, Arc<Opaque>) {
+    pub(in crate::kafka) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) -> (Self, Arc<Opaque>) {
         let owned = Self {
             topic: record.topic.to_owned(),
             key: record.key.unwrap_or_default().to_vec(),
@@ -45,8 +45,8 @@ impl OwnedRecord {
         (owned, record.delivery_opaque)
     }
 
-    /// The same for librdkafka. A delivery report does not tell the timestamp: all records of a line have one.
-    pub(super) fn record(&self, opaque: Arc<Opaque>) -> BaseRecord<'_, [u8], [u8], Arc<Opaque>> {
+    /// The same for librdkafka. A delivery report does not tell the timestamp: all records of a context have one.
+    pub(in crate::kafka) fn record(&self, opaque: Arc<Opaque>) -> BaseRecord<'_, [u8], [u8], Arc<Opaque>> {
         let captured = opaque.context.captured;
         let record = BaseRecord::with_opaque_to(&self.topic, opaque).key(&self.key[..]).payload(&self.value[..]);
         let record = record.timestamp(captured);
@@ -56,18 +56,23 @@ impl OwnedRecord {
         }
     }
 
-    /// The UID.
-    pub(super) fn key(&self) -> String {
+    pub(in crate::kafka) fn key(&self) -> String {
         String::from_utf8_lossy(&self.key).into_owned()
     }
 
     /// What the dead letter topic gets of it: its own bytes, unless they are too many, and why it is there.
-    pub(super) fn dead(self, topic: &str, context: &RecordContext, reason: &str, too_large: bool) -> Self {
+    pub(in crate::kafka) fn into_dead_letter(
+        self,
+        topic: &str,
+        context: &RecordContext,
+        reason: &str,
+        too_large: bool,
+    ) -> Self {
         let size = self.value.len().to_string();
         let why = [
             ("dlq.reason", reason.to_owned()),
             ("dlq.topic", self.topic),
-            ("dlq.object", context.object.to_owned()),
+            ("dlq.object", context.record.to_owned()),
             ("dlq.sync", rfc3339(context.captured)),
             ("dlq.size", size),
         ];

@@ -2,36 +2,27 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-/// What becomes of it.
+use super::opaque::SendMode;
+
+/// What becomes of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorClass {
-    /// Nothing is wrong with it; the producer failed, or its epoch did. It is sent again.
+    /// Nothing is wrong with the record: the producer failed, or its epoch did. It is sent again.
     Retry,
-    /// Its batch was refused because of one of its records. It is sent again, alone.
-    Alone,
-    /// It is refused for good.
+    /// Its batch was refused because of one of its records. It is sent again in a batch of its own.
+    RetrySingly,
+    /// The record is refused for good.
     Refused,
-    /// Its topic takes none at all.
+    /// The topic takes no record at all.
     TopicClosed,
-    /// It may be on the topic or not: too late, or given up.
+    /// The record may be on the topic or not: it timed out, or was given up.
     Lost,
 }
 
-/// How a record was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SendMode {
-    /// In a batch with others.
-    Batched,
-    /// In a batch of its own.
-    Alone,
-    /// To the dead letter topic.
-    DeadLetter,
-}
-
-/// The fate of a record with that code. What librdkafka tries again by itself comes here only when message.timeout.ms is over.
+/// The class of an error, by how the record was sent. What librdkafka tries again by itself comes here only when message.timeout.ms is over.
 pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
     match code {
-        Some(code) if is_refusal(code) && mode == SendMode::Batched => ErrorClass::Alone,
+        Some(code) if is_refusal(code) && mode == SendMode::Batched => ErrorClass::RetrySingly,
         Some(code) if is_refusal(code) => ErrorClass::Refused,
         // A fatal producer error purges what is queued, and what was in flight comes back with the error's own code. A fenced or
         // stale epoch fails one batch, and librdkafka takes a new epoch by itself.
@@ -89,8 +80,8 @@ mod tests {
             Code::PolicyViolation,
         ];
         for code in codes {
-            assert_eq!(classify(Some(code), SendMode::Batched), ErrorClass::Alone);
-            assert_eq!(classify(Some(code), SendMode::Alone), ErrorClass::Refused);
+            assert_eq!(classify(Some(code), SendMode::Batched), ErrorClass::RetrySingly);
+            assert_eq!(classify(Some(code), SendMode::Single), ErrorClass::Refused);
             assert_eq!(classify(Some(code), SendMode::DeadLetter), ErrorClass::Refused);
         }
     }
@@ -101,7 +92,7 @@ mod tests {
             assert_eq!(classify(code, SendMode::Batched), ErrorClass::Lost);
         }
         for code in [Code::OutOfOrderSequenceNumber, Code::UnknownProducerId, Code::PurgeQueue, Code::ProducerFenced] {
-            assert_eq!(classify(Some(code), SendMode::Alone), ErrorClass::Retry);
+            assert_eq!(classify(Some(code), SendMode::Single), ErrorClass::Retry);
         }
         assert_eq!(classify(Some(Code::UnknownPartition), SendMode::Batched), ErrorClass::TopicClosed);
     }

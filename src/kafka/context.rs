@@ -1,0 +1,46 @@
+//! librdkafka's callbacks. Every client of ours has this one context: producers, metadata requests and admin requests.
+
+use std::sync::Arc;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+
+use super::delivery::{Deliveries, Opaque};
+use super::status::Status;
+
+/// Where the callbacks go. Clones share it.
+#[derive(Debug, Clone)]
+pub(super) struct Context {
+    pub(super) status: Arc<Status>,
+    pub(super) deliveries: Arc<Deliveries>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            // A broker that has just started says GETPID of every try. librdkafka goes on trying.
+            RDKafkaLogLevel::Warning if facility != "GETPID" => {
+                tracing::warn!(target: "librdkafka", facility, "{message}");
+            }
+            // The error callback says the same as a line of level error, with a code.
+            _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        tracing::debug!(target: "librdkafka", ?code, "{reason}");
+        self.status.note_error(code, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Arc<Opaque>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: Arc<Opaque>) {
+        self.deliveries.delivered(result, &opaque);
+    }
+}

@@ -1,0 +1,159 @@
+//! The producer: it connects, sends, waits for acknowledgements, and throws away what a stop leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::BaseRecord;
+use tokio::sync::RwLock;
+
+use super::context::Context;
+use super::delivery::{Deliveries, Opaque, OwnedRecord};
+use super::handles::{Handle, Handles};
+use super::in_flight::{InFlightLimit, InFlightPermit, OVERHEAD};
+use super::status::{FatalProducerError, Status};
+use super::{Error, client};
+use crate::config::Config;
+use crate::record::{RecordBatch, RecordContext};
+use crate::report::Counters;
+
+/// The producer of a process. It outlives its syncs, of which there is one at a time.
+pub struct Producer {
+    /// Whoever sends reads it. Whoever sends again writes it, so that nothing new comes before what came back.
+    pub(super) handles: RwLock<Handles>,
+    pub(super) context: Context,
+    /// Records and bytes that may be unacknowledged.
+    pub(super) in_flight: InFlightLimit,
+    pub(super) startup_timeout: Duration,
+    pub(super) stall: Duration,
+    pub(super) servers: String,
+}
+
+impl Producer {
+    /// Makes the producer. It connects by itself, in the background.
+    ///
+    /// # Errors
+    /// [`Error::Client`] where librdkafka refuses a property or a combination of them.
+    pub fn connect(config: &Config) -> Result<Self, Error> {
+        let status = Arc::new(Status::new());
+        let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
+        let context = Context { status, deliveries };
+        let handles = Handles::new(client::properties(config), context.clone()).map_err(Error::Client)?;
+        Ok(Self {
+            handles: RwLock::new(handles),
+            context,
+            in_flight: InFlightLimit::new(config.limits.in_flight_records, config.limits.in_flight_bytes),
+            startup_timeout: config.kafka.startup_timeout,
+            stall: config.limits.stall,
+            servers: config.kafka.bootstrap_servers.join(","),
+        })
+    }
+
+    /// A new sync begins: what was said of an earlier one counts no more.
+    pub(crate) fn begin_sync(&self) {
+        self.context.status.begin_sync();
+        self.context.deliveries.begin_sync();
+    }
+
+    /// Hands a batch to librdkafka as soon as there is an in-flight permit for it. It waits for no delivery: what does not become
+    /// acknowledged is called back, and counted or sent again.
+    ///
+    /// # Errors
+    /// Why Kafka is gone.
+    pub async fn send(&self, batch: RecordBatch) -> Result<(), FatalProducerError> {
+        let records = batch.len() + batch.encode_errors.len();
+        let permit = tokio::select! {
+            biased;
+            error = self.failed() => {
+                batch.context.statistics.issue(&None, format!("not sent: {error}"));
+                return Err(error);
+            }
+            permit = self.in_flight.acquire(records, memory(&batch)) => permit,
+        };
+        self.enqueue(&batch, permit).await;
+        Counters::add(&batch.context.statistics.counters.emitted, batch.len());
+        Ok(())
+    }
+
+    async fn enqueue(&self, batch: &RecordBatch, permit: InFlightPermit) {
+        let context = &batch.context;
+        let opaque = Arc::new(Opaque::new(Arc::clone(context), permit));
+        let handles = self.handles.read().await;
+        let mut event_id = String::new();
+        for record in batch.records() {
+            event_id.clear();
+            event_id.extend([record.id, &context.id_suffix]);
+            let mut message = BaseRecord::with_opaque_to(&context.topic, Arc::clone(&opaque))
+                .key(record.key.as_bytes())
+                .payload(record.value)
+                .timestamp(context.captured);
+            if let Some(headers) = headers(context, &event_id) {
+                message = message.headers(headers);
+            }
+            handles.send(handles.batching(), message).await;
+        }
+        for error in &batch.encode_errors {
+            let headers = headers(context, &format!("{}{}", error.id, context.id_suffix));
+            let record = OwnedRecord::unencoded(context, &error.key, headers);
+            let reason = format!("cannot be encoded: {}", error.reason);
+            self.context.deliveries.refuse(record, &opaque, &reason, false);
+        }
+    }
+
+    /// Waits until everything sent is acknowledged or has failed. If Kafka is gone, what is left is thrown away.
+    pub(crate) async fn drain(&self) {
+        self.handles.read().await.flush();
+        tokio::select! {
+            biased;
+            () = self.in_flight.drained() => {}
+            _ = self.failed() => self.purge().await,
+        }
+    }
+
+    /// Throws away what is not acknowledged. Each such record is still called back, and so accounted for.
+    pub(crate) async fn purge(&self) {
+        self.context.deliveries.give_up();
+        self.handles.read().await.purge().await;
+        self.in_flight.drained().await;
+    }
+
+    /// Waits until Kafka is gone for good.
+    pub(crate) async fn failed(&self) -> FatalProducerError {
+        self.context.status.failed().await
+    }
+
+    /// Why Kafka is gone for good, where it is.
+    pub(crate) fn fatal(&self) -> Option<FatalProducerError> {
+        self.context.status.fatal()
+    }
+
+    /// Runs a blocking librdkafka call beside the runtime.
+    pub(super) async fn blocking<T, F>(self: &Arc<Self>, call: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self, &Handle) -> Result<T, Error> + Send + 'static,
+    {
+        let producer = Arc::clone(self);
+        let handle = Arc::clone(self.handles.read().await.batching());
+        tokio::task::spawn_blocking(move || call(&producer, &handle)).await.map_err(|_| Error::Cancelled)?
+    }
+}
+
+/// None where headers are off.
+fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
+    if context.headers.is_empty() {
+        return None;
+    }
+    let headers = OwnedHeaders::new_with_capacity(context.headers.len() + 1);
+    let headers = headers.insert(Header { key: "ce_id", value: Some(event_id) });
+    let shared = context.headers.iter();
+    Some(shared.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })))
+}
+
+/// What a batch takes of the memory in flight: key, value, headers, and librdkafka's own.
+fn memory(batch: &RecordBatch) -> usize {
+    let headers: usize = batch.context.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
+    let [values, names] = batch.size();
+    // A name is in the key and in the header `ce_id`.
+    values + 2 * names + (batch.len() + batch.encode_errors.len()) * (headers + OVERHEAD)
+}

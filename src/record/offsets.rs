@@ -1,0 +1,73 @@
+//! Where the acknowledged records of one topic lie.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+/// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
+#[derive(Debug, Default)]
+pub struct OffsetTracker(Mutex<BTreeMap<i32, OffsetRange>>);
+
+/// The offsets of acknowledged records in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OffsetRange {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) count: i64,
+    /// A record was acknowledged without its offset, as when the broker says that it has it already.
+    pub(crate) incomplete: bool,
+}
+
+impl OffsetRange {
+    /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
+    /// for each there is no telling.
+    pub(crate) fn is_of_another_topic(&self, low: i64) -> bool {
+        !self.incomplete && (self.first < low || self.count > self.last + 1 - low)
+    }
+}
+
+impl OffsetTracker {
+    /// A record was acknowledged there; a negative offset is none.
+    pub(crate) fn note(&self, partition: i32, offset: i64) {
+        let mut ranges = self.0.lock();
+        let range =
+            ranges.entry(partition).or_insert(OffsetRange { first: i64::MAX, last: -1, count: 0, incomplete: false });
+        range.count += 1;
+        if offset < 0 {
+            range.incomplete = true;
+        } else {
+            (range.first, range.last) = (range.first.min(offset), range.last.max(offset));
+        }
+    }
+
+    /// What is known, by partition.
+    pub(crate) fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
+        self.0.lock().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_that_was_made_anew_is_told_by_its_offsets() {
+        let range = |first, last, count| OffsetRange { first, last, count, incomplete: false };
+        assert!(!range(10, 19, 10).is_of_another_topic(10) && !range(12, 30, 5).is_of_another_topic(10));
+        assert!(range(0, 19, 15).is_of_another_topic(10), "before where it ended");
+        assert!(range(0, 9, 15).is_of_another_topic(0), "more than fit");
+        assert!(!OffsetRange { incomplete: true, ..range(0, 9, 15) }.is_of_another_topic(0));
+    }
+
+    #[test]
+    fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
+        let offsets = OffsetTracker::default();
+        for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
+            offsets.note(partition, offset);
+        }
+        let ranges = offsets.ranges();
+        assert_eq!(ranges[&0], OffsetRange { first: 5, last: 9, count: 3, incomplete: false });
+        assert_eq!(ranges[&1], OffsetRange { first: 4, last: 4, count: 2, incomplete: true });
+        assert_eq!(ranges[&2], OffsetRange { first: 0, last: 0, count: 1, incomplete: false });
+    }
+}

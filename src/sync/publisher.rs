@@ -1,0 +1,104 @@
+//! Events onto the sync topic. They are produced as records are, and take in-flight permits like them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::config::Config;
+use crate::kafka::framing::Frames;
+use crate::kafka::{FatalProducerError, Producer};
+use crate::record::{Encoder, RecordBatch, SchemaError};
+use crate::report::{SYNC_EVENT, SyncEvent, TypeStatistics};
+
+/// Publishes what happens to one sync.
+pub(super) struct EventPublisher {
+    producer: Arc<Producer>,
+    name: String,
+    encoder: Encoder,
+    /// The events of scopes, which nobody waits for one by one.
+    scopes: Arc<TypeStatistics>,
+}
+
+/// Why an event is not on the sync topic.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PublishError {
+    #[error("{0}")]
+    Encode(String),
+    #[error(transparent)]
+    Producer(#[from] FatalProducerError),
+    #[error("{0}")]
+    NotAcknowledged(String),
+}
+
+impl EventPublisher {
+    /// A publisher for the sync whose LAST_CAPTURED is `captured`.
+    pub(super) fn new(
+        producer: Arc<Producer>,
+        config: &Config,
+        frames: &Frames,
+        captured: i64,
+    ) -> Result<Self, SchemaError> {
+        let (topic, frame) = (config.kafka.sync_topic(), frames.of(SYNC_EVENT));
+        let encoder = Encoder::new(config, SYNC_EVENT, &topic, captured, Some(frame), Arc::default())?;
+        Ok(Self { producer, name: config.name.clone(), encoder, scopes: Arc::default() })
+    }
+
+    /// Publishes an event of the whole sync, and waits until it is acknowledged.
+    pub(super) async fn publish(&self, event: &SyncEvent<'_>) -> Result<(), PublishError> {
+        let statistics = Arc::new(TypeStatistics::default());
+        let pending = TaskTracker::new();
+        self.send(&self.name, format!("/{}", self.name), event, Arc::clone(&statistics), pending.token()).await?;
+        pending.close();
+        pending.wait().await;
+        if statistics.counters.acknowledged.load(Ordering::Relaxed) == 1 {
+            return Ok(());
+        }
+        let reason = statistics.judge().error;
+        Err(PublishError::NotAcknowledged(
+            reason.unwrap_or_else(|| format!("not acknowledged by {}", self.encoder.topic())),
+        ))
+    }
+
+    /// Publishes the event of a scope, whose `ce_source` is `source`. It does not wait for the acknowledgement.
+    pub(super) async fn publish_scope(&self, source: &str, event: &SyncEvent<'_>) -> Result<(), PublishError> {
+        self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), TaskTracker::new().token()).await
+    }
+
+    /// Waits until all that was sent is acknowledged or given up: an event that is sent again comes after those sent meanwhile.
+    pub(super) async fn drain(&self) {
+        self.producer.drain().await;
+    }
+
+    /// Why events of scopes were lost, if any was. Their readers miss them: the outcome says how many there are.
+    pub(super) fn lost(&self) -> Option<String> {
+        let counts = self.scopes.counters.counts();
+        let lost = counts.emitted.saturating_sub(counts.acknowledged);
+        let reason = || self.scopes.judge().error.unwrap_or_default();
+        (lost > 0).then(|| format!("{lost} events of scopes are not on {}: {}", self.encoder.topic(), reason()))
+    }
+
+    /// Waits until Kafka is gone for good.
+    pub(super) async fn failed(&self) -> FatalProducerError {
+        self.producer.failed().await
+    }
+
+    async fn send(
+        &self,
+        key: &str,
+        source: String,
+        event: &SyncEvent<'_>,
+        statistics: Arc<TypeStatistics>,
+        token: TaskTrackerToken,
+    ) -> Result<(), PublishError> {
+        let context = Arc::new(self.encoder.context(source, statistics, token));
+        let mut batch = RecordBatch::new(context, None, 1, [1_024, 128]);
+        self.encoder.write(&mut batch, key, Cow::Owned(format!("{key},{}", event.event())), event);
+        if let Some(error) = batch.encode_errors.pop() {
+            return Err(PublishError::Encode(error.reason));
+        }
+        Ok(self.producer.send(batch).await?)
+    }
+}

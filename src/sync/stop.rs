@@ -1,0 +1,84 @@
+//! What ends a sync early. Every phase of a sync asks here, and nobody passes futures around.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+use crate::report::StopReason;
+
+/// Why a sync is to end early, if it is.
+#[derive(Debug)]
+pub(super) struct Stop(watch::Sender<Option<StopReason>>);
+
+impl Stop {
+    pub(super) fn new() -> Self {
+        Self(watch::Sender::new(None))
+    }
+
+    /// Asks for the end. The first reason counts, but any other replaces a time-out, which ends the reading alone.
+    pub(super) fn request(&self, reason: StopReason) {
+        self.0.send_if_modified(|current| {
+            let replaces = match current {
+                None => true,
+                Some(StopReason::Timeout) => reason != StopReason::Timeout,
+                Some(_) => false,
+            };
+            if replaces {
+                *current = Some(reason);
+            }
+            replaces
+        });
+    }
+
+    /// Waits until reading has to end.
+    pub(super) async fn requested(&self) -> StopReason {
+        self.wait_for(|_| true).await
+    }
+
+    /// Waits until waiting for Kafka has to end too: for any reason but a time-out.
+    pub(super) async fn cut_short(&self) -> StopReason {
+        self.wait_for(|reason| *reason != StopReason::Timeout).await
+    }
+
+    /// What comes of a step, unless the end is asked for before.
+    pub(super) async fn unless_requested<T, E>(&self, step: impl Future<Output = Result<T, E>>) -> Result<T, StopReason>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        tokio::select! {
+            biased;
+            reason = self.requested() => Err(reason),
+            done = step => done.map_err(StopReason::failure),
+        }
+    }
+
+    async fn wait_for(&self, counts: impl Fn(&StopReason) -> bool) -> StopReason {
+        let mut current = self.0.subscribe();
+        let reason = current.wait_for(|reason| reason.as_ref().is_some_and(&counts)).await;
+        match reason.ok().and_then(|reason| reason.clone()) {
+            Some(reason) => reason,
+            // `self` holds the other end.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_counts_and_any_replaces_a_time_out() {
+        let stop = Stop::new();
+        for (asked, counts) in [
+            (StopReason::Timeout, StopReason::Timeout),
+            (StopReason::Signal, StopReason::Signal),
+            (StopReason::Closed, StopReason::Signal),
+            (StopReason::Timeout, StopReason::Signal),
+        ] {
+            stop.request(asked);
+            assert_eq!(stop.requested().await, counts);
+        }
+        assert_eq!(stop.cut_short().await, StopReason::Signal);
+    }
+}

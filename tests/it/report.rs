@@ -1,0 +1,38 @@
+//! The report for people.
+
+use ecs_sdm_producer::report::{PartitionRange, Report, State, TypeReport};
+use kit::report::completed;
+
+fn empty() -> Report {
+    completed(0, "EcsTask", 0, PartitionRange { topic: String::new(), partition: 0, low: 0, high: 0 })
+}
+
+fn denied(account: &str, region: &str, object: &'static str, error: &str) -> TypeReport {
+    TypeReport {
+        account: Some(account.to_owned()),
+        region: Some(region.to_owned()),
+        role: Some(format!("arn:{account}")),
+        object,
+        state: State::Denied,
+        error: Some(error.to_owned()),
+        ..empty().types.remove(0)
+    }
+}
+
+#[test]
+fn what_fails_for_one_reason_is_one_line() {
+    let mut types = Vec::new();
+    for region in ["eu-a", "eu-b", "eu-c", "eu-d", "eu-e"] {
+        for object in ["EcsTask", "EcsService"] {
+            types.push(denied("111", region, object, "AssumeRole: no"));
+        }
+    }
+    types.extend((200..205).map(|account| denied(&account.to_string(), "eu-a", "EcsTask", "certificate")));
+    let text = Report { types, ..empty() }.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("denied: ")).collect();
+    let expected = [
+        "  denied: EcsService, EcsTask of 111 in eu-a, eu-b, eu-c and 2 more regions as arn:111: AssumeRole: no",
+        "  denied: EcsTask of 200, 201, 202 and 2 more accounts in eu-a as 5 roles: certificate",
+    ];
+    assert_eq!(lines, expected);
+}
