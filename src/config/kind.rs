@@ -41,7 +41,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The setting's value. A value that does not fit is told to `diagnostics`.
+    /// The setting's value. Why a value does not fit is added to `diagnostics`.
     pub(super) fn convert(&self, key: &str, given: &SpannedValue, diagnostics: &mut Diagnostics) -> Option<Value> {
         let before = diagnostics.errors.len();
         let SpannedValue { raw, origin } = given;
@@ -178,11 +178,11 @@ impl Kind {
 fn list(key: &str, of: &Kind, elements: &[SpannedValue], diagnostics: &mut Diagnostics) -> Value {
     let mut values = Vec::new();
     for (at, element) in elements.iter().enumerate() {
-        if element.raw.text().is_some_and(|text| text.trim().is_empty()) {
+        if !of.is_table() && element.raw.text().is_some_and(|text| text.trim().is_empty()) {
             continue;
         }
         let value = of.convert(&format!("{key}[{at}]"), element, diagnostics);
-        // Equal tables are kept: `check` tells them.
+        // Equal tables are kept, because `check` reports them.
         values.extend(value.filter(|value| of.is_table() || !values.contains(value)));
     }
     Value::from(values)
@@ -215,7 +215,7 @@ fn table(
     Value::from(values)
 }
 
-/// A URL without the user and password that may stand in it. An e-mail address loses its user by this too.
+/// A URL without the user and password that may stand in it. An address like `a:b@c` is cut too, which does no harm.
 fn without_user(text: &str) -> Cow<'_, str> {
     let Some((before, host)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
         return text.into();

@@ -1,4 +1,4 @@
-//! librdkafka's properties that are not open to change: a setting stands for them, or a guarantee rests on them.
+//! librdkafka's properties that may not be changed: a setting sets them, or a guarantee rests on them.
 
 use figment::value::Value;
 
@@ -6,7 +6,7 @@ use super::diagnostics::Diagnostics;
 use super::table::PROPERTIES;
 use super::value::{Origin, RawValue};
 
-/// librdkafka's properties that a setting stands for.
+/// librdkafka's properties that a setting sets.
 const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "kafka.bootstrap_servers"),
     ("metadata.broker.list", "kafka.bootstrap_servers"),

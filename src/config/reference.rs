@@ -18,7 +18,7 @@ const INTRODUCTION: &[&str] = &[
     "This file is generated from the table of settings by `cargo run --example generate`.",
 ];
 
-/// A part of the reference. It begins with the first setting, and its settings are in the TOML table.
+/// A part of the reference. It begins with the first setting whose key begins so, and its settings are in the TOML table.
 struct Section {
     first: &'static str,
     table: &'static str,
@@ -31,7 +31,7 @@ const SECTIONS: &[Section] = &[
     Section { first: "access_key_id", table: "", heading: "AWS: credentials, region, roles", words: "" },
     Section { first: "page_size", table: "", heading: "Reading ECS", words: "" },
     Section { first: "kafka.bootstrap_servers", table: "kafka", heading: "Kafka", words: "" },
-    Section { first: "kafka.topics.EcsCluster", table: "kafka.topics", heading: "Kafka: topics", words: "An object may have a topic of its own." },
+    Section { first: "kafka.topics.", table: "kafka.topics", heading: "Kafka: topics", words: "An object may have a topic of its own." },
     Section { first: "kafka.security.protocol", table: "kafka.security", heading: "Kafka: security", words: "Until these settings are available, give librdkafka's own names in `kafka.properties`: `security.protocol`, `sasl.mechanism`, `sasl.username`, `sasl.password`, `ssl.ca.location`." },
     Section { first: PROPERTIES, table: PROPERTIES, heading: "Kafka: properties of librdkafka", words: "" },
     Section { first: "schema_registry.url", table: "schema_registry", heading: "Schema registry", words: "With a registry records are framed in the Confluent wire format. Without one they are framed in Avro's single-object encoding." },
@@ -48,9 +48,10 @@ pub fn connector_toml() -> String {
         text += &format!("#\n{}", comment(paragraph));
     }
     let mut table = "";
+    let mut sections = SECTIONS.iter().peekable();
     for setting in SETTINGS.iter() {
         text.push('\n');
-        if let Some(section) = section(setting) {
+        if let Some(section) = sections.next_if(|section| setting.key.starts_with(section.first)) {
             table = section.table;
             let rule = "-".repeat(WIDTH - section.heading.len() - 8);
             text += &format!("\n# ---- {} {rule}\n\n{}", section.heading, comment(section.words));
@@ -59,7 +60,7 @@ pub fn connector_toml() -> String {
             }
         }
         let name = setting.key.strip_prefix(table).map_or(setting.key, |name| name.trim_start_matches('.'));
-        let mut words = setting.words.to_owned();
+        let mut words = setting.meaning.to_owned();
         match setting.kind {
             Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_) => {
                 words += &format!(" It {}.", setting.kind.takes());
@@ -86,17 +87,18 @@ pub fn connector_toml() -> String {
 /// The text of `docs/settings.md`.
 pub fn settings_md() -> String {
     let mut text = format!("# Settings\n\n- {}\n", INTRODUCTION.join("\n- "));
+    let mut sections = SECTIONS.iter().peekable();
     for setting in SETTINGS.iter() {
-        if let Some(section) = section(setting) {
+        if let Some(section) = sections.next_if(|section| setting.key.starts_with(section.first)) {
             text += &format!("\n## {}\n", section.heading);
             if !section.words.is_empty() {
                 text += &format!("\n{}\n", section.words);
             }
         }
-        text += &format!("\n### `{}`\n\n{}\n\n- Form: {}\n", setting.key, setting.words, form(&setting.kind));
+        text += &format!("\n### `{}`\n\n{}\n\n- Form: {}\n", setting.key, setting.meaning, form(&setting.kind));
         if let Kind::List(Kind::Table(settings)) = setting.kind {
-            for Setting { key, kind, words, .. } in settings.iter() {
-                text += &format!("  - `{key}`: {words} Form: {}\n", form(kind));
+            for Setting { key, kind, meaning, .. } in settings.iter() {
+                text += &format!("  - `{key}`: {meaning} Form: {}\n", form(kind));
             }
         }
         for (label, value) in [("Default", setting.default), ("Example", setting.example)] {
@@ -110,10 +112,6 @@ pub fn settings_md() -> String {
         }
     }
     text
-}
-
-fn section(setting: &Setting) -> Option<&'static Section> {
-    SECTIONS.iter().find(|section| section.first == setting.key)
 }
 
 fn form(kind: &Kind) -> String {

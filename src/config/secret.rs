@@ -95,7 +95,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// librdkafka's own properties by name. Some are secrets, told by their names.
+/// librdkafka's own properties by name. Some are secrets, as their names say.
 #[derive(Clone, Default, Deserialize)]
 pub struct Properties(pub BTreeMap<String, String>);
 
@@ -116,6 +116,6 @@ impl fmt::Debug for Properties {
 
 /// Whether one of librdkafka's properties holds a secret.
 pub(super) fn is_secret_property(name: &str) -> bool {
-    let words = ["password", "passphrase", "secret", "key.pem", "jaas", "token", "oauthbearer.config"];
-    words.iter().any(|word| name.contains(word))
+    let secrets = ["password", "passphrase", "secret", "key.pem", "jaas", "token", "oauthbearer.config"];
+    secrets.iter().any(|part| name.contains(part))
 }

@@ -1,4 +1,4 @@
-//! The three sources of settings. Each becomes entries: a key, its value, and where it stands.
+//! The three sources of settings. Each becomes entries: a key, and its value with its origin.
 
 use std::ffi::OsString;
 use std::ops::Range;

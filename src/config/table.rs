@@ -24,16 +24,16 @@ pub(super) struct Setting {
     pub(super) example: Option<&'static str>,
     /// The way out of a setting whose feature is still to come. Such a setting is refused unless it is at its default.
     pub(super) not_yet: Option<&'static str>,
-    /// What it means. What it takes, its default and whether it is a secret are told beside it.
-    pub(super) words: &'static str,
+    /// What it means. The reference adds what it takes, its default, and whether it is a secret.
+    pub(super) meaning: &'static str,
 }
 
-/// Where librdkafka's own properties stand.
+/// The table of librdkafka's own properties.
 pub(super) const PROPERTIES: &str = "kafka.properties";
 
-/// Stands in a row's texts for each object's name. Such a row is one setting for each object.
+/// Each object's name in the texts of a row. A row with it in its key is one setting for each object.
 const EACH_OBJECT: &str = "<Object>";
-/// Stands in a row's texts for the names of all objects.
+/// The names of all objects in the texts of a row.
 const ALL_OBJECTS: &str = "<Objects>";
 
 const LEAVE_OUT: &str = "leave it out for now";
@@ -48,12 +48,12 @@ const DELIVERY_DAYS: u64 = 24;
 const MOST_REQUESTS: i64 = 1_024;
 const MOST_RATE: i64 = 1_000_000;
 
-const fn row(key: &'static str, kind: Kind, default: &'static str, words: &'static str) -> Setting {
-    Setting { key, kind, default: Some(default), example: None, not_yet: None, words }
+const fn row(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, kind, default: Some(default), example: None, not_yet: None, meaning }
 }
 
-const fn unset(key: &'static str, kind: Kind, example: &'static str, words: &'static str) -> Setting {
-    Setting { key, kind, default: None, example: Some(example), not_yet: None, words }
+const fn unset(key: &'static str, kind: Kind, example: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, kind, default: None, example: Some(example), not_yet: None, meaning }
 }
 
 impl Setting {
@@ -89,7 +89,7 @@ pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
             key: fill_in(row.key, object),
             default: row.default.map(|text| fill_in(text, object)),
             example: row.example.map(|text| fill_in(text, object)),
-            words: fill_in(row.words, object),
+            meaning: fill_in(row.meaning, object),
             ..*row
         }));
     }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use figment::value::Value;
 use toml_edit::{Document, Item, TableLike, TomlError, Value as TomlValue};
 
-/// Where a value stands.
+/// Where a value comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
     Default,
