@@ -1,24 +1,23 @@
-//! Settings: the contract's names, their defaults, and one list of everything wrong with them.
+//! Settings: their names and defaults, and one list of everything wrong with them.
 //!
-//! Defaults < TOML file < environment < `--set`. `table` says which settings there are, and `rule` what a text may be;
-//! `spanned` is a value with its place, `toml` reads and writes them, `diagnostics` keeps what is wrong. `source` reads the three
-//! places, `convert` makes values (`wording` says why not), `property` guards librdkafka's names, `layer` holds the entries of a
-//! source against the table, `check` looks at settings that meet, `load` stacks it all. The environment is read here alone.
+//! Defaults < TOML file < environment < `--set`. `table` has a row for each setting; its `kind` says what the setting takes, and
+//! `rule` what a text must look like. `source` reads the sources into the values of `value`. `entries` holds them against the table
+//! and lets figment merge them. `check` looks at settings together, `property` guards librdkafka's own, `load` does all of it.
+//! `reference` writes `config/connector.toml` and `docs/settings.md`. The environment is read here alone.
 
 mod check;
-mod convert;
 mod diagnostics;
+mod entries;
 mod kafka;
-mod layer;
+mod kind;
 mod load;
 mod property;
+pub mod reference;
 mod rule;
 mod secret;
 mod source;
-mod spanned;
 mod table;
-mod toml;
-mod wording;
+mod value;
 
 pub use diagnostics::Diagnostic;
 pub use kafka::{
@@ -36,6 +35,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
+
+/// The names of the objects, for choices and topics.
+const OBJECTS: &[&str] = &crate::contract::OBJECTS;
 
 /// Every setting, checked. `Config::default()` is the table's defaults.
 #[derive(Debug, Clone, Deserialize)]

@@ -1,95 +1,77 @@
-//! Settings that are fine alone and not together.
+//! Settings that are right alone and wrong together.
 
 use std::collections::HashSet;
 
-use super::diagnostics::{Diagnostics, Seen};
-use super::table::{Kind, OBJECTS, SETTINGS};
-use super::{Config, SecretError, SubjectStrategy, TopicsCreate, pem};
+use super::diagnostics::Diagnostics;
+use super::entries::Entries;
+use super::kind::Kind;
+use super::table::SETTINGS;
+use super::{Config, OBJECTS, SecretError, SubjectStrategy, TopicsCreate, pem};
 
-/// Finds settings that are fine alone and not together.
-pub(super) fn combinations(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
-    secrets(seen, diagnostics);
-    if config.objects.is_empty() {
-        let way_out = format!("it takes one or more of {}", OBJECTS.join(", "));
-        diagnostics.error("objects", seen.origin("objects"), "is empty", way_out);
-    }
-    let mut arns = HashSet::new();
-    for (at, role) in config.roles.iter().enumerate() {
-        if !arns.insert(&role.arn) {
-            let reason = format!("{} stands in more than one of roles", role.arn);
-            let key = format!("roles[{at}].arn");
-            diagnostics.error(key, seen.origin("roles"), reason, "join the two tables");
-        }
-    }
-    topics(config, seen, diagnostics);
-    registry(config, seen, diagnostics);
-    without_effect(config, seen, diagnostics);
-}
+/// Settings of which none may be set alone.
+#[rustfmt::skip]
+const PAIRS: &[(&str, &str, &str)] = &[
+    ("access_key_id", "secret_access_key", "set both, or neither to use AWS's default credential chain"),
+    ("schema_registry.username", "schema_registry.password", "set both, or neither"),
+    ("schema_registry.certificate", "schema_registry.key", "set both, or neither"),
+];
 
-fn secrets(seen: &Seen, diagnostics: &mut Diagnostics) {
+pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut Diagnostics) {
+    let mut error = |key: &str, reason: String, way_out: &str| {
+        diagnostics.error(key, entries.origin(key), reason, way_out);
+    };
     for setting in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Secret)) {
         let (key, file) = (setting.key, format!("{}_file", setting.key));
-        if seen.exactly(key) && seen.exactly(&file) {
-            let reason = format!("{file} ({}) is set too", seen.origin(&file));
-            diagnostics.error(key, seen.origin(key), reason, "keep one of the two");
+        if entries.exactly(key) && entries.exactly(&file) {
+            error(key, format!("{file} ({}) is set too", entries.origin(&file)), "keep one of the two");
         }
     }
-    let (id, secret, token) = ("access_key_id", "secret_access_key", "session_token");
-    let otherwise = "to use AWS's default credential chain";
-    for (one, other) in [(id, secret), (secret, id)] {
-        if seen.has(one) && !seen.has(other) {
-            let way_out = format!("set both, or neither {otherwise}");
-            diagnostics.error(one, seen.origin(one), format!("{other} is missing"), way_out);
+    for (one, other, way_out) in PAIRS {
+        for (one, other) in [(one, other), (other, one)] {
+            if entries.has(one) && !entries.has(other) {
+                error(one, format!("{other} is missing"), way_out);
+            }
         }
     }
-    if seen.has(token) && !seen.has(id) && !seen.has(secret) {
-        let way_out = format!("set all three, or none {otherwise}");
-        diagnostics.error(token, seen.origin(token), format!("{id} and {secret} are missing"), way_out);
+    let keys = "access_key_id and secret_access_key";
+    if entries.has("session_token") && !entries.has("access_key_id") && !entries.has("secret_access_key") {
+        let way_out = "set all three, or none to use AWS's default credential chain";
+        error("session_token", format!("{keys} are missing"), way_out);
     }
+    let (username, bearer) = ("schema_registry.username", "schema_registry.bearer_token");
+    if entries.has(bearer) && entries.has(username) {
+        let reason = format!("{username} ({}) is set too", entries.origin(username));
+        error(bearer, reason, "keep a token, or a username and password");
+    }
+    for (key, value) in [("ca", &config.schema_registry.ca), ("certificate", &config.schema_registry.certificate)] {
+        if let Some(Err(unreadable @ SecretError::Unreadable { .. })) = value.as_deref().map(pem) {
+            let way_out = "name a file of certificates in PEM, or give their text";
+            error(&format!("schema_registry.{key}"), unreadable.with_cause(), way_out);
+        }
+    }
+    if config.objects.is_empty() {
+        error("objects", "is empty".to_owned(), &format!("it takes one or more of {}", OBJECTS.join(", ")));
+    }
+    topics(config, entries, &mut error);
+    let mut arns = HashSet::new();
+    for (at, role) in config.roles.iter().enumerate().filter(|(_, role)| !arns.insert(&role.arn)) {
+        let reason = format!("{} stands in more than one of roles", role.arn);
+        diagnostics.error(format!("roles[{at}].arn"), entries.origin("roles"), reason, "join the two tables");
+    }
+    without_effect(config, entries, diagnostics);
 }
 
-/// Credentials of the registry come in pairs, and in one kind.
-fn registry(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
-    let settings = &config.schema_registry;
-    for (key, value) in [("ca", &settings.ca), ("certificate", &settings.certificate)] {
-        if let Some(Err(SecretError::Unreadable { path, source })) = value.as_deref().map(pem) {
-            let (key, reason) = (format!("schema_registry.{key}"), format!("cannot read {}: {source}", path.display()));
-            diagnostics.error(
-                &key,
-                seen.origin(&key),
-                reason,
-                "name a file of certificates in PEM, or give their text",
-            );
-        }
-    }
-    let [username, password, bearer] =
-        ["username", "password", "bearer_token"].map(|key| format!("schema_registry.{key}"));
-    let [certificate, private] = ["certificate", "key"].map(|key| format!("schema_registry.{key}"));
-    for (one, other) in
-        [(&username, &password), (&password, &username), (&certificate, &private), (&private, &certificate)]
-    {
-        if seen.has(one) && !seen.has(other) {
-            diagnostics.error(one, seen.origin(one), format!("{other} is missing"), "set both, or neither");
-        }
-    }
-    if seen.has(&bearer) && seen.has(&username) {
-        let reason = format!("{username} ({}) is set too", seen.origin(&username));
-        diagnostics.error(&bearer, seen.origin(&bearer), reason, "keep a token, or a username and password");
-    }
-}
-
-/// One topic can hold two objects only where subjects do not follow the topic; the producer's own topics hold none.
-fn topics(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
-    let own = |name| format!("{}.{name}", config.kafka.topic_prefix);
+/// One topic can hold two objects only where subjects do not follow the topic. The producer's own topics hold none.
+fn topics(config: &Config, entries: &Entries, error: &mut impl FnMut(&str, String, &str)) {
     let holder = "the producer's own records";
-    let mut taken = vec![(own("sync"), holder), (own("dlq"), holder)];
+    let mut taken = vec![(config.kafka.sync_topic(), holder), (config.kafka.dead_letter_topic(), holder)];
     for object in &config.objects {
         let topic = config.kafka.topic(object);
         if let Some((_, holder)) = taken.iter().find(|(other, _)| *other == topic) {
             let mut overrides = [object, *holder].map(|object| format!("kafka.topics.{object}")).into_iter();
-            let key = overrides.find(|key| seen.has(key)).unwrap_or_else(|| "kafka.topic_prefix".to_owned());
+            let key = overrides.find(|key| entries.has(key));
             let reason = format!("topic {topic} would hold both {object} and {holder}");
-            diagnostics.error(&key, seen.origin(&key), reason, "give each a topic of its own");
+            error(key.as_deref().unwrap_or("kafka.topic_prefix"), reason, "give each a topic of its own");
         }
         if config.schema_registry.subject_strategy == SubjectStrategy::TopicName {
             taken.push((topic, object));
@@ -98,10 +80,11 @@ fn topics(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
 }
 
 /// No setting is silently without effect.
-fn without_effect(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
+fn without_effect(config: &Config, entries: &Entries, diagnostics: &mut Diagnostics) {
     let mut warn = |keys: &[&str], unless: &str| {
-        for key in keys.iter().filter(|key| seen.changed(key)) {
-            diagnostics.warnings.push(format!("{key}: has no effect ({}) without {unless}", seen.origin(key)));
+        for key in keys.iter().filter(|key| entries.changed(key)) {
+            let origin = entries.origin(key);
+            diagnostics.warnings.push(format!("{key}: has no effect ({origin}) without {unless}"));
         }
     };
     if config.assume_role_arns.is_empty() && config.roles.is_empty() {
@@ -117,8 +100,8 @@ fn without_effect(config: &Config, seen: &Seen, diagnostics: &mut Diagnostics) {
         let companions = ["kafka.retention", "kafka.partitions", "kafka.replication_factor"];
         warn(&companions, "kafka.topics_create = \"if_missing\"");
     }
-    if config.operation_options.ecs_task.fetch_stopped_tasks && !config.objects.iter().any(|object| object == "EcsTask")
-    {
+    let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
+    if stopped && !config.objects.iter().any(|object| object == "EcsTask") {
         warn(&["operation_options.EcsTask.fetchStoppedTasks"], "EcsTask among objects");
     }
 }

@@ -1,18 +1,18 @@
-//! The layers, stacked: the settings, or everything that is wrong with them.
+//! The sources, merged: the settings, or everything that is wrong with them.
 
+use figment::Figment;
 use figment::value::Value;
-use figment::{Figment, Profile};
 
-use super::diagnostics::{Diagnostic, Diagnostics, Seen};
-use super::layer::Layer;
+use super::diagnostics::{Diagnostic, Diagnostics};
+use super::entries::Entries;
+use super::kind::Kind;
 use super::secret::{REDACTED, is_secret_property};
 use super::source::{self, Sources};
-use super::spanned::Origin;
-use super::table::{Kind, PROPERTIES, SETTINGS};
-use super::toml::toml_text;
-use super::{Config, check};
+use super::table::{PROPERTIES, SETTINGS};
+use super::value::toml_text;
+use super::{Config, Properties, check};
 
-/// One line of the listing of settings.
+/// A setting as it holds, for a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effective {
     /// The setting.
@@ -23,58 +23,57 @@ pub struct Effective {
     pub origin: String,
 }
 
-/// What became of all sources. Not `Debug`: the layers hold secrets as they were written.
+/// What became of all sources. Not `Debug`, because it holds secrets as they were given.
 pub struct Loaded {
-    /// The settings, or all mistakes in them.
+    /// The settings, or everything that is wrong with them.
     pub config: Result<Config, Vec<Diagnostic>>,
     /// What holds, but perhaps not as meant.
     pub warnings: Vec<String>,
     figment: Figment,
-    seen: Seen,
+    entries: Entries,
 }
 
 /// Reads all sources and checks them; contacts nothing.
 pub fn load(sources: &Sources) -> Loaded {
-    let (mut diagnostics, mut seen) = (Diagnostics::default(), Seen::default());
-    let mut figment = Figment::from(Layer::defaults());
-    for entries in [
+    let (mut diagnostics, mut entries) = (Diagnostics::default(), Entries::default());
+    for source in [
         source::file(sources.file.as_deref(), &mut diagnostics),
         source::environment(&sources.env, &mut diagnostics),
         source::sets(&sources.sets, &mut diagnostics),
     ] {
-        figment = figment.merge(Layer::read(entries, &mut seen, &mut diagnostics));
+        for (key, given) in source {
+            entries.add(key, given, &mut diagnostics);
+        }
     }
-    // Wrong entries are in no layer, so this succeeds beside mistakes, and combinations are checked all the same.
+    let figment = entries.merged();
+    // What is wrong is not merged. So this succeeds beside errors, and combinations are checked all the same.
     let config = figment.extract::<Config>();
     match &config {
-        Ok(config) => check::combinations(config, &seen, &mut diagnostics),
+        Ok(config) => check::combinations(config, &entries, &mut diagnostics),
         Err(errors) => {
             for error in errors.clone() {
                 let key = error.path.join(".");
-                diagnostics.error(&key, seen.origin(&key), error.kind.to_string(), "");
+                diagnostics.error(&key, entries.origin(&key), error.kind.to_string(), "");
             }
         }
     }
-    let config = match config {
-        Ok(config) if diagnostics.errors.is_empty() => Ok(config),
-        _ => Err(diagnostics.errors),
-    };
-    Loaded { config, warnings: diagnostics.warnings, figment, seen }
+    let config = config.ok().filter(|_| diagnostics.errors.is_empty()).ok_or(diagnostics.errors);
+    Loaded { config, warnings: diagnostics.warnings, figment, entries }
 }
 
 impl Loaded {
-    /// Whether anybody has set it, even wrongly.
+    /// Whether a source has set it, rightly or wrongly.
     pub fn has(&self, key: &str) -> bool {
-        self.seen.has(key)
+        self.entries.has(key)
     }
 
-    /// Lets librdkafka judge its own properties, by name and value: `config` itself does not know them.
+    /// Lets librdkafka judge its own properties by name and value; `config` does not know them.
     pub fn judge_properties(&mut self, refusal: impl Fn(&str, &str) -> Option<String>) {
-        let properties: super::Properties = self.figment.extract_inner(PROPERTIES).unwrap_or_default();
+        let properties: Properties = self.figment.extract_inner(PROPERTIES).unwrap_or_default();
         for (name, value) in properties.iter() {
             let key = format!("{PROPERTIES}.{name}");
             let Some(reason) = refusal(name, value) else { continue };
-            let origin = self.seen.origin(&key).to_string();
+            let origin = self.entries.origin(&key).to_string();
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
             self.add(Diagnostic { key, origin, reason, way_out });
         }
@@ -88,12 +87,12 @@ impl Loaded {
         }
     }
 
-    /// The mistake of a command that contacts Kafka and has no broker to ask.
+    /// The error of a command that contacts Kafka and has no broker to ask.
     pub fn missing_brokers(&self) -> Option<Diagnostic> {
         self.missing("kafka.bootstrap_servers", "name a broker", "localhost:9092")
     }
 
-    /// The mistake of a command that contacts the schema registry and has none to ask.
+    /// The error of a command that contacts the schema registry and has none to ask.
     pub fn missing_registry(&self) -> Option<Diagnostic> {
         self.missing("schema_registry.url", "name a registry", "http://localhost:8081")
     }
@@ -103,7 +102,7 @@ impl Loaded {
         let wrong = self.config.as_ref().is_err_and(|errors| errors.iter().any(|error| error.key.starts_with(key)));
         (none && !wrong).then(|| Diagnostic {
             key: key.to_owned(),
-            origin: self.seen.origin(key).to_string(),
+            origin: self.entries.origin(key).to_string(),
             reason: "is missing".to_owned(),
             way_out: format!("{way_out}, as in --set {key}={example} or {}", source::variable(key)),
         })
@@ -112,29 +111,30 @@ impl Loaded {
     /// Every setting that has a value, right ones only, in the order of the reference.
     pub fn effective(&self) -> Vec<Effective> {
         let mut listing = Vec::new();
-        for setting in SETTINGS {
-            let Ok(value) = self.figment.find_value(setting.key) else {
-                continue;
-            };
-            match (&setting.kind, &value) {
-                (Kind::Secret, Value::Dict(_, file)) => {
-                    listing.extend(file.values().map(|path| self.line(format!("{}_file", setting.key), path, false)));
+        for setting in SETTINGS.iter() {
+            match (setting.kind, self.figment.find_value(setting.key)) {
+                (_, Err(_)) => {}
+                (Kind::Secret, Ok(Value::Dict(_, file))) => {
+                    let key = format!("{}_file", setting.key);
+                    listing.extend(file.values().map(|path| self.shown(key.clone(), path, false)));
                 }
-                (Kind::Properties, Value::Dict(_, properties)) => {
-                    listing.extend(properties.iter().map(|(name, value)| {
-                        self.line(format!("{PROPERTIES}.{name}"), value, is_secret_property(name))
-                    }));
+                (Kind::Properties, Ok(Value::Dict(_, properties))) => {
+                    let shown = |(name, value): (&String, &Value)| {
+                        self.shown(format!("{PROPERTIES}.{name}"), value, is_secret_property(name))
+                    };
+                    listing.extend(properties.iter().map(shown));
                 }
-                (kind, value) => listing.push(self.line(setting.key.to_owned(), value, matches!(kind, Kind::Secret))),
+                (kind, Ok(value)) => {
+                    listing.push(self.shown(setting.key.to_owned(), &value, matches!(kind, Kind::Secret)));
+                }
             }
         }
         listing
     }
 
-    fn line(&self, key: String, value: &Value, secret: bool) -> Effective {
-        let origin =
-            self.figment.get_metadata(value.tag()).map(|source| source.interpolate(&Profile::Default, &[&key]));
+    fn shown(&self, key: String, value: &Value, secret: bool) -> Effective {
+        let origin = self.figment.get_metadata(value.tag()).map(|metadata| metadata.name.to_string());
         let value = if secret { format!("{REDACTED:?}") } else { toml_text(value) };
-        Effective { key, value, origin: origin.unwrap_or_else(|| Origin::Default.to_string()) }
+        Effective { key, value, origin: origin.unwrap_or_default() }
     }
 }

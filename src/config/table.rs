@@ -1,171 +1,187 @@
-//! The table of all settings: what unknown keys, types, variables, listings and `connector.toml` are held against.
+//! The table of all settings. Defaults, unknown keys, variables, listings, `config/connector.toml` and `docs/settings.md` follow
+//! from it.
 
+use std::sync::LazyLock;
+
+use figment::value::Value;
 use strsim::osa_distance;
 
-use self::Kind::{Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Tables, Text};
+use self::Kind::{Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Table, Text};
+use super::OBJECTS;
+use super::diagnostics::Diagnostics;
+use super::kind::Kind;
 use super::rule;
+use super::value::{Origin, SpannedValue};
 
-/// One setting.
+#[derive(Clone, Copy)]
 pub(super) struct Setting {
-    /// Where it stands, dotted.
+    /// Its place in TOML, dotted.
     pub(super) key: &'static str,
-    /// What it takes.
     pub(super) kind: Kind,
-    /// Its default, as TOML.
+    /// Its default, spelled as in a variable.
     pub(super) default: Option<&'static str>,
-    /// A setting whose feature is still to come is refused unless it is at its default; this is the way out.
+    /// A value that shows the form, spelled as in a variable. Every setting without a default has one.
+    pub(super) example: Option<&'static str>,
+    /// The way out of a setting whose feature is still to come. Such a setting is refused unless it is at its default.
     pub(super) not_yet: Option<&'static str>,
+    /// What it means. The reference adds what it takes, its default, and whether it is a secret.
+    pub(super) meaning: &'static str,
 }
 
-/// What a setting takes.
-pub(super) enum Kind {
-    /// Text that follows a rule.
-    Text(&'static rule::Rule),
-    /// Text that no output shows; `KEY_file` may name a file instead.
-    Secret,
-    /// `true` or `false`.
-    Flag,
-    /// A whole number in a range, with its unit.
-    Int(i64, i64, &'static str),
-    /// A whole number that is cut to the range's end, with a warning.
-    Clamped(i64, i64),
-    /// A number in (0, 1].
-    Ratio,
-    /// A time such as `15m`, up to so many days.
-    Duration(u64),
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// An array or comma-separated text, without duplicates.
-    List(&'static Kind),
-    /// Any names of librdkafka's, nested or dotted.
-    Properties,
-    /// An array of tables; the first setting of each is required.
-    Tables(&'static [Setting]),
-}
-
-/// The objects of the contract.
-pub(super) const OBJECTS: &[&str] = &["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"];
-
-/// Where librdkafka's own properties stand.
+/// The table of librdkafka's own properties.
 pub(super) const PROPERTIES: &str = "kafka.properties";
+
+/// Each object's name in the texts of a row. A row with it in its key is one setting for each object.
+const EACH_OBJECT: &str = "<Object>";
+/// The names of all objects in the texts of a row.
+const ALL_OBJECTS: &str = "<Objects>";
 
 const LEAVE_OUT: &str = "leave it out for now";
 const RUN_ONCE: &str = "leave it out and start one sync at a time, from cron for instance";
 const SECURITY: &str = "until then give librdkafka's own names in kafka.properties, such as security.protocol";
 
-/// A hundred years: whoever means "for ever" writes less, and every use of it fits 64 bits of milliseconds.
+/// A hundred years. Every use of it fits into 64 bits of milliseconds.
 const ANY_DAYS: u64 = 36_500;
 /// message.timeout.ms is a signed 32-bit number of milliseconds: 24.8 days.
 const DELIVERY_DAYS: u64 = 24;
-/// Requests in flight: far above what AWS's buckets feed, far below what a process has sockets for.
+/// Requests in flight: far above what AWS's token buckets allow, far below the sockets of a process.
 const MOST_REQUESTS: i64 = 1_024;
 const MOST_RATE: i64 = 1_000_000;
 
-const fn now(key: &'static str, kind: Kind, default: &'static str) -> Setting {
-    Setting { key, kind, default: Some(default), not_yet: None }
+const fn row(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, kind, default: Some(default), example: None, not_yet: None, meaning }
 }
 
-const fn unset(key: &'static str, kind: Kind) -> Setting {
-    Setting { key, kind, default: None, not_yet: None }
+const fn unset(key: &'static str, kind: Kind, example: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, kind, default: None, example: Some(example), not_yet: None, meaning }
 }
 
-const fn later(key: &'static str, kind: Kind, default: Option<&'static str>, way_out: &'static str) -> Setting {
-    Setting { key, kind, default, not_yet: Some(way_out) }
+impl Setting {
+    const fn example(self, example: &'static str) -> Setting {
+        Setting { example: Some(example), ..self }
+    }
+
+    const fn later(self, way_out: &'static str) -> Setting {
+        Setting { not_yet: Some(way_out), ..self }
+    }
+
+    pub(super) fn default_value(&self) -> Option<Value> {
+        self.value_of(self.default?)
+    }
+
+    /// The value of a text, spelled as in a variable.
+    pub(super) fn value_of(&self, text: &str) -> Option<Value> {
+        let given = SpannedValue::untyped(text, Origin::Default);
+        self.kind.convert(self.key, &given, &mut Diagnostics::default())
+    }
 }
 
-/// Every setting, in the order in which `config/connector.toml` explains them.
+/// Every setting, in the order of `config/connector.toml` and `docs/settings.md`.
+pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
+    // The texts live as long as the table: until the process ends.
+    let fill_in = |text: &str, object: &str| -> &'static str {
+        text.replace(ALL_OBJECTS, &OBJECTS.join(",")).replace(EACH_OBJECT, object).leak()
+    };
+    let mut settings = Vec::new();
+    for row in ROWS {
+        let objects = if row.key.contains(EACH_OBJECT) { OBJECTS } else { &[""] };
+        settings.extend(objects.iter().map(|object| Setting {
+            key: fill_in(row.key, object),
+            default: row.default.map(|text| fill_in(text, object)),
+            example: row.example.map(|text| fill_in(text, object)),
+            meaning: fill_in(row.meaning, object),
+            ..*row
+        }));
+    }
+    settings
+});
+
 #[rustfmt::skip]
-pub(super) const SETTINGS: &[Setting] = &[
-    unset("access_key_id", Secret),
-    unset("secret_access_key", Secret),
-    unset("session_token", Secret),
-    unset("default_region", Text(&rule::REGION)),
-    now("assume_role_arns", List(&Text(&rule::ROLE_ARN)), "[]"),
-    now("session_duration", Int(900, 43_200, " seconds"), "3600"),
-    now("page_size", Clamped(1, 100), "100"),
-    now("parallel_requests", Int(1, MOST_REQUESTS, ""), "8"),
-    now("maximum_retries", Int(0, 100, ""), "10"),
-    now("operation_options.EcsTask.fetchStoppedTasks", Flag, "false"),
-    now("name", Text(&rule::NAME), r#""ecs-sdm-producer""#),
-    now("regions", List(&Text(&rule::REGION)), "[]"),
-    unset("external_id", Text(&rule::EXTERNAL_ID)),
-    unset("role_session_name", Text(&rule::SESSION_NAME)),
-    now("roles", Tables(ROLE), "[]"),
-    now("api_share", Ratio, "0.75"),
-    now("objects", List(&Choice(OBJECTS)), r#"["EcsCluster", "EcsService", "EcsTask", "EcsTaskDefinition"]"#),
-    now("rates.cluster_read.burst", Int(1, MOST_RATE, ""), "50"),
-    now("rates.cluster_read.per_second", Int(1, MOST_RATE, ""), "20"),
-    now("rates.service_read.burst", Int(1, MOST_RATE, ""), "100"),
-    now("rates.service_read.per_second", Int(1, MOST_RATE, ""), "20"),
-    now("rates.cluster_resource_read.burst", Int(1, MOST_RATE, ""), "100"),
-    now("rates.cluster_resource_read.per_second", Int(1, MOST_RATE, ""), "20"),
-    now("rates.task_definition_read.burst", Int(1, MOST_RATE, ""), "50"),
-    now("rates.task_definition_read.per_second", Int(1, MOST_RATE, ""), "20"),
-    later("interval", Duration(ANY_DAYS), None, RUN_ONCE),
-    unset("timeout", Duration(ANY_DAYS)),
+const ROWS: &[Setting] = &[
+    unset("access_key_id", Secret, "AKIAIOSFODNN7EXAMPLE", "The id of a static access key. Set it together with `secret_access_key`, or set neither. Without them AWS's default credential chain decides: environment, profile (SSO and credential processes too), web identity, container, instance."),
+    unset("secret_access_key", Secret, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "The secret part of the static access key."),
+    unset("session_token", Secret, "IQoJb3JpZ2luX2VjEXAMPLETOKEN", "The token of a static access key that is temporary."),
+    unset("default_region", Text(&rule::REGION), "eu-central-1", "The region of the base credentials, and the region that is synced where `regions` names none. Without it AWS's default region chain decides: `AWS_REGION`, then the profile, then the instance."),
+    row("assume_role_arns", List(&Text(&rule::ROLE_ARN)), "[]", "Roles to assume with the base credentials. All are synced in the same sync. The base credentials are synced themselves only where no role is set. An ARN that is repeated is dropped.").example("arn:aws:iam::123456789012:role/ecs-sdm-producer"),
+    row("session_duration", Int(900, 43_200, " seconds"), "3600", "How long the credentials of an assumed role hold, in seconds. Role chaining allows at most 3600. Each role has a maximum of its own in IAM."),
 
-    now("kafka.bootstrap_servers", List(&Text(&rule::BROKER)), "[]"),
-    now("kafka.startup_timeout", Duration(ANY_DAYS), r#""30s""#),
-    now("kafka.delivery_timeout", Duration(DELIVERY_DAYS), r#""15m""#),
-    now("kafka.topic_prefix", Text(&rule::TOPIC_PREFIX), r#""sdm.ecs""#),
-    unset("kafka.topics.EcsCluster", Text(&rule::TOPIC)),
-    unset("kafka.topics.EcsService", Text(&rule::TOPIC)),
-    unset("kafka.topics.EcsTask", Text(&rule::TOPIC)),
-    unset("kafka.topics.EcsTaskDefinition", Text(&rule::TOPIC)),
-    now("kafka.topics_create", Choice(&["never", "if_missing"]), r#""never""#),
-    now("kafka.retention", Duration(ANY_DAYS), r#""7d""#),
-    now("kafka.partitions", Int(1, 10_000, ""), "6"),
-    unset("kafka.replication_factor", Int(1, 100, "")),
-    later("kafka.security.protocol", Choice(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), Some(r#""plaintext""#), SECURITY),
-    later("kafka.security.mechanism", Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), None, SECURITY),
-    later("kafka.security.username", Text(&rule::ANY), None, SECURITY),
-    later("kafka.security.password", Secret, None, SECURITY),
-    later("kafka.security.ca", Text(&rule::ANY), None, SECURITY),
-    later("kafka.security.certificate", Text(&rule::ANY), None, SECURITY),
-    later("kafka.security.key", Secret, None, SECURITY),
-    later("kafka.security.key_password", Secret, None, SECURITY),
-    later("kafka.security.oauth.token_endpoint", Text(&rule::URL), None, SECURITY),
-    later("kafka.security.oauth.client_id", Text(&rule::ANY), None, SECURITY),
-    later("kafka.security.oauth.client_secret", Secret, None, SECURITY),
-    later("kafka.security.oauth.scope", Text(&rule::ANY), None, SECURITY),
-    unset(PROPERTIES, Properties),
-    now("kafka.headers", Choice(&["cloudevents", "none"]), r#""cloudevents""#),
+    row("page_size", Clamped(1, 100), "100", "Records per API request. A greater number is cut to 100, with a warning."),
+    row("parallel_requests", Int(1, MOST_REQUESTS, ""), "8", "API requests in flight, over all roles and regions. Raise it with the number of roles."),
+    row("maximum_retries", Int(0, 100, ""), "10", "Retries of an API request after its first try."),
+    row("operation_options.EcsTask.fetchStoppedTasks", Flag, "false", "Whether EcsTask also reads stopped tasks, which ECS keeps for about an hour. The case of the letters counts here, in variables too."),
+    row("name", Text(&rule::NAME), "ecs-sdm-producer", "The name of this producer. It is Kafka's `client.id`, the source of CloudEvents, the key on the sync topic, and the app name of the AWS SDK. Two producers on the same topics need different names: with the same name each one's sync would supersede the other's."),
+    row("regions", List(&Text(&rule::REGION)), "[]", "Regions to sync. Without any, only the default region is synced. A region that is repeated is dropped.").example("eu-central-1,us-east-1"),
+    unset("external_id", Text(&rule::EXTERNAL_ID), "an-agreed-secret-word", "AssumeRole's ExternalId, for roles that have none of their own."),
+    unset("role_session_name", Text(&rule::SESSION_NAME), "ecs-sdm-producer", "AssumeRole's RoleSessionName, for roles that have none of their own."),
+    row("roles", List(&Table(ROLE)), "[]", "Roles with settings of their own, joined with `assume_role_arns`. A file may also hold them as tables `[[roles]]`, which stand at its end.").example("[{ arn = 'arn:aws:iam::123456789012:role/ecs-sdm-producer', regions = ['eu-central-1', 'us-east-1'] }]"),
+    row("api_share", Ratio, "0.75", "The share of each of ECS's token buckets, rate and burst, that this producer allows itself. The rest stays with your deployments. Of several roles into one account the smallest share counts."),
+    row("objects", List(&Choice(OBJECTS)), ALL_OBJECTS, "Which objects to read. Task definitions cost most: one request each."),
+    row("rates.cluster_read.burst", Int(1, MOST_RATE, ""), "50", "The capacity of ECS's token bucket for ListClusters and DescribeClusters, in requests. The defaults of all rates are AWS's published quotas, per account and region. Change them only where AWS has raised an account's quotas."),
+    row("rates.cluster_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
+    row("rates.service_read.burst", Int(1, MOST_RATE, ""), "100", "The capacity of the bucket for ListServices and DescribeServices."),
+    row("rates.service_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
+    row("rates.cluster_resource_read.burst", Int(1, MOST_RATE, ""), "100", "The capacity of the bucket for ListTasks and DescribeTasks."),
+    row("rates.cluster_resource_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
+    row("rates.task_definition_read.burst", Int(1, MOST_RATE, ""), "50", "The capacity of the bucket for ListTaskDefinitions and DescribeTaskDefinition."),
+    row("rates.task_definition_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
+    unset("interval", Duration(ANY_DAYS), "1h", "The sidecar's period, from the start of a sync to the start of the next. Without it there is one sync, and the program ends.").later(RUN_ONCE),
+    unset("timeout", Duration(ANY_DAYS), "30m", "A sync that takes longer stops reading, delivers what it has read, and ends `PARTIAL`. Without it a sync has no limit."),
 
-    now("schema_registry.url", List(&Text(&rule::BASE_URL)), "[]"),
-    now("schema_registry.mode", Choice(&["lookup", "auto"]), r#""lookup""#),
-    now("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), r#""TopicName""#),
-    unset("schema_registry.username", Text(&rule::ANY)),
-    unset("schema_registry.password", Secret),
-    unset("schema_registry.bearer_token", Secret),
-    unset("schema_registry.ca", Text(&rule::ANY)),
-    unset("schema_registry.certificate", Text(&rule::ANY)),
-    unset("schema_registry.key", Secret),
+    row("kafka.bootstrap_servers", List(&Text(&rule::BROKER)), "[]", "`host:port` of some brokers. The others are found through them. Every command that contacts Kafka needs it.").example("kafka-1.example.com:9092,kafka-2.example.com:9092"),
+    row("kafka.startup_timeout", Duration(ANY_DAYS), "30s", "How long to wait for a first broker."),
+    row("kafka.delivery_timeout", Duration(DELIVERY_DAYS), "15m", "How long a record may wait for its acknowledgement (librdkafka's `message.timeout.ms`), at most `24d`."),
+    row("kafka.topic_prefix", Text(&rule::TOPIC_PREFIX), "sdm.ecs", "What every topic's name begins with: `sdm.ecs.cluster`, `sdm.ecs.task-definition` and so on for the objects, `sdm.ecs.sync` for events, `sdm.ecs.dlq` for dead letters."),
+    row("kafka.topics_create", Choice(&["never", "if_missing"]), "never", "`never`: a topic that is missing is an error. `if_missing`: it is made, cleaned up by compaction and retention."),
+    row("kafka.retention", Duration(ANY_DAYS), "7d", "How long data topics that are made keep a record. Each sync sends everything again: keep records for 3 syncs or more. The sync topic keeps its events for 30 days."),
+    row("kafka.partitions", Int(1, 10_000, ""), "6", "Partitions of data topics that are made. The sync topic has one."),
+    unset("kafka.replication_factor", Int(1, 100, ""), "3", "Replicas of topics that are made. Without it the broker's default counts."),
+    row("kafka.headers", Choice(&["cloudevents", "none"]), "cloudevents", "Headers of every record: those of CloudEvents in binary mode, or none. Without headers readers can tell neither producers nor scopes apart, and cannot prove a snapshot whole."),
+    unset("kafka.topics.<Object>", Text(&rule::TOPIC), "inventory.<Object>", "The topic of `<Object>`, whatever the prefix."),
+    row("kafka.security.protocol", Choice(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL.").later(SECURITY),
+    unset("kafka.security.mechanism", Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism.").later(SECURITY),
+    unset("kafka.security.username", Text(&rule::ANY), "producer", "The user of PLAIN and SCRAM.").later(SECURITY),
+    unset("kafka.security.password", Secret, "a secret", "The password of PLAIN and SCRAM.").later(SECURITY),
+    unset("kafka.security.ca", Text(&rule::ANY), "/etc/kafka/ca.pem", "Certificates of the authorities to trust: a path, or PEM text.").later(SECURITY),
+    unset("kafka.security.certificate", Text(&rule::ANY), "/etc/kafka/client.pem", "The client's certificate: a path, or PEM text.").later(SECURITY),
+    unset("kafka.security.key", Secret, "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text.").later(SECURITY),
+    unset("kafka.security.key_password", Secret, "a secret", "The password that opens the key.").later(SECURITY),
+    unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched.").later(SECURITY),
+    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched.").later(SECURITY),
+    unset("kafka.security.oauth.client_secret", Secret, "a secret", "The secret of this client.").later(SECURITY),
+    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for.").later(SECURITY),
+    unset(PROPERTIES, Properties, "linger.ms = 50", "Any other property of librdkafka by its own name, nested or in quotes. In variables `_` stands for a dot: `ECS_SDM_KAFKA__PROPERTIES__linger_ms=100`. A property that contradicts a setting, or a guarantee of the producer, is refused."),
 
-    now("errors.tolerance", Choice(&["none", "dlq"]), r#""none""#),
-    later("telemetry.listen", Text(&rule::LISTEN), None, LEAVE_OUT),
-    now("telemetry.log_format", Choice(&["text", "json"]), r#""text""#),
+    row("schema_registry.url", List(&Text(&rule::BASE_URL)), "[]", "URLs of one registry. The next is tried where one does not answer, or answers 408, 429 or 5xx.").example("https://registry.example.com:8081"),
+    row("schema_registry.mode", Choice(&["lookup", "auto"]), "lookup", "`lookup`: the schemas have to be registered (`ecs-sdm-producer schemas register` does it). `auto`: they are registered. The registry's compatibility levels are never changed."),
+    row("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), "TopicName", "What a schema's subject is named after: the topic, the record, or both."),
+    unset("schema_registry.username", Text(&rule::ANY), "producer", "The user of Basic authentication."),
+    unset("schema_registry.password", Secret, "a secret", "The password of Basic authentication."),
+    unset("schema_registry.bearer_token", Secret, "a secret", "A bearer token, in place of a user and password."),
+    unset("schema_registry.ca", Text(&rule::ANY), "/etc/registry/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, else those of the system."),
+    unset("schema_registry.certificate", Text(&rule::ANY), "/etc/registry/client.pem", "The client's certificate: a path, or PEM text."),
+    unset("schema_registry.key", Secret, "/etc/registry/client.key", "The key of the client's certificate: a path, or PEM text."),
+
+    row("errors.tolerance", Choice(&["none", "dlq"]), "none", "`none`: a record that Kafka refuses ends its type. `dlq`: it goes to the dead letter topic, and its type goes on."),
+    unset("telemetry.listen", Text(&rule::LISTEN), "0.0.0.0:9464", "The address of the health and metrics server. Without it there is none.").later(LEAVE_OUT),
+    row("telemetry.log_format", Choice(&["text", "json"]), "text", "`text`: for people. `json`: one object a line. Logs go to standard error."),
 ];
 
-/// What one of `roles` takes.
+/// What holds for one of `roles` alone.
 #[rustfmt::skip]
 const ROLE: &[Setting] = &[
-    unset("arn", Text(&rule::ROLE_ARN)),
-    unset("external_id", Text(&rule::EXTERNAL_ID)),
-    unset("role_session_name", Text(&rule::SESSION_NAME)),
-    unset("regions", List(&Text(&rule::REGION))),
-    unset("api_share", Ratio),
+    unset("arn", Text(&rule::ROLE_ARN), "arn:aws:iam::123456789012:role/reader", "The role to assume."),
+    unset("external_id", Text(&rule::EXTERNAL_ID), "an-agreed-secret-word", "AssumeRole's ExternalId."),
+    unset("role_session_name", Text(&rule::SESSION_NAME), "ecs-sdm-producer", "AssumeRole's RoleSessionName."),
+    unset("regions", List(&Text(&rule::REGION)), "eu-central-1", "Regions to sync with this role."),
+    unset("api_share", Ratio, "0.5", "The share of ECS's token buckets for this role."),
 ];
 
-/// What a key stands for.
-pub(super) enum Target<'a> {
-    /// A setting.
-    Setting(&'static Setting),
-    /// `KEY_file` of a secret.
-    SecretFile(&'static Setting),
-    /// One of librdkafka's properties.
-    Property(&'a str),
+/// What a key leads to.
+pub(super) enum Target {
     /// A table that holds settings.
     Group,
+    /// A setting, `KEY_file` of a secret, or one of librdkafka's properties: what it takes, and where figment keeps its value.
+    Value { setting: &'static Setting, kind: Kind, path: Vec<String> },
 }
 
 /// Every setting's key, in the order of the reference.
@@ -173,20 +189,22 @@ pub fn keys() -> impl Iterator<Item = &'static str> {
     SETTINGS.iter().map(|setting| setting.key)
 }
 
-/// Looks a key up as it is written in TOML.
-pub(super) fn find(key: &str) -> Option<Target<'_>> {
+pub(super) fn find(key: &str) -> Option<Target> {
+    let path = |key: &str, last: Option<&str>| key.split('.').chain(last).map(str::to_owned).collect();
     let exact = |key: &str| SETTINGS.iter().find(|setting| setting.key == key);
     if key == PROPERTIES || SETTINGS.iter().any(|setting| is_under(setting.key, key)) {
         return Some(Target::Group);
     }
     if is_under(key, PROPERTIES) && !key.ends_with('.') {
-        return Some(Target::Property(&key[PROPERTIES.len() + 1..]));
+        // A property's name is one key of figment's, dots and all.
+        let path = path(PROPERTIES, Some(&key[PROPERTIES.len() + 1..]));
+        return Some(Target::Value { setting: exact(PROPERTIES)?, kind: Kind::Property, path });
     }
     if let Some(setting) = exact(key) {
-        return Some(Target::Setting(setting));
+        return Some(Target::Value { setting, kind: setting.kind, path: path(key, None) });
     }
-    let secret = exact(key.strip_suffix("_file")?)?;
-    matches!(secret.kind, Secret).then_some(Target::SecretFile(secret))
+    let setting = exact(key.strip_suffix("_file")?).filter(|setting| matches!(setting.kind, Secret))?;
+    Some(Target::Value { setting, kind: Kind::SecretFile, path: path(setting.key, Some("file")) })
 }
 
 /// Whether a key lies in a table of that name.
@@ -197,8 +215,8 @@ pub(super) fn is_under(key: &str, table: &str) -> bool {
 /// The key that somebody most likely meant: mistyped, or right in its last part but under another table.
 pub(super) fn nearest_key(unknown: &str) -> Option<String> {
     let mut known = Vec::new();
-    for Setting { key, kind, .. } in SETTINGS {
-        // Tables too: `[kafak]` is one mistake, not one for each setting in it.
+    for Setting { key, kind, .. } in SETTINGS.iter() {
+        // Tables too: `[kafak]` is one error, not one for each setting in it.
         known.extend(key.match_indices('.').map(|(at, _)| key[..at].to_owned()));
         known.push((*key).to_owned());
         if matches!(kind, Secret) {
@@ -215,50 +233,13 @@ pub(super) fn nearest_key(unknown: &str) -> Option<String> {
     (far(&nearest) <= allowed(&last(&unknown))).then_some(nearest)
 }
 
-/// The nearest of some words, if near enough to be meant.
-pub(super) fn nearest_of<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = |known: &str| osa_distance(&known.to_lowercase(), &word.to_lowercase());
-    words.map(|known| (far(known), known)).min().filter(|(far, _)| *far <= allowed(word)).map(|(_, known)| known)
+/// The nearest of some names, if near enough to be meant.
+pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let far = |known: &str| osa_distance(&known.to_lowercase(), &name.to_lowercase());
+    names.map(|known| (far(known), known)).min().filter(|(far, _)| *far <= allowed(name)).map(|(_, known)| known)
 }
 
-/// How many letters may be wrong: a third of them, two in short words.
-fn allowed(word: &str) -> usize {
-    (word.len() / 3).max(2)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_leads_to_its_setting() {
-        for setting in SETTINGS.iter().filter(|setting| setting.key != PROPERTIES) {
-            assert!(matches!(find(setting.key), Some(Target::Setting(found)) if found.key == setting.key));
-            let file = format!("{}_file", setting.key);
-            assert_eq!(find(&file).is_some(), matches!(setting.kind, Secret), "{file}");
-        }
-        assert!(matches!(find("kafka.properties.linger.ms"), Some(Target::Property("linger.ms"))));
-        assert!(matches!(find("operation_options.EcsTask"), Some(Target::Group)));
-        assert!(find("kafka.properties.").is_none());
-        assert!(find("").is_none() && find("page_size.x").is_none() && find("Page_Size").is_none());
-    }
-
-    #[test]
-    fn the_nearest_key_is_the_one_that_was_meant() {
-        for (unknown, near) in [
-            ("page_sise", "page_size"),
-            ("Page-Size", "page_size"),
-            ("bootstrap_servers", "kafka.bootstrap_servers"),
-            ("kafka.bootstrap.servers", "kafka.bootstrap_servers"),
-            ("kafka.topic", "kafka.topics"),
-            ("kafka.log_format", "telemetry.log_format"),
-            ("acess_key_id_file", "access_key_id_file"),
-            ("fetchStoppedTasks", "operation_options.EcsTask.fetchStoppedTasks"),
-            ("rates.cluster_read.pre_second", "rates.cluster_read.per_second"),
-        ] {
-            assert_eq!(nearest_key(unknown).unwrap(), near, "{unknown}");
-        }
-        assert_eq!(nearest_key("completely_different"), None);
-    }
+/// How many letters may be wrong: a third of them, two in short names.
+fn allowed(name: &str) -> usize {
+    (name.len() / 3).max(2)
 }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ecs_sdm_producer::config::{self, Config, Loaded, RoleConfig, Sources, TopicsCreate, load};
+use ecs_sdm_producer::config::{self, Config, Loaded, RoleConfig, Secret, SecretError, Sources, TopicsCreate, load};
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/reader";
 
@@ -27,18 +27,18 @@ fn from_file(text: &str) -> (Loaded, tempfile::NamedTempFile) {
     (load(&Sources { file: Some(file.path().to_owned()), ..Sources::default() }), file)
 }
 
-fn mistakes(loaded: &Loaded) -> Vec<String> {
+fn errors(loaded: &Loaded) -> Vec<String> {
     loaded.config.as_ref().err().into_iter().flatten().map(ToString::to_string).collect()
 }
 
 fn good(loaded: &Loaded) -> &Config {
-    loaded.config.as_ref().unwrap_or_else(|_| panic!("{:#?}", mistakes(loaded)))
+    loaded.config.as_ref().unwrap_or_else(|_| panic!("{:#?}", errors(loaded)))
 }
 
-fn file_mistakes(text: &str) -> Vec<String> {
+fn file_errors(text: &str) -> Vec<String> {
     let (loaded, file) = from_file(text);
     let path = file.path().display().to_string();
-    mistakes(&loaded).into_iter().map(|line| line.replace(&path, "FILE")).collect()
+    errors(&loaded).into_iter().map(|line| line.replace(&path, "FILE")).collect()
 }
 
 fn origin(loaded: &Loaded, key: &str) -> (String, String) {
@@ -52,13 +52,21 @@ fn reference() -> PathBuf {
 }
 
 #[test]
-fn mistakes_in_a_file_are_one_line_each() {
+fn errors_in_a_file_are_one_line_each() {
     #[rustfmt::skip]
     let table = [
         ("page_sise = 5", "page_sise: unknown setting (FILE:1); did you mean page_size?"),
         ("bootstrap_servers = []", "bootstrap_servers: unknown setting (FILE:1); did you mean kafka.bootstrap_servers?"),
         ("[kafak]\nbootstrap_servers = []", "kafak: unknown setting (FILE:1); did you mean kafka?"),
         ("[kafka]\n\ntopic_prefx = 'a'", "kafka.topic_prefx: unknown setting (FILE:3); did you mean kafka.topic_prefix?"),
+        ("'Page-Size' = 1", "Page-Size: unknown setting (FILE:1); did you mean page_size?"),
+        ("kafka.topic = 'a'", "kafka.topic: unknown setting (FILE:1); did you mean kafka.topics?"),
+        ("kafka.topics.EcsTusk = 'a'", "kafka.topics.EcsTusk: unknown setting (FILE:1); did you mean kafka.topics.EcsTask?"),
+        ("kafka.log_format = 'json'", "kafka.log_format: unknown setting (FILE:1); did you mean telemetry.log_format?"),
+        ("acess_key_id_file = 'a'", "acess_key_id_file: unknown setting (FILE:1); did you mean access_key_id_file?"),
+        ("name_file = 'a'", "name_file: unknown setting (FILE:1); config/connector.toml has every setting"),
+        ("fetchStoppedTasks = true", "fetchStoppedTasks: unknown setting (FILE:1); did you mean operation_options.EcsTask.fetchStoppedTasks?"),
+        ("rates.cluster_read.pre_second = 1", "rates.cluster_read.pre_second: unknown setting (FILE:1); did you mean rates.cluster_read.per_second?"),
         ("zzzzzz = 1", "zzzzzz: unknown setting (FILE:1); config/connector.toml has every setting"),
         ("page_size = 0", "page_size: 0 is out of range (FILE:1); it takes 1 to 100"),
         ("page_size = 'ten'", "page_size: \"ten\" is not a whole number (FILE:1); it takes 1 to 100"),
@@ -83,6 +91,9 @@ fn mistakes_in_a_file_are_one_line_each() {
         ("kafka.topics.EcsTask = 'sdm.ecs.sync'", "kafka.topics.EcsTask: topic sdm.ecs.sync would hold both EcsTask and the producer's own records (FILE:1); give each a topic of its own"),
         ("kafka.properties.client.id = 'me'", "kafka.properties.client.id: contradicts the setting name (FILE:1); set name instead"),
         ("[kafka.properties]\n'acks' = 1", "kafka.properties.acks: is not open to change: what the producer guarantees rests on it (FILE:2); leave it out or set it to all"),
+        ("kafka.properties.transactional.id = 'a'", "kafka.properties.transactional.id: is not open to change: what the producer guarantees rests on it (FILE:1); leave it out"),
+        ("kafka.properties.partitioner = 'random'", "kafka.properties.partitioner: is not open to change: what the producer guarantees rests on it (FILE:1); leave it out or set it to murmur2_random"),
+        ("kafka.properties.debug = ['msg']", "kafka.properties.debug: is not text, a number or a switch (FILE:1); write the value as text"),
         ("operation_options.EcsTask.fetchstoppedtasks = true", "operation_options.EcsTask.fetchstoppedtasks: unknown setting (FILE:1); did you mean operation_options.EcsTask.fetchStoppedTasks?"),
         ("operation_options.EcsTask.fetchStoppedTasks = 'True'", "operation_options.EcsTask.fetchStoppedTasks: \"True\" is not true or false (FILE:1); it takes true or false, in lower case"),
         ("access_key_id = 'a'", "access_key_id: secret_access_key is missing (FILE:1); set both, or neither to use AWS's default credential chain"),
@@ -101,7 +112,7 @@ fn mistakes_in_a_file_are_one_line_each() {
         ("schema_registry = {username = 'a', password = 'b', bearer_token = 'c'}", "schema_registry.bearer_token: schema_registry.username (FILE:1) is set too (FILE:1); keep a token, or a username and password"),
     ];
     for (text, line) in table {
-        assert_eq!(file_mistakes(text), [line], "{text}");
+        assert_eq!(file_errors(text), [line], "{text}");
     }
 }
 
@@ -111,7 +122,7 @@ fn an_element_of_a_list_is_named_with_its_own_line() {
         "assume_role_arns = [\n  '{ROLE}',\n  'arn:aws-cn:iam::123456789012:role/a/b',\n  'arn:aws:iam::12:role/x',\n]"
     );
     assert_eq!(
-        file_mistakes(&text),
+        file_errors(&text),
         [
             "assume_role_arns[2]: \"arn:aws:iam::12:role/x\" is not a role ARN (FILE:4); it looks like arn:aws:iam::123456789012:role/NAME"
         ]
@@ -120,7 +131,7 @@ fn an_element_of_a_list_is_named_with_its_own_line() {
         "[[roles]]\narn = '{ROLE}'\n\n[[roles]]\narn = '{ROLE}'\nexternalid = 'abc'\nregions = 'US'\napi_share = 2"
     );
     assert_eq!(
-        file_mistakes(&text),
+        file_errors(&text),
         [
             "roles[1].externalid: unknown setting (FILE:6); did you mean external_id?",
             "roles[1].regions[0]: \"US\" is not a region (FILE:7); it looks like eu-central-1",
@@ -133,13 +144,13 @@ fn an_element_of_a_list_is_named_with_its_own_line() {
 fn a_role_stands_once_in_roles() {
     let text = format!("roles = [{{ arn = '{ROLE}' }}, {{ arn = '{ROLE}' }}]");
     assert_eq!(
-        file_mistakes(&text),
+        file_errors(&text),
         [format!("roles[1].arn: {ROLE} stands in more than one of roles (FILE:1); join the two tables")]
     );
 }
 
 #[test]
-fn mistakes_in_variables_and_flags_are_one_line_each() {
+fn errors_in_variables_and_flags_are_one_line_each() {
     #[rustfmt::skip]
     let variables = [
         ("ECS_SDM_PAGE_SISE", "5", "page_sise: unknown setting (variable ECS_SDM_PAGE_SISE); did you mean ECS_SDM_PAGE_SIZE?"),
@@ -153,7 +164,7 @@ fn mistakes_in_variables_and_flags_are_one_line_each() {
         ("ECS_SDM_KAFKA__SECURITY__PASSWORD", "hunter2", "kafka.security.password: is not available yet (variable ECS_SDM_KAFKA__SECURITY__PASSWORD); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
     ];
     for (name, value, line) in variables {
-        let found = mistakes(&load(&env(&[(name, value)])));
+        let found = errors(&load(&env(&[(name, value)])));
         assert!(found.len() == 1 && found[0].starts_with(line), "{name}: {found:#?}");
         assert!(!found[0].contains('\n'));
     }
@@ -163,16 +174,17 @@ fn mistakes_in_variables_and_flags_are_one_line_each() {
         ("page_size=0", "page_size: 0 is out of range (--set page_size); it takes 1 to 100"),
         ("kafka.security.key=x=y", "kafka.security.key: is not available yet (--set kafka.security.key); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
         ("access_key_id: hunter2", "--set access_key_id: has no value; it takes KEY=VALUE"),
+        ("kafka.bootstrap.servers=a:1", "kafka.bootstrap.servers: unknown setting (--set kafka.bootstrap.servers); did you mean kafka.bootstrap_servers?"),
         ("=5", ": unknown setting"),
     ];
     for (flag, line) in flags {
-        let found = mistakes(&load(&set(&[flag])));
+        let found = errors(&load(&set(&[flag])));
         assert!(found.len() == 1 && found[0].contains(line.trim_start_matches(':')), "{flag}: {found:#?}");
     }
 }
 
 #[test]
-fn all_mistakes_are_reported_together() {
+fn all_errors_are_reported_together() {
     let (_, file) = from_file("page_sise = 1\nsession_duration = 60\n");
     let sources = Sources {
         file: Some(file.path().to_owned()),
@@ -180,7 +192,7 @@ fn all_mistakes_are_reported_together() {
         ..env(&[("ECS_SDM_PAGE_SIZE", "0"), ("ECS_SDM_NOPE", "1")])
     };
     let loaded = load(&sources);
-    let keys: Vec<_> = loaded.config.as_ref().unwrap_err().iter().map(|mistake| mistake.key.as_str()).collect();
+    let keys: Vec<_> = loaded.config.as_ref().unwrap_err().iter().map(|error| error.key.as_str()).collect();
     assert_eq!(keys, ["page_sise", "session_duration", "nope", "page_size", "objects[0]", "secret_access_key"]);
     assert!(loaded.missing_brokers().is_some());
     // What is right is still listed.
@@ -260,8 +272,23 @@ fn properties_are_one_list_however_they_are_written() {
 }
 
 #[test]
-fn a_variable_spelled_two_ways_is_a_mistake() {
-    let found = mistakes(&load(&env(&[("ECS_SDM_PAGE_SIZE", "1"), ("ecs_sdm_page_size", "2")])));
+fn what_is_listed_can_be_set_again() {
+    for text in ["plain", "a \"b\" \\ c", "line\nline\ttab\u{7f}", "ä"] {
+        let listed = origin(&load(&set(&[&format!("schema_registry.username={text}")])), "schema_registry.username").0;
+        assert!(!listed.contains('\n'), "{listed}");
+        let (loaded, _file) = from_file(&format!("schema_registry = {{ username = {listed}, password = 'a' }}"));
+        assert_eq!(good(&loaded).schema_registry.username.as_deref(), Some(text));
+    }
+    let loaded = load(&Sources::default());
+    let listing: Vec<_> = loaded.effective().iter().map(|one| format!("{}={}", one.key, one.value)).collect();
+    // A text in quotes is the text with its quotes in a flag, but not in a list or table.
+    let sets: Vec<_> = listing.iter().map(String::as_str).filter(|set| !set.contains("=\"")).collect();
+    assert_eq!(format!("{:?}", good(&load(&set(&sets)))), format!("{:?}", Config::default()));
+}
+
+#[test]
+fn a_variable_spelled_two_ways_is_an_error() {
+    let found = errors(&load(&env(&[("ECS_SDM_PAGE_SIZE", "1"), ("ecs_sdm_page_size", "2")])));
     assert_eq!(
         found,
         ["page_size: variable ECS_SDM_PAGE_SIZE means the same (variable ecs_sdm_page_size); keep one of the two"]
@@ -270,11 +297,11 @@ fn a_variable_spelled_two_ways_is_a_mistake() {
 
 #[cfg(unix)]
 #[test]
-fn a_variable_that_is_not_text_is_a_mistake() {
+fn a_variable_that_is_not_text_is_an_error() {
     use std::os::unix::ffi::OsStringExt;
     let env =
         vec![("ECS_SDM_NAME".into(), OsString::from_vec(vec![0xff])), ("OTHER".into(), OsString::from_vec(vec![0xff]))];
-    assert_eq!(mistakes(&load(&Sources { env, ..Sources::default() })), ["name: is not UTF-8 (variable ECS_SDM_NAME)"]);
+    assert_eq!(errors(&load(&Sources { env, ..Sources::default() })), ["name: is not UTF-8 (variable ECS_SDM_NAME)"]);
 }
 
 #[test]
@@ -296,7 +323,7 @@ fn secrets_come_from_files_and_are_never_shown() {
         "access_key_id=a",
         "secret_access_key=b",
     ]);
-    let found = mistakes(&load(&both));
+    let found = errors(&load(&both));
     assert_eq!(
         found,
         [
@@ -304,7 +331,7 @@ fn secrets_come_from_files_and_are_never_shown() {
         ]
     );
 
-    let found = mistakes(&load(&set(&["access_key_id_file=/no/such/file", "secret_access_key=b"])));
+    let found = errors(&load(&set(&["access_key_id_file=/no/such/file", "secret_access_key=b"])));
     assert_eq!(
         found,
         [
@@ -314,10 +341,25 @@ fn secrets_come_from_files_and_are_never_shown() {
 }
 
 #[test]
+fn one_newline_is_trimmed_and_a_rotated_secret_is_read_again() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let secret = Secret::File(file.path().to_owned());
+    for (source, read) in [("one\n", "one"), ("two\r\n", "two"), ("three", "three"), (" four \n\n", " four \n")] {
+        std::fs::write(file.path(), source).unwrap();
+        assert_eq!(secret.read().unwrap(), read);
+    }
+    std::fs::write(file.path(), "\n").unwrap();
+    assert!(matches!(secret.read(), Err(SecretError::Empty { .. })));
+    assert!(matches!(Secret::File("/no/such/file".into()).read(), Err(SecretError::Unreadable { .. })));
+    let secret = Secret::Inline("hunter2".to_owned());
+    assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "<redacted> Some(\n    <redacted>,\n)");
+}
+
+#[test]
 fn an_unreadable_file_is_one_line() {
     let loaded = load(&Sources { file: Some("/no/such.toml".into()), ..set(&["page_size=0"]) });
     assert_eq!(
-        mistakes(&loaded),
+        errors(&loaded),
         [
             "/no/such.toml: cannot be read: No such file or directory (os error 2); give --config a readable file, or leave it out",
             "page_size: 0 is out of range (--set page_size); it takes 1 to 100",
@@ -329,13 +371,13 @@ fn an_unreadable_file_is_one_line() {
 fn brokers_are_missed_only_by_those_who_ask() {
     let loaded = load(&Sources::default());
     assert!(loaded.config.is_ok());
-    let mistake = loaded.missing_brokers().unwrap().to_string();
+    let error = loaded.missing_brokers().unwrap().to_string();
     assert_eq!(
-        mistake,
+        error,
         "kafka.bootstrap_servers: is missing (default); name a broker, as in --set kafka.bootstrap_servers=localhost:9092 or ECS_SDM_KAFKA__BOOTSTRAP_SERVERS"
     );
     assert!(load(&set(&["kafka.bootstrap_servers=localhost:9092,[::1]:9092"])).missing_brokers().is_none());
-    assert!(load(&set(&["kafka.bootstrap_servers=localhost"])).missing_brokers().is_none(), "one mistake is enough");
+    assert!(load(&set(&["kafka.bootstrap_servers=localhost"])).missing_brokers().is_none(), "one error is enough");
     assert!(load(&set(&["kafka.bootstrap_servers="])).missing_brokers().is_some());
 }
 
@@ -374,6 +416,18 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
+fn the_reference_is_current() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    for (file, text) in [
+        ("config/connector.toml", config::reference::connector_toml()),
+        ("docs/settings.md", config::reference::settings_md()),
+    ] {
+        let current = std::fs::read_to_string(root.join(file)).is_ok_and(|found| found == text);
+        assert!(current, "{file} is not what the table of settings says: cargo run --example generate");
+    }
+}
+
+#[test]
 fn the_reference_holds_every_default() {
     let defaults = load(&Sources::default());
     let loaded = load(&Sources { file: Some(reference()), ..Sources::default() });
@@ -404,9 +458,9 @@ fn the_reference_names_every_setting_and_no_other() {
         assert!(loaded.has(key), "{key} is missing from config/connector.toml");
     }
     // With every setting set, what is to come and what stands for another is refused, and nothing else: no example is a bad one.
-    for mistake in mistakes(&loaded) {
+    for error in errors(&loaded) {
         let expected =
             [": is not available yet (", "keep a token, or a username and password", ": cannot read /etc/registry/"];
-        assert!(expected.iter().any(|words| mistake.contains(words)), "{mistake}");
+        assert!(expected.iter().any(|words| error.contains(words)), "{error}");
     }
 }
