@@ -3,7 +3,7 @@
 use std::io::Result;
 use std::path::Path;
 
-use ecs_sdm_producer::config::reference::{connector_toml, settings_md};
+use kit::reference::{connector_toml, settings_md};
 
 fn main() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

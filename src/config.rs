@@ -3,7 +3,7 @@
 //! Defaults < TOML file < environment < `--set`. `table` has a row for each setting; its `kind` says what the setting takes, and
 //! `rule` what a text must look like. `source` reads the sources into the values of `value`. `entries` holds them against the table
 //! and lets figment merge them. `check` looks at settings together, `property` guards librdkafka's own, `load` does all of it.
-//! `reference` writes `config/connector.toml` and `docs/settings.md`. The environment is read here alone.
+//! `reference` has each setting in words, for documents. The environment is read here alone.
 
 mod check;
 mod diagnostics;
@@ -12,7 +12,7 @@ mod kafka;
 mod kind;
 mod load;
 mod property;
-pub mod reference;
+mod reference;
 mod rule;
 mod secret;
 mod source;
@@ -26,6 +26,7 @@ pub use kafka::{
 };
 pub use load::{Effective, Loaded, load};
 pub use property::guarantees;
+pub use reference::{Reference, reference};
 pub use secret::{Properties, Secret, SecretError, pem};
 pub use source::Sources;
 pub use table::keys;
@@ -41,56 +42,37 @@ const OBJECTS: &[&str] = &crate::contract::OBJECTS;
 
 /// Every setting, checked. `Config::default()` is the table's defaults.
 #[derive(Debug, Clone, Deserialize)]
+#[allow(missing_docs, reason = "docs/settings.md is the reference")]
 pub struct Config {
-    /// This producer's name: client.id, CloudEvents source, key on the sync topic, SDK app name.
     pub name: String,
-    /// Static key; set with `secret_access_key` or not at all.
     pub access_key_id: Option<Secret>,
-    /// Static key; set with `access_key_id` or not at all.
     pub secret_access_key: Option<Secret>,
-    /// Goes with the two static keys where they are temporary.
     pub session_token: Option<Secret>,
-    /// Without it AWS's default region chain decides.
     pub default_region: Option<String>,
     /// Roles to assume with the base credentials. [`Config::roles`] joins them with `roles`.
     pub assume_role_arns: Vec<String>,
-    /// AssumeRole's DurationSeconds.
     pub session_duration: u32,
-    /// Records per List or Describe request, 1 to 100.
     pub page_size: u32,
-    /// API requests in flight, over all roles and regions.
     pub parallel_requests: usize,
-    /// Retries after the first try of a call.
     pub maximum_retries: u32,
-    /// Options of single objects.
     pub operation_options: OperationOptions,
     /// Regions to sync. [`Config::regions`] falls back to the default region.
     pub regions: Vec<String>,
-    /// AssumeRole's ExternalId, for roles without their own.
     pub external_id: Option<String>,
-    /// AssumeRole's RoleSessionName, for roles without their own.
     pub role_session_name: Option<String>,
-    /// Roles with settings of their own.
     pub roles: Vec<RoleConfig>,
-    /// Share (0, 1] of every published token bucket, rate and burst, that this producer allows itself.
     pub api_share: f64,
     /// Objects to read, such as `EcsTask`; never empty.
     pub objects: Vec<String>,
-    /// The token buckets of ECS.
     pub rates: Rates,
     /// The sidecar's period, start to start; absent: one sync.
     #[serde(default, deserialize_with = "optional_duration")]
     pub interval: Option<Duration>,
-    /// A sync that takes longer stops reading.
     #[serde(default, deserialize_with = "optional_duration")]
     pub timeout: Option<Duration>,
-    /// Where records go.
     pub kafka: KafkaConfig,
-    /// Where schemas are registered.
     pub schema_registry: SchemaRegistryConfig,
-    /// What a refused record does.
     pub errors: ErrorsConfig,
-    /// Logs, health and metrics.
     pub telemetry: TelemetryConfig,
     /// Not a setting: where library users (the demo, tests) have an ECS and STS of their own; else AWS_ENDPOINT_URL_* count.
     #[serde(skip)]

@@ -1,117 +1,58 @@
-//! The reference of the settings, written from the table: `config/connector.toml` and `docs/settings.md`.
+//! Each setting in words, from the table: what `config/connector.toml` and `docs/settings.md` are written from.
 
 use super::kind::Kind;
 use super::source::variable;
-use super::table::{PROPERTIES, SETTINGS, Setting};
+use super::table::{SETTINGS, Setting};
 use super::value::toml_text;
 
-/// Columns of `config/connector.toml`.
-const WIDTH: usize = 118;
-
-const INTRODUCTION: &[&str] = &[
-    "Defaults, then a TOML file (`--config FILE`), then the environment, then flags (`--set KEY=VALUE`): the later wins. `config/connector.toml` has every setting at its default.",
-    "A variable is `ECS_SDM_` and the key, with `__` for a dot: `ECS_SDM_PAGE_SIZE=50`, `ECS_SDM_KAFKA__BOOTSTRAP_SERVERS=localhost:9092`. The case of its letters counts in the parts of `operation_options` alone.",
-    "In variables and flags lists are comma-separated and tables are inline TOML. Durations are like `30s`, `15m`, `7d`.",
-    "A secret `KEY` can come from a file: `KEY_file = \"/run/secrets/key\"`. One newline at its end is dropped. The file is read again for each sync. No output shows a secret.",
-    "All errors are reported together, each with its origin and the nearest valid name. The exit code is 64, and nothing is contacted.",
-    "\"Not available yet\" marks a setting of a later release. It is refused unless it is at its default.",
-    "This file is generated from the table of settings by `cargo run --example generate`.",
-];
-
-/// A part of the reference. It begins with the first setting whose key begins so, and its settings are in the TOML table.
-struct Section {
-    first: &'static str,
-    table: &'static str,
-    heading: &'static str,
-    words: &'static str,
+/// A setting in words.
+#[derive(Debug)]
+pub struct Reference {
+    /// The key, dotted.
+    pub key: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+    /// What it takes, such as `900 to 43200 seconds`.
+    pub form: String,
+    /// Whether the form is a range or a choice, which a comment beside the setting has to say.
+    pub has_bounds: bool,
+    /// Whether `KEY_file` may name a file instead.
+    pub is_secret: bool,
+    /// As TOML.
+    pub default: Option<String>,
+    /// As TOML.
+    pub example: Option<String>,
+    /// The environment variable.
+    pub variable: String,
+    /// The way out of a setting that is not available yet.
+    pub not_yet: Option<&'static str>,
+    /// The settings of each of its tables.
+    pub members: Vec<Reference>,
 }
 
-#[rustfmt::skip]
-const SECTIONS: &[Section] = &[
-    Section { first: "access_key_id", table: "", heading: "AWS: credentials, region, roles", words: "" },
-    Section { first: "page_size", table: "", heading: "Reading ECS", words: "" },
-    Section { first: "kafka.bootstrap_servers", table: "kafka", heading: "Kafka", words: "" },
-    Section { first: "kafka.topics.", table: "kafka.topics", heading: "Kafka: topics", words: "An object may have a topic of its own." },
-    Section { first: "kafka.security.protocol", table: "kafka.security", heading: "Kafka: security", words: "Until these settings are available, give librdkafka's own names in `kafka.properties`: `security.protocol`, `sasl.mechanism`, `sasl.username`, `sasl.password`, `ssl.ca.location`." },
-    Section { first: PROPERTIES, table: PROPERTIES, heading: "Kafka: properties of librdkafka", words: "" },
-    Section { first: "schema_registry.url", table: "schema_registry", heading: "Schema registry", words: "With a registry records are framed in the Confluent wire format. Without one they are framed in Avro's single-object encoding." },
-    Section { first: "errors.tolerance", table: "errors", heading: "Errors", words: "" },
-    Section { first: "telemetry.listen", table: "telemetry", heading: "Logs and metrics", words: "" },
-];
-
-/// The text of `config/connector.toml`.
-pub fn connector_toml() -> String {
-    let mut text = comment(
-        "Every setting of ecs-sdm-producer, at its default. A line that begins with # and a name shows a setting that has no default. Copy what you change into a file of your own.",
-    );
-    for paragraph in INTRODUCTION {
-        text += &format!("#\n{}", comment(paragraph));
-    }
-    let mut table = "";
-    let mut sections = SECTIONS.iter().peekable();
-    for setting in SETTINGS.iter() {
-        text.push('\n');
-        if let Some(section) = sections.next_if(|section| setting.key.starts_with(section.first)) {
-            table = section.table;
-            let rule = "-".repeat(WIDTH - section.heading.len() - 8);
-            text += &format!("\n# ---- {} {rule}\n\n{}", section.heading, comment(section.words));
-            if !table.is_empty() {
-                text += &format!("[{table}]\n");
-            }
-        }
-        let name = setting.key.strip_prefix(table).map_or(setting.key, |name| name.trim_start_matches('.'));
-        let mut words = setting.meaning.to_owned();
-        match setting.kind {
-            Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_) => {
-                words += &format!(" It {}.", setting.kind.takes());
-            }
-            Kind::Secret => words += &format!(" A secret: {name}_file works too."),
-            _ => {}
-        }
-        if setting.not_yet.is_some() {
-            words += " Not available yet.";
-        }
-        text += &comment(&words);
-        if let (Some(_), Some(example)) = (setting.default, setting.example) {
-            text += &format!("# Example: {name} = {}\n", as_toml(setting, example));
-        }
-        text += &match (setting.default, setting.example.unwrap_or_default()) {
-            (Some(default), _) => format!("{name} = {}\n", as_toml(setting, default)),
-            (None, example) if name.is_empty() => format!("#{example}\n"),
-            (None, example) => format!("#{name} = {}\n", as_toml(setting, example)),
-        };
-    }
-    text
+/// Every setting in words, in the order of the table.
+pub fn reference() -> Vec<Reference> {
+    SETTINGS.iter().map(Reference::of).collect()
 }
 
-/// The text of `docs/settings.md`.
-pub fn settings_md() -> String {
-    let mut text = format!("# Settings\n\n- {}\n", INTRODUCTION.join("\n- "));
-    let mut sections = SECTIONS.iter().peekable();
-    for setting in SETTINGS.iter() {
-        if let Some(section) = sections.next_if(|section| setting.key.starts_with(section.first)) {
-            text += &format!("\n## {}\n", section.heading);
-            if !section.words.is_empty() {
-                text += &format!("\n{}\n", section.words);
-            }
-        }
-        text += &format!("\n### `{}`\n\n{}\n\n- Form: {}\n", setting.key, setting.meaning, form(&setting.kind));
-        if let Kind::List(Kind::Table(settings)) = setting.kind {
-            for Setting { key, kind, meaning, .. } in settings.iter() {
-                text += &format!("  - `{key}`: {meaning} Form: {}\n", form(kind));
-            }
-        }
-        for (label, value) in [("Default", setting.default), ("Example", setting.example)] {
-            if let Some(value) = value {
-                text += &format!("- {label}: `{}`\n", as_toml(setting, value));
-            }
-        }
-        text += &format!("- Variable: `{}`\n", variable(setting.key));
-        if let Some(way_out) = setting.not_yet {
-            text += &format!("- Not available yet: {way_out}\n");
+impl Reference {
+    fn of(setting: &Setting) -> Self {
+        let members: &[Setting] = if let Kind::List(Kind::Table(members)) = setting.kind { members } else { &[] };
+        // The table spells values as in a variable.
+        let toml = |text: &str| setting.value_of(text).as_ref().map_or_else(|| text.to_owned(), toml_text);
+        Self {
+            key: setting.key,
+            meaning: setting.meaning,
+            form: form(&setting.kind),
+            has_bounds: matches!(setting.kind, Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_)),
+            is_secret: matches!(setting.kind, Kind::Secret),
+            default: setting.default.map(toml),
+            example: setting.example.map(toml),
+            variable: variable(setting.key),
+            not_yet: setting.not_yet,
+            members: members.iter().map(Self::of).collect(),
         }
     }
-    text
 }
 
 fn form(kind: &Kind) -> String {
@@ -123,24 +64,4 @@ fn form(kind: &Kind) -> String {
         Kind::List(of) if !of.is_table() => format!("{takes}; each element: {}", form(of)),
         _ => takes.to_owned(),
     }
-}
-
-/// A default or an example, which the table spells as in a variable.
-fn as_toml(setting: &Setting, text: &str) -> String {
-    setting.value_of(text).as_ref().map_or_else(|| text.to_owned(), toml_text)
-}
-
-/// A comment of TOML, without the backticks of Markdown.
-fn comment(words: &str) -> String {
-    let mut text = String::new();
-    let mut column = WIDTH;
-    for word in words.replace('`', "").split_whitespace() {
-        if column + 1 + word.len() > WIDTH {
-            text += if text.is_empty() { "#" } else { "\n#" };
-            column = 1;
-        }
-        text += &format!(" {word}");
-        column += 1 + word.len();
-    }
-    if text.is_empty() { text } else { text + "\n" }
 }

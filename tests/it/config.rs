@@ -419,8 +419,8 @@ fn what_has_no_effect_is_a_warning() {
 fn the_reference_is_current() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     for (file, text) in [
-        ("config/connector.toml", config::reference::connector_toml()),
-        ("docs/settings.md", config::reference::settings_md()),
+        ("config/connector.toml", kit::reference::connector_toml()),
+        ("docs/settings.md", kit::reference::settings_md()),
     ] {
         let current = std::fs::read_to_string(root.join(file)).is_ok_and(|found| found == text);
         assert!(current, "{file} is not what the table of settings says: cargo run --example generate");

@@ -11,6 +11,7 @@
 //! | `guard`, `proxy`, `toxic`, `certificates` | what stands between a client and a server, and what can go wrong there |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
+//! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
 //! | `bench` | clocks, tables and the sync of a bench |
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -27,6 +28,7 @@ pub mod judgement;
 pub mod oracle;
 pub mod program;
 pub mod proxy;
+pub mod reference;
 pub mod registry;
 pub mod report;
 pub mod server;
