@@ -1,5 +1,5 @@
-//! What becomes of every record. The delivery callback counts it, or returns it to be sent again, and frees its in-flight permit. It
-//! also notices when Kafka acknowledges nothing any more.
+//! What becomes of every record. The delivery callback counts it, or returns it to be sent again, and frees its in-flight permit.
+//! It also notices when Kafka acknowledges nothing any more.
 
 mod error_class;
 mod opaque;

@@ -1,4 +1,4 @@
-//! Why a sync cannot use Kafka, and the way out.
+//! The errors of Kafka that end a sync.
 
 use rdkafka::error::KafkaError;
 

@@ -138,7 +138,7 @@ impl Producer {
     }
 }
 
-/// None where headers are off.
+/// The headers of a record. None if headers are off.
 fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
     if context.headers.is_empty() {
         return None;

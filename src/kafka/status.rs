@@ -81,8 +81,8 @@ impl Status {
         self.last_acknowledged.lock().elapsed()
     }
 
-    /// Notes what librdkafka's error callback reports. Bad credentials, a bad certificate and a wrong protocol never fail a send, so
-    /// before the first acknowledgement of a sync such an error ends it.
+    /// Notes what librdkafka's error callback reports. Bad credentials, a bad certificate and a wrong protocol never fail a send,
+    /// so before the first acknowledgement of a sync such an error ends it.
     pub(super) fn note_error(&self, code: Option<Code>, reason: &str) {
         // The callback also reports fatal errors. Recovery asks each producer for them.
         self.recovery.notify_one();

@@ -19,8 +19,8 @@ pub(super) enum ErrorClass {
     Lost,
 }
 
-/// The class of an error, which also depends on how the record was sent. Errors that librdkafka retries itself arrive here only after
-/// `message.timeout.ms`.
+/// The class of an error, which also depends on how the record was sent. Errors that librdkafka retries itself arrive here only
+/// after `message.timeout.ms`.
 pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
     match code {
         Some(code) if is_refusal(code) && mode == SendMode::Batched => ErrorClass::RetrySingly,

@@ -1,4 +1,4 @@
-//! What librdkafka keeps beside each record in flight (its delivery opaque): the context, the in-flight permit, and how it was sent.
+//! What librdkafka keeps beside each record in flight (its delivery opaque): context, in-flight permit, and how it was sent.
 
 use std::sync::Arc;
 
