@@ -1,10 +1,11 @@
-//! The command line: what can be asked, and how it is explained.
+//! The command line: commands, flags and their help, and what goes to standard output and standard error.
 
 pub(crate) mod check;
 pub(crate) mod run;
 pub(crate) mod schemas;
 pub(crate) mod settings;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-/// `EX_USAGE` of sysexits.h: wrong settings or flags; nothing was contacted.
+/// The exit code for wrong settings or flags: `EX_USAGE` of sysexits.h. Nothing was contacted.
 pub(crate) const USAGE: u8 = 64;
 
 /// Streams the Amazon ECS inventory of one or many AWS accounts to Kafka as Avro records, one topic per object type.
@@ -60,7 +61,6 @@ pub(crate) enum Command {
     },
 }
 
-/// What `run` and `sync` take.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -73,7 +73,6 @@ pub(crate) struct RunArgs {
     pub(crate) report: ReportFormat,
 }
 
-/// Where settings come from, beside the environment.
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {
     /// A TOML file; config/connector.toml has every setting at its default
@@ -120,9 +119,9 @@ Example:
 
 Exit codes: 0 all compatible, 1 one not compatible or refused, 2 no registry, 64 wrong settings or flags.";
 
-/// Says what clap has to say: help and version are answers, all else is a wrong flag.
+/// Prints what clap answers to help and version, or its error about a wrong flag.
 pub(crate) fn usage(message: &clap::Error) -> ExitCode {
-    // Nobody is left to tell if even this cannot be written.
+    // If even this cannot be written, nobody can be told.
     let _ = message.print();
     if message.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
@@ -133,21 +132,28 @@ pub(crate) fn completions(shell: Shell) -> ExitCode {
     print(&script)
 }
 
-/// Writes an answer to standard output.
 pub(crate) fn print(text: &[u8]) -> ExitCode {
     print_then(text, ExitCode::SUCCESS)
 }
 
-/// Writes an answer, and gives `code` where that succeeds. A closed pipe is the reader's choice and no error.
+/// Writes to standard output, and returns `code` if that succeeds. A closed pipe is the reader's choice, and no error.
 pub(crate) fn print_then(text: &[u8], code: ExitCode) -> ExitCode {
     let mut output = io::stdout().lock();
     match output.write_all(text).and_then(|()| output.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("error: standard output: {error}"));
-            ExitCode::FAILURE
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(1, format_args!("standard output: {error}")),
         _ => code,
     }
+}
+
+/// Writes an error to standard error, and returns its exit code.
+pub(crate) fn fail(code: u8, error: impl Display) -> ExitCode {
+    complain(&format!("error: {error}"));
+    ExitCode::from(code)
+}
+
+/// Writes a warning to standard error. Settings are read before the logs are set up, whose format is itself a setting.
+pub(crate) fn warn(warning: &str) {
+    complain(&format!("warning: {warning}"));
 }
 
 /// Writes a line to standard error.

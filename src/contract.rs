@@ -1,7 +1,7 @@
-//! The contract with the readers of the topics, the source data model: the names of the objects, how a table of attributes reads an
-//! API object, the record that this makes, and its Avro schema.
+//! The contract with the readers of the topics (the source data model): the names of the objects, the tables of attributes, the
+//! records that they make of API objects, and the Avro schemas.
 //!
-//! Everything here is pure: values in, value out. The tables themselves stand in [`crate::ecs`], one per object.
+//! Everything here is pure: values in, value out. The tables themselves are in [`crate::ecs`], one per object.
 
 mod objects;
 mod schema;
@@ -17,21 +17,21 @@ pub(crate) use self::objects::for_each_object;
 pub(crate) use self::schema::{NAMESPACE, schema};
 pub use self::time::{millis, rfc3339};
 
-/// What a list is asked of: the full ARN of a cluster, or nothing, which is the account.
+/// What a list is asked of: a cluster, by its full ARN, or the account, which is None.
 pub(crate) type Parent = Option<Arc<str>>;
 
 /// One attribute of the contract: its source, its name, and how it is read.
 pub(crate) type Row<T> = (&'static str, &'static str, Read<T>);
 
-/// How an attribute is read from `T`; each variant is one Avro type.
+/// How an attribute is read from `T`. The variant also gives its Avro type.
 pub enum Read<T> {
-    /// `string`: what every record has. An object without it has no record.
+    /// `string`, which is required. An object without it has no record.
     Id(fn(&T) -> Option<&str>),
     /// `["null", "string"]`, borrowed.
     Str(fn(&T) -> Option<&str>),
-    /// `["null", "string"]`, composed of several members.
+    /// `["null", "string"]`, made of several members.
     Text(fn(&T) -> Option<String>),
-    /// `["null", "long"]`: a member that the SDK shows as plain `i32`, written as it is.
+    /// `["null", "long"]`, from a member that the SDK has as plain `i32`. It is never null.
     Count(fn(&T) -> i32),
     /// `["null", "long"]`.
     Int(fn(&T) -> Option<i64>),
@@ -39,7 +39,7 @@ pub enum Read<T> {
     Flag(fn(&T) -> Option<bool>),
     /// `["null", timestamp-millis]`.
     Time(fn(&T) -> Option<&DateTime>),
-    /// `timestamp-millis`: milliseconds since the epoch.
+    /// `timestamp-millis`, from milliseconds since the epoch.
     Instant(fn(&T) -> i64),
     /// `array<string>`, in API order.
     List(fn(&T) -> Vec<&str>),
@@ -47,7 +47,7 @@ pub enum Read<T> {
     Tags(fn(&T) -> Vec<(&str, &str)>),
 }
 
-/// What the "Generated" attributes of one sync in one region are made of.
+/// The source of the "Generated" attributes of one sync in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The client's region, for example `eu-west-1`.
@@ -56,7 +56,7 @@ pub struct Stamp {
     pub captured: i64,
 }
 
-/// The attributes that end every table: they come from the sync, not from the object.
+/// The attributes that follow every table. They come from the sync, not from the object.
 #[rustfmt::skip]
 pub(crate) const GENERATED: &[Row<Stamp>] = &[
     ("Generated (constant AWS)",   "CLOUD_PROVIDER", Read::Id(|_| Some("AWS"))),
@@ -64,9 +64,9 @@ pub(crate) const GENERATED: &[Row<Stamp>] = &[
     ("Generated (sync timestamp)", "LAST_CAPTURED",  Read::Instant(|stamp| stamp.captured)),
 ];
 
-/// An API object beside its stamp: it *is* the flat record. Serializing it walks the table and borrows from both.
+/// An API object with its stamp: it *is* the flat record. Serializing it walks the table and borrows from both.
 ///
-/// For Avro (a serializer that is not human readable) it is a tuple in schema order; for JSON a map by attribute name.
+/// For Avro, whose serializer is not human readable, it is a tuple in the order of the schema. For JSON it is a map.
 pub struct View<'a, T: 'static> {
     pub(crate) table: &'static [Row<T>],
     pub(crate) object: &'a T,

@@ -1,4 +1,4 @@
-//! The objects of the contract, one file each: the attribute table beside the two API actions that read it.
+//! The objects of the contract, one file each: the table of attributes, and the two API actions that read the object.
 
 mod cluster;
 mod object;
@@ -14,9 +14,8 @@ pub(crate) use self::object::{Actions, Described, Failure, Listed, Options, Page
 use crate::aws::retry::one_line;
 use crate::contract::{for_each_object, schema};
 
-/// What is done with every object of the registry.
+/// What is done with each object of the registry.
 pub(crate) trait Visitor {
-    /// Does it with one.
     fn visit<O: Object>(&mut self);
 }
 
@@ -30,18 +29,14 @@ macro_rules! visits {
 }
 for_each_object!(visits);
 
-/// `tags` in key order: a tag without a value is an empty text, one without a key is none, and of two with one key the later
-/// holds.
+/// `tags` in key order. A tag without a value has an empty one, a tag without a key is left out, and of two tags with one key the
+/// later counts.
 fn tags(tags: &[Tag]) -> Vec<(&str, &str)> {
-    let mut tags: Vec<_> = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default()))).collect();
+    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+    // The sort is stable, so that of equal keys the later tag now comes first, and is kept.
+    let mut tags: Vec<_> = pairs.rev().collect();
     tags.sort_by_key(|(key, _)| *key);
-    tags.dedup_by(|later, earlier| {
-        let same = later.0 == earlier.0;
-        if same {
-            earlier.1 = later.1;
-        }
-        same
-    });
+    tags.dedup_by_key(|(key, _)| *key);
     tags
 }
 

@@ -1,4 +1,4 @@
-//! What outlives a sync, on AWS's side and on Kafka's.
+//! The engine: what outlives a sync.
 
 use std::sync::Arc;
 
@@ -8,38 +8,38 @@ use crate::kafka::{self, Producer};
 use crate::registry::Registry;
 use crate::sync::{Run, RunHandle, Sink, buffer_permits};
 
-/// What lives as long as the process: clients, credentials, rate limiters, the producer, the ids of schemas. Secrets are read again
-/// for each sync.
+/// What lives as long as the process: AWS clients, credentials, rate limiters, the producer, and the ids of schemas. Secrets are
+/// read again for each sync.
 pub struct Engine {
     config: Config,
     access: Access,
     /// None in an engine for dry runs.
     producer: Option<Arc<Producer>>,
-    /// None where records carry their schema's fingerprint.
+    /// None if records carry the fingerprint of their schema.
     registry: Option<Registry>,
 }
 
 impl Engine {
-    /// An engine for records on their topics. `region` is that of the base credentials. The producer is made first thing: its
-    /// handshake takes up to a second.
+    /// An engine that sends to Kafka. `region` is that of the base credentials. The producer is created now, because its handshake
+    /// takes up to a second.
     ///
     /// # Errors
-    /// librdkafka's refusal of its configuration.
+    /// librdkafka refuses its configuration.
     pub fn new(config: Config, region: String) -> Result<Self, kafka::Error> {
         let producer = Producer::connect(&config)?;
         Ok(Self { producer: Some(Arc::new(producer)), ..Self::dry(config, region) })
     }
 
-    /// An engine for dry runs: it knows no Kafka.
+    /// An engine for dry runs, without Kafka.
     pub fn dry(config: Config, region: String) -> Self {
         let access = Access::new(&config, region, buffer_permits(&config));
         Self { access, producer: None, registry: Registry::of(&config), config }
     }
 
-    /// Starts a sync. It begins when [`Run::finish`] is awaited, and borrows the engine until its end.
+    /// Prepares a sync, which begins when [`Run::finish`] is awaited. It borrows the engine, so that there is one at a time.
     pub fn start(&mut self, sink: Sink) -> Run<'_> {
         let handle = RunHandle::new(self.access.caller(&self.config));
-        // What goes on at Kafka is nothing to a dry run.
+        // A dry run must not end because Kafka is gone.
         let producer = self.producer.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let registry = self.registry.as_ref();
         Run { config: &self.config, access: &mut self.access, producer, registry, sink, handle }

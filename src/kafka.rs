@@ -1,4 +1,4 @@
-//! Kafka, from settings to the last acknowledgement. Only this room knows rdkafka; ARCHITECTURE.md says what each file of it holds.
+//! Kafka, from settings to the last acknowledgement. No other module uses rdkafka. ARCHITECTURE.md says what each file holds.
 
 pub mod client;
 mod context;

@@ -9,7 +9,7 @@
 //!             │ cluster ARNs feed the rows of services and tasks  │ all rows, all scopes
 //! ```
 //!
-//! ARCHITECTURE.md has the modules in reading order, and where a change goes.
+//! ARCHITECTURE.md lists the modules in reading order, and says where a change belongs.
 //!
 //! The library installs no signal handler, reads the environment only in [`config`] (and AWS's own variables in [`aws`]), and
 //! never ends the process.

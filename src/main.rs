@@ -1,4 +1,4 @@
-//! The process: command line, settings, logs, runtime, signals, exit code. What it all means stands in the library.
+//! The process: command line, settings, logs, runtime, signals and exit code. Everything else is in the library.
 
 mod cli;
 
@@ -8,8 +8,8 @@ use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-/// An answer's many small texts are freed on whatever thread has encoded it. glibc takes the lock of the thread that allocated
-/// them for each, which cost a quarter of all CPU (`benches/README.md`).
+/// The many small strings of an answer are freed on the thread that encodes it, not on the one that allocated them. For each of
+/// them glibc would take a lock, which cost a quarter of all CPU (`benches/README.md`).
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,11 +1,9 @@
-//! What flows to Kafka: batches of encoded records, the context that the records of a scope and object share, and what each kind of
-//! record looks like.
+//! What flows to Kafka: batches of encoded records, and the context that the records of one scope and object share.
 
 pub(crate) mod cloud_events;
 mod encoder;
 mod offsets;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,7 +14,7 @@ pub use self::offsets::OffsetTracker;
 use crate::aws::BufferPermit;
 use crate::report::{self, SYNC_EVENT, TypeStatistics};
 
-/// The schemas of all records that a sync sends: the objects', in the contract's order, and the event's.
+/// The schemas of all records that a sync sends: of the objects, in the contract's order, and of the event.
 pub fn schemas() -> impl Iterator<Item = (&'static str, Value)> {
     crate::ecs::schemas().into_iter().chain([(SYNC_EVENT, report::sync_event_schema())])
 }
@@ -32,29 +30,28 @@ pub struct RecordContext {
     pub topic: Arc<str>,
     /// The record timestamp: `LAST_CAPTURED`, milliseconds since the epoch.
     pub captured: i64,
-    /// What `ce_id` ends with: `@` and `LAST_CAPTURED` as text.
+    /// The end of each `ce_id`: `@` and `LAST_CAPTURED` as text.
     pub id_suffix: String,
-    /// The headers that are the same for all, in order. `ce_id` is not among them. Empty where headers are off.
+    /// The headers that all records share, in order, so without `ce_id`. Empty if headers are off.
     pub headers: Vec<(&'static str, String)>,
-    /// The offsets at which the topic's records were acknowledged.
+    /// The offsets of the topic's acknowledged records.
     pub offsets: Arc<OffsetTracker>,
-    /// Dropped with the last record: batches and deliveries share the context.
+    /// Dropped with the last record, since batches and deliveries share the context.
     pub token: TaskTrackerToken,
 }
 
-/// A batch of encoded records: one buffer of values and one of names, cut by marks.
+/// A batch of encoded records: one buffer of values, one of names, and the positions at which each record ends.
 #[derive(Debug)]
 pub struct RecordBatch {
-    /// What the records share.
     pub(crate) context: Arc<RecordContext>,
-    /// The framed values, one after the other.
+    /// The values with their frames, one after the other.
     pub(crate) values: Vec<u8>,
     /// Keys and event ids, one after the other: each id begins with its key.
     pub(crate) names: String,
     marks: Vec<Mark>,
     /// Objects that could not be encoded.
     pub encode_errors: Vec<EncodeError>,
-    /// Kept until the last record is with the sink. Events have none.
+    /// Kept until the last record is with the sink. None for events.
     pub(crate) _permit: Option<BufferPermit>,
 }
 
@@ -65,11 +62,12 @@ pub struct EncodeError {
     pub key: String,
     /// `ce_id` without its instant.
     pub id: String,
-    /// The encoder's word.
+    /// The encoder's error.
     pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The positions at which a record ends: its value in `values`, its key and its id in `names`.
+#[derive(Debug, Clone, Copy, Default)]
 struct Mark {
     value: usize,
     key: usize,
@@ -87,15 +85,21 @@ pub(crate) struct Record<'a> {
 }
 
 impl RecordBatch {
-    /// A batch without records, with room for as many as `records`, and for `values` and `names` bytes of them.
+    /// An empty batch with room for `records` records, and for so many bytes of values and of names.
     pub fn new(
         context: Arc<RecordContext>,
         permit: Option<BufferPermit>,
         records: usize,
         [values, names]: [usize; 2],
     ) -> Self {
-        let (values, names) = (Vec::with_capacity(values), String::with_capacity(names));
-        Self { context, values, names, marks: Vec::with_capacity(records), encode_errors: Vec::new(), _permit: permit }
+        Self {
+            context,
+            values: Vec::with_capacity(values),
+            names: String::with_capacity(names),
+            marks: Vec::with_capacity(records),
+            encode_errors: Vec::new(),
+            _permit: permit,
+        }
     }
 
     /// Ends the record whose value was just written to `values`. `id` begins with `key`.
@@ -105,12 +109,13 @@ impl RecordBatch {
         self.marks.push(Mark { value: self.values.len(), key: start + key.len(), id: self.names.len() });
     }
 
-    /// Takes back what was written since the last record.
+    /// Removes what was written to `values` since the last record.
     pub(crate) fn truncate(&mut self) {
         let end = self.marks.last().map_or(0, |mark| mark.value);
         self.values.truncate(end);
     }
 
+    /// The bytes of values and of names.
     pub(crate) fn size(&self) -> [usize; 2] {
         [self.values.len(), self.names.len()]
     }
@@ -124,11 +129,11 @@ impl RecordBatch {
     }
 
     pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let starts = std::iter::once(Mark { value: 0, key: 0, id: 0 }).chain(self.marks.iter().copied());
+        let starts = std::iter::once(Mark::default()).chain(self.marks.iter().copied());
         starts.zip(&self.marks).map(|(start, end)| Record {
             key: &self.names[start.id..end.key],
             id: &self.names[start.id..end.id],
-            value: &self.values[Range { start: start.value, end: end.value }],
+            value: &self.values[start.value..end.value],
         })
     }
 }

@@ -1,5 +1,4 @@
-//! What a sync says about itself: the statistics of its types, the report they make as JSON and as text, its outcome, and its events
-//! on the sync topic.
+//! What a sync reports: the statistics of its types, its outcome, the report as JSON and as text, and the events on the sync topic.
 
 mod counts;
 mod event;
@@ -29,7 +28,7 @@ pub struct Report {
     pub name: String,
     /// Which records the sync sends: `all`.
     pub emit: &'static str,
-    /// How it ended.
+    /// How the sync ended.
     pub outcome: Outcome,
     /// Milliseconds since the epoch.
     #[serde(serialize_with = "instant")]
@@ -43,18 +42,18 @@ pub struct Report {
     pub calls: CallCounts,
     /// Where the records lie.
     pub partitions: Vec<PartitionRange>,
-    /// What ended the sync early. It is said on standard error, not in the JSON.
+    /// What ended the sync early. It goes to standard error, not into the JSON.
     #[serde(skip)]
     pub stop_reason: Option<StopReason>,
 }
 
-/// Every record, in every sync.
+/// The value of `emit` when a sync sends every record.
 pub(crate) const EMIT_ALL: &str = "all";
 
 /// One object type: of one scope, or its total over all scopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TypeReport {
-    /// 12 digits. None in a total, and if it never became known.
+    /// The account's 12 digits. None in a total, and if the account never became known.
     pub account: Option<String>,
     /// None in a total.
     pub region: Option<String>,
@@ -62,17 +61,17 @@ pub struct TypeReport {
     pub role: Option<String>,
     /// The contract's object.
     pub object: &'static str,
-    /// What can be said of it.
+    /// Whether it is complete.
     pub state: State,
     /// What was counted.
     pub counts: Counts,
     /// Why it is not complete.
     pub error: Option<String>,
-    /// At most 20 reasons, with their clusters.
+    /// At most 20 of the reasons, with their clusters.
     pub causes: Vec<Cause>,
 }
 
-/// The same members in JSON and in Avro, where the record is named `SyncType`.
+/// JSON and Avro have the same members. In Avro the record is named `SyncType`.
 impl Serialize for TypeReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_struct("SyncType", 7 + Counts::FIELDS.len())?;
@@ -89,7 +88,7 @@ impl Serialize for TypeReport {
 }
 
 impl TypeReport {
-    /// The total of an object over its scopes: complete if it is complete in all of them, denied if it is denied in all of them.
+    /// The total of an object over its scopes. It is complete or denied if it is so in all of them.
     fn total(object: &'static str, types: &[&Self]) -> Self {
         let mut counts = Counts::default();
         types.iter().for_each(|one| counts += one.counts);
@@ -109,13 +108,13 @@ impl TypeReport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename = "SyncCalls")]
 pub struct CallCounts {
-    /// Sent, retries included.
+    /// Requests sent, with retries.
     #[serde(serialize_with = "long")]
     pub attempts: u64,
-    /// Answered with a throttle.
+    /// Requests that AWS throttled.
     #[serde(serialize_with = "long")]
     pub throttled: u64,
-    /// Attempts after the first of their call.
+    /// Requests after the first of their call.
     #[serde(serialize_with = "long")]
     pub retried: u64,
 }
@@ -137,7 +136,7 @@ fn instant<S: Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error
     serializer.serialize_str(&rfc3339(*millis))
 }
 
-/// Avro knows no unsigned numbers.
+/// Avro has no unsigned integers.
 fn long<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_i64(i64::try_from(*count).unwrap_or(i64::MAX))
 }

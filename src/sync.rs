@@ -1,4 +1,4 @@
-//! One sync: Kafka first, then scope after scope is admitted and read, then the wait for the last acknowledgement.
+//! One sync: Kafka is prepared, scopes are admitted and read one after the other, and the last acknowledgement is waited for.
 
 mod admission;
 mod context;
@@ -38,25 +38,24 @@ struct Sync<'a> {
     access: &'a mut Access,
     /// None in a dry run.
     producer: Option<&'a Arc<Producer>>,
-    /// None where records carry their schema's fingerprint.
+    /// None if records carry the fingerprint of their schema.
     registry: Option<&'a Registry>,
     handle: &'a RunHandle,
 }
 
 impl Sync<'_> {
     async fn run(mut self, sink: Sink) -> Report {
-        let stop = Arc::clone(self.handle.stop_requests());
+        let stop = Arc::clone(&self.handle.stop);
         let (base, context, ranges) = match stop.unless_requested(self.start()).await {
             Ok(started) => started,
             Err(reason) => return self.report(Vec::new(), Some(reason)),
         };
-        let begun = stop.unless_requested(self.publish_started(&context, &ranges)).await;
-        let reason = match begun {
+        let reason = match stop.unless_requested(self.publish_started(&context, &ranges)).await {
             Ok(()) => {
                 self.handle.begin(&context);
                 self.read(base, &context, sink).await
             }
-            // It has not begun for anyone.
+            // Readers do not know of this sync, so there is no outcome to publish.
             Err(reason @ StopReason::Failure(_)) => return self.report(Vec::new(), Some(reason)),
             Err(reason) => Some(reason),
         };
@@ -68,30 +67,29 @@ impl Sync<'_> {
         report
     }
 
-    /// Gets all that is needed before the first List, side by side where it comes from different places.
+    /// Gets everything that is needed before the first List.
     async fn start(&mut self) -> Result<(Arc<Base>, Arc<SyncContext>, Vec<PartitionRange>), StartError> {
-        let captured = self.handle.captured();
         let keys = self.access.static_keys(self.config)?;
         let (ranges, output) = match self.producer {
             Some(producer) => {
-                let (ranges, output) = start::output(self.config, producer, self.registry, captured).await?;
+                let (ranges, output) =
+                    start::output(self.config, producer, self.registry, self.handle.captured).await?;
                 (ranges, Some(output))
             }
             None => (Vec::new(), None),
         };
         let base = Box::pin(self.access.base(self.config, keys)).await?;
-        let (caller, stop) = (Arc::clone(self.handle.caller()), Arc::clone(self.handle.stop_requests()));
-        let context = SyncContext::new(self.config, captured, caller, stop, output)?;
+        let context = SyncContext::new(self.config, self.handle, output)?;
         Ok((base, Arc::new(context), ranges))
     }
 
-    /// Whoever reads Kafka knows that the sync has begun before the first List is asked.
+    /// Publishes STARTED, and waits until it is acknowledged.
     async fn publish_started(&self, context: &SyncContext, ranges: &[PartitionRange]) -> Result<(), StartError> {
         let Some(publisher) = &context.publisher else { return Ok(()) };
         Ok(publisher.publish(&SyncEvent::started(&self.config.name, context.captured, ranges)).await?)
     }
 
-    /// Reads scope after scope, until all are read or something ends it early.
+    /// Reads scope after scope, until all are read or the sync ends early.
     async fn read(&self, base: Arc<Base>, context: &Arc<SyncContext>, sink: Sink) -> Option<StopReason> {
         let (records, batches) = mpsc::channel(buffer_permits(self.config));
         let mut sink = SinkTask::spawn(sink, self.producer, batches);
@@ -106,7 +104,7 @@ impl Sync<'_> {
                 more = scopes.advance(&records) => match more {
                     Ok(true) => {}
                     Ok(false) => break None,
-                    // Nobody else would say that a scope is missing from the report.
+                    // The report lacks the scope, so the sync must not look complete.
                     Err(panicked) => break Some(StopReason::failure(panicked)),
                 },
             }
@@ -119,7 +117,7 @@ impl Sync<'_> {
         self.deliver(reason, scopes, sink, stop).await
     }
 
-    /// Waits for what was read to be delivered: without a deadline, unless something has cut the sync short.
+    /// Waits until what was read is delivered. There is a deadline only if something has cut the sync short.
     async fn deliver(
         &self,
         mut reason: Option<StopReason>,
@@ -128,7 +126,7 @@ impl Sync<'_> {
         stop: &Stop,
     ) -> Option<StopReason> {
         if matches!(reason, None | Some(StopReason::Timeout)) {
-            // Every message has its own deadline (kafka.delivery_timeout): this wait needs none.
+            // Every record has its own deadline (kafka.delivery_timeout), so this wait needs none.
             tokio::select! {
                 biased;
                 last = self.delivered(&mut scopes, &mut sink) => return last.or(reason),
@@ -137,7 +135,7 @@ impl Sync<'_> {
         }
         let delivered = self.delivered(&mut scopes, &mut sink);
         if tokio::time::timeout(self.config.limits.drain_timeout, delivered).await.is_err() {
-            // In this order: nothing may be sent into what is being thrown away.
+            // The purge comes last, so that nothing is sent after it.
             scopes.shutdown().await;
             sink.shutdown().await;
             if let Some(producer) = self.producer {
@@ -158,14 +156,14 @@ impl Sync<'_> {
 
     fn report(&self, types: Vec<TypeReport>, stop_reason: Option<StopReason>) -> Report {
         Report {
-            sync: self.handle.captured(),
+            sync: self.handle.captured,
             name: self.config.name.clone(),
             emit: EMIT_ALL,
             outcome: Outcome::of(&types, stop_reason.as_ref()),
-            started: self.handle.captured(),
+            started: self.handle.captured,
             ended: now(),
             types,
-            calls: context::calls(self.handle.caller()),
+            calls: context::calls(&self.handle.caller),
             partitions: Vec::new(),
             stop_reason,
         }

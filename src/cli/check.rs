@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use super::settings::{network, read, report_errors};
-use super::{SettingsArgs, complain, print};
+use super::{SettingsArgs, print, warn};
 
-/// Prints the settings that hold, then what is wrong with the others. Contacts nothing.
+/// Prints the valid settings, then what is wrong with the others. Contacts nothing.
 pub(crate) fn check(settings: &SettingsArgs) -> ExitCode {
     let mut loaded = read(settings);
     match tokio::runtime::Builder::new_current_thread().build() {
         Ok(runtime) => _ = runtime.block_on(network(&mut loaded)),
-        Err(error) => complain(&format!("warning: AWS's own variables are not checked: {error}")),
+        Err(error) => warn(&format!("AWS's own variables are not checked: {error}")),
     }
     let mut listing = String::new();
     let effective = loaded.effective();
@@ -22,9 +22,7 @@ pub(crate) fn check(settings: &SettingsArgs) -> ExitCode {
         let _ = writeln!(listing, "{setting:<width$}  # {}", one.origin, width = width.unwrap_or(0));
     }
     let printed = print(listing.as_bytes());
-    for warning in &loaded.warnings {
-        complain(&format!("warning: {warning}"));
-    }
+    loaded.warnings.iter().for_each(|warning| warn(warning));
     match &loaded.config {
         Ok(_) => printed,
         Err(diagnostics) => report_errors(diagnostics),

@@ -13,23 +13,19 @@ use ecs_sdm_producer::telemetry;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::util::SubscriberInitExt;
 
-use super::{ReportFormat, RunArgs, complain, print_then, settings};
+use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_then, settings};
 
-/// How long blocking calls may take at the end: to a broker that does not answer, for instance.
+/// How long blocking calls may take at the end, such as one to a broker that does not answer.
 const SHUTDOWN: Duration = Duration::from_millis(200);
 
-/// How long the report of a sync that was stopped may take to be written. With the outcome's way onto the sync topic (3 s) these are
-/// the five seconds of a stop that come after what was read is delivered (15 s).
+/// How long it may take to write the report after a signal. Before that, a stop takes up to 15 s to deliver what was read, and 3 s
+/// to publish the outcome.
 const REPORT_TIME: Duration = Duration::from_secs(2);
 
-/// Runs one sync.
 pub(crate) fn run(run: &RunArgs) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("error: the runtime cannot start: {error}"));
-            return ExitCode::from(2);
-        }
+        Err(error) => return fail(2, format_args!("the runtime cannot start: {error}")),
     };
     let code = runtime.block_on(async {
         match settings::for_sync(&run.settings, run.dry_run).await {
@@ -48,17 +44,13 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
     let (mut first, mut second) = match (Signals::new(), Signals::new()) {
         (Ok(first), Ok(second)) => (first, second),
         (Err(error), _) | (_, Err(error)) => {
-            complain(&format!("error: signals cannot be listened to: {error}"));
-            return ExitCode::from(2);
+            return fail(2, format_args!("the handlers of SIGTERM and SIGINT cannot be installed: {error}"));
         }
     };
     let engine = if run.dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
     let mut engine = match engine {
         Ok(engine) => engine,
-        Err(error) => {
-            complain(&format!("error: {error}"));
-            return ExitCode::from(super::USAGE);
-        }
+        Err(error) => return fail(USAGE, error),
     };
     let format = run.report;
     let sink = if run.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka };
@@ -74,7 +66,7 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
             }
         };
         let aborted = report.stop_reason == Some(StopReason::Signal);
-        // A pipe that nobody reads may block: not a thread that has to hear signals, and not for ever once one has come.
+        // A pipe that nobody reads may block, so the report is written beside the signals, and for a limited time after one.
         let written = tokio::task::spawn_blocking(move || write_report(format, &report));
         let late = async {
             if !aborted {
@@ -90,13 +82,11 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
     tokio::select! {
         code = answered => code,
         () = async { second.next().await; second.next().await } => {
-            complain("error: ended at once by a second signal; what was not acknowledged is lost");
-            ExitCode::FAILURE
+            fail(1, "ended at once by a second signal; what was not acknowledged is lost")
         }
     }
 }
 
-/// Gives the report in the form asked for.
 fn write_report(format: ReportFormat, report: &Report) -> ExitCode {
     if report.stop_reason == Some(StopReason::Closed) {
         // The reader of a dry run has seen enough.
@@ -114,10 +104,7 @@ fn write_report(format: ReportFormat, report: &Report) -> ExitCode {
             }
             match serde_json::to_string(report) {
                 Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
-                Err(error) => {
-                    complain(&format!("error: the report cannot be written: {error}"));
-                    ExitCode::from(2)
-                }
+                Err(error) => fail(2, format_args!("the report cannot be written: {error}")),
             }
         }
     }

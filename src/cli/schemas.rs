@@ -1,4 +1,4 @@
-//! `schemas`: the Avro schemas, as they stand in `schemas/`, and what a registry says of them.
+//! `schemas`: prints the Avro schemas, as in `schemas/`, registers them, or asks the registry about them.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use ecs_sdm_producer::record;
 use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects};
 
 use super::settings::{read, report_errors};
-use super::{SchemasCommand, SettingsArgs, USAGE, complain, print, print_then};
+use super::{SchemasCommand, SettingsArgs, USAGE, fail, print, print_then, warn};
 
 pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
     match command {
@@ -26,22 +26,16 @@ pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
 }
 
 fn show(object: Option<&str>) -> ExitCode {
-    let wanted = |name: &str| object.is_none_or(|object| object == name);
-    let mut text = String::new();
-    for (name, schema) in record::schemas() {
-        if wanted(name) {
-            text.push_str(&format!("{schema:#}\n"));
-        }
-    }
+    let wanted = record::schemas().filter(|(name, _)| object.is_none_or(|object| object == *name));
+    let text: String = wanted.map(|(_, schema)| format!("{schema:#}\n")).collect();
     if text.is_empty() {
         let object = object.unwrap_or_default();
-        complain(&format!("error: there is no object {object:?}; there are {}, SyncEvent", OBJECTS.join(", ")));
-        return ExitCode::from(USAGE);
+        return fail(USAGE, format_args!("there is no object {object:?}; there are {}, SyncEvent", OBJECTS.join(", ")));
     }
     print(text.as_bytes())
 }
 
-/// A line for every subject, good or bad, and an exit code for all.
+/// Asks the registry about each subject. Prints a line for each, and returns one exit code for all.
 fn with_registry(
     settings: &SettingsArgs,
     ask: &impl AsyncFn(&Client, &Subject) -> Result<(bool, String), Error>,
@@ -50,24 +44,23 @@ fn with_registry(
     if let Some(diagnostic) = loaded.missing_registry() {
         loaded.add(diagnostic);
     }
-    for warning in &loaded.warnings {
-        complain(&format!("warning: {warning}"));
-    }
+    loaded.warnings.iter().for_each(|warning| warn(warning));
     let config = match loaded.config {
         Ok(config) => config,
         Err(diagnostics) => return report_errors(&diagnostics),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(format!("the runtime cannot start: {error}")),
+        Err(error) => return fail(2, format_args!("the runtime cannot start: {error}")),
     };
     let registry = match runtime.block_on(Client::new(&config)) {
         Ok(registry) => registry,
-        Err(error) => return fail(error),
+        Err(error) => return fail(2, error),
     };
     let subjects = subjects(&config);
     let width = subjects.iter().map(|subject| subject.name.len()).max().unwrap_or_default();
-    let (mut text, mut code) = (String::new(), ExitCode::SUCCESS);
+    let mut text = String::new();
+    let mut code = ExitCode::SUCCESS;
     for subject in &subjects {
         match runtime.block_on(ask(&registry, subject)) {
             Ok((good, message)) => {
@@ -76,22 +69,13 @@ fn with_registry(
                     code = ExitCode::FAILURE;
                 }
             }
-            Err(error @ Error::Refused { .. }) => {
-                complain(&format!("error: {error}"));
-                code = ExitCode::FAILURE;
-            }
-            // The next subject would meet the same.
+            Err(error @ Error::Refused { .. }) => code = fail(1, error),
+            // The next subject would fail with the same error.
             Err(error) => {
-                code = fail(error);
+                code = fail(2, error);
                 break;
             }
         }
     }
     print_then(text.as_bytes(), code)
-}
-
-/// Nothing can be asked.
-fn fail(reason: impl std::fmt::Display) -> ExitCode {
-    complain(&format!("error: {reason}"));
-    ExitCode::from(2)
 }

@@ -1,4 +1,4 @@
-//! Settings for a command: loaded, completed with what the command needs, and all mistakes said at once.
+//! Settings for a command: loads them, adds what the command needs, and reports all errors at once.
 
 use std::process::ExitCode;
 
@@ -8,9 +8,9 @@ use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load};
 use ecs_sdm_producer::kafka::client;
 
-use super::{SettingsArgs, USAGE, complain};
+use super::{SettingsArgs, USAGE, complain, warn};
 
-/// Loads the settings as they are; librdkafka judges its own properties.
+/// Loads the settings. librdkafka checks its own properties.
 pub(crate) fn read(settings: &SettingsArgs) -> Loaded {
     let mut loaded = load(&Sources::from_process(settings.config.clone(), settings.set.clone()));
     loaded.judge_properties(client::refusal);
@@ -19,7 +19,7 @@ pub(crate) fn read(settings: &SettingsArgs) -> Loaded {
 
 /// The settings of a sync, and the region of the base credentials.
 ///
-/// The default region chain reads the environment and the profile; it asks the instance's metadata only when nothing else is wrong.
+/// The default region chain reads the environment and the profile. It asks the instance's metadata only if nothing else is wrong.
 pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(Config, String), ExitCode> {
     let mut loaded = read(settings);
     if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
@@ -30,22 +30,22 @@ pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(
         let first = config.regions.first();
         config.default_region.clone().or_else(|| first.cloned())
     });
+    let is_diagnosed = loaded.has("default_region") || loaded.has("regions");
     let region = match set {
         Some(region) => Some(region),
-        None if loaded.has("default_region") || loaded.has("regions") => None,
+        None if is_diagnosed => None,
         None => default_region(loaded.config.is_ok(), &trust).await,
     };
-    // What default_region is checked for, a region from AWS's chain has to be too: it becomes part of a host name.
-    let is_label = |region: &String| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if let Some(issues) = region.as_ref().filter(|region| !is_label(region)) {
-        loaded.add(Diagnostic { reason: format!("{issues:?} is not a region"), ..no_region() });
+    // A region from AWS's chain is checked like default_region, since it becomes part of a host name.
+    let is_label = |region: &str| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    match &region {
+        Some(region) if !is_label(region) => {
+            loaded.add(Diagnostic { reason: format!("{region:?} is not a region"), ..no_region() });
+        }
+        None if !is_diagnosed => loaded.add(no_region()),
+        _ => {}
     }
-    if region.is_none() && !loaded.has("default_region") && !loaded.has("regions") {
-        loaded.add(no_region());
-    }
-    for warning in &loaded.warnings {
-        warn(warning);
-    }
+    loaded.warnings.iter().for_each(|warning| warn(warning));
     match (loaded.config, region) {
         (Ok(config), Some(region)) => Ok((config, region)),
         (Err(diagnostics), _) => Err(report_errors(&diagnostics)),
@@ -53,8 +53,7 @@ pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(
     }
 }
 
-/// What AWS's own variables and profile say of who we are and of the way to AWS: a mistake there would lead to others than those
-/// meant.
+/// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant.
 pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
     for environment::EnvironmentIssue { key, origin, reason, way_out } in environment::issues().await {
         loaded.add(Diagnostic { key: key.to_owned(), origin: origin.to_owned(), reason, way_out: way_out.to_owned() });
@@ -70,17 +69,11 @@ pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
     })
 }
 
-/// Says every mistake in a line of its own.
 pub(crate) fn report_errors(diagnostics: &[Diagnostic]) -> ExitCode {
     for diagnostic in diagnostics {
         complain(&format!("error: {diagnostic}"));
     }
     ExitCode::from(USAGE)
-}
-
-/// Warnings come before the logs are set up, whose format is itself a setting.
-fn warn(warning: &str) {
-    complain(&format!("warning: {warning}"));
 }
 
 fn no_region() -> Diagnostic {

@@ -1,8 +1,8 @@
-//! The registry of objects. A fifth object is one line here and one file in `ecs`; settings, topics, schemas, wiring and reports
-//! follow from the two.
+//! The registry of objects. A fifth object needs one line here and one file in `ecs`. Settings, topics, schemas, wiring and reports
+//! follow from them.
 
-/// Hands the registry to another macro: the contract's name of each object and the SDK's type that `ecs` implements it on, in the
-/// contract's order.
+/// Hands the registry to another macro, in the contract's order: the contract's name of each object, and the type of the SDK that
+/// implements `ecs::Object`.
 macro_rules! for_each_object {
     ($consumer:ident) => {
         $consumer! {

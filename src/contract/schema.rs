@@ -1,4 +1,4 @@
-//! The Avro schema that a table of attributes makes.
+//! The Avro schema of a table of attributes.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,7 @@ use super::{GENERATED, Read, Row};
 
 pub(crate) const NAMESPACE: &str = "sdm.ecs";
 
-/// Builds the Avro schema of an object, the one that stands in `schemas/`.
-///
-/// Each field's `doc` is the contract's source column. Names are the contract's; `T?` is a union of null and `T`.
+/// The Avro schema of an object, as in `schemas/`. The `doc` of a field is the contract's source column.
 pub(crate) fn schema<T>(object: &str, doc: &str, table: &[Row<T>]) -> Value {
     let fields: Vec<Value> = table.iter().map(field).chain(GENERATED.iter().map(field)).collect();
     json!({

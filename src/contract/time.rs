@@ -1,8 +1,10 @@
-//! Instants: from the API's fractions of seconds to milliseconds, and to text.
+//! Instants: from the SDK's type to milliseconds, and from milliseconds to text.
+
+use std::time::{Duration, UNIX_EPOCH};
 
 use aws_smithy_types::DateTime;
 
-/// Rounds to the nearest millisecond: AWS sends fractional epoch seconds, and cutting off would lose one.
+/// Milliseconds since the epoch, rounded to the nearest. AWS sends fractions of seconds, and truncating could lose a millisecond.
 pub fn millis(time: &DateTime) -> i64 {
     let nanos = time.as_nanos();
     i64::try_from((nanos + 500_000).div_euclid(1_000_000)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
@@ -10,18 +12,12 @@ pub fn millis(time: &DateTime) -> i64 {
 
 /// Writes an instant as RFC 3339 text: UTC, exactly three decimals and `Z`.
 pub fn rfc3339(millis: i64) -> String {
-    const YEAR_10000: i64 = 253_402_300_800_000;
-    let since_epoch = std::time::Duration::from_millis(millis.unsigned_abs());
-    let time = if millis < 0 {
-        std::time::UNIX_EPOCH.checked_sub(since_epoch)
-    } else if millis < YEAR_10000 {
-        std::time::UNIX_EPOCH.checked_add(since_epoch)
-    } else {
-        None
-    };
-    // humantime writes the years 1970 to 9999; an instant outside them can only be a broken member of an answer.
-    match time {
-        Some(time) if millis >= 0 => humantime::format_rfc3339_millis(time).to_string(),
+    const YEAR_10000: u64 = 253_402_300_800_000;
+    // humantime writes the years 1970 to 9999. An instant outside them can only be a malformed member of an answer.
+    match u64::try_from(millis) {
+        Ok(since_epoch) if since_epoch < YEAR_10000 => {
+            humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(since_epoch)).to_string()
+        }
         _ => format!("{millis}ms"),
     }
 }

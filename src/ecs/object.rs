@@ -1,5 +1,4 @@
-//! `Object`, the one abstraction: what differs between clusters, services, tasks and task definitions. Beside it the small values
-//! that flow between the stages.
+//! `Object`: what differs between clusters, services, tasks and task definitions. Beside it, the values that flow between stages.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -9,11 +8,11 @@ use crate::contract::{Parent, Row, Stamp, View};
 
 /// One kind of ECS object, implemented on the SDK's own struct.
 pub trait Object: Sized + Send + Sync + 'static {
-    /// The contract's name, for example `EcsCluster`: schema, `ce_type` and report bear it.
+    /// The contract's name, such as `EcsCluster`. Schema, `ce_type` and report have it.
     const NAME: &'static str;
     /// One sentence for the schema's `doc`.
     const DOC: &'static str;
-    /// ARNs that one Describe call takes at most.
+    /// How many ARNs one Describe request takes at most.
     const BATCH: usize;
     /// The API actions that read it, for messages.
     const ACTIONS: Actions;
@@ -21,7 +20,7 @@ pub trait Object: Sized + Send + Sync + 'static {
     const PARENT: ParentKind;
     /// Whether lists of other objects are asked of these.
     const IS_PARENT: bool = false;
-    /// The rate limiter that both draw from.
+    /// The category of the rate limit that both actions count against.
     const CATEGORY: Category;
     /// The contract's attributes, in the contract's order, without the generated ones.
     const TABLE: &'static [Row<Self>];
@@ -29,17 +28,17 @@ pub trait Object: Sized + Send + Sync + 'static {
     /// The object's ARN: UID and Kafka key.
     fn arn(&self) -> Option<&str>;
 
-    /// What names this object among all of its scope: the ARN, and more where an ARN alone is not unique.
+    /// What is unique to this object in its scope: its ARN, or more if the ARN is not unique.
     fn event_id<'a>(&self, arn: &'a str) -> Cow<'a, str> {
         Cow::Borrowed(arn)
     }
 
-    /// The lists that one parent needs: a single one for all but tasks.
+    /// The lists that each parent needs.
     fn passes(_options: Options) -> &'static [Pass] {
         &[Pass::Default]
     }
 
-    /// Asks for one page of ARNs: one request.
+    /// Sends one request, for one page of ARNs.
     fn list(
         ecs: &Ecs,
         parent: &Parent,
@@ -47,14 +46,14 @@ pub trait Object: Sized + Send + Sync + 'static {
         token: Option<String>,
     ) -> impl Future<Output = Result<Listed, Fault>> + Send;
 
-    /// Describes at most [`Self::BATCH`] ARNs of one parent: one request.
+    /// Sends one request, which describes at most [`Self::BATCH`] ARNs of one parent.
     fn describe(
         ecs: &Ecs,
         parent: &Parent,
         arns: Vec<String>,
     ) -> impl Future<Output = Result<Described<Self>, Fault>> + Send;
 
-    /// The object as the flat record that the contract wants.
+    /// The object as the contract's flat record.
     fn view<'a>(&'a self, stamp: &'a Stamp) -> View<'a, Self> {
         View { table: Self::TABLE, object: self, stamp }
     }
@@ -76,7 +75,7 @@ pub struct Options {
 /// One of the lists of a parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
-    /// The only list of an object that has one.
+    /// The only list of objects other than tasks.
     Default,
     /// Tasks with `desiredStatus=RUNNING`.
     Running,
@@ -96,16 +95,16 @@ pub enum ParentKind {
 /// The answer to one List request.
 #[derive(Debug)]
 pub struct Listed {
-    /// The ARNs of this page; an empty page may still have a token.
+    /// The ARNs of this page. An empty page may still have a token.
     pub(crate) arns: Vec<String>,
-    /// The token of the next page; absent or empty at the end of the list.
+    /// The token of the next page. Absent or empty at the end of the list.
     pub(crate) next_token: Option<String>,
 }
 
 /// The answer to one Describe request.
 #[derive(Debug)]
 pub struct Described<O> {
-    /// The objects, in no promised order.
+    /// The objects, in any order.
     pub objects: Vec<O>,
     /// The ARNs that the API could not describe.
     pub(crate) failures: Vec<Failure>,
@@ -114,7 +113,7 @@ pub struct Described<O> {
 /// One entry of an answer's `failures`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// The ARN as the API repeats it; older answers give the short form.
+    /// The ARN as the API repeats it, sometimes in a short form.
     pub(crate) arn: Option<String>,
     /// `MISSING`, or any other text.
     pub(crate) reason: Option<String>,
@@ -124,8 +123,8 @@ pub(crate) struct Failure {
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) parent: Parent,
-    /// ARNs not seen before in this parent.
+    /// ARNs that were not on earlier pages of this parent.
     pub(crate) arns: Vec<String>,
-    /// Whether the parent has no more pages: what waits for a full batch goes out.
+    /// Whether this is the parent's last page, so that a batch need not wait until it is full.
     pub(crate) last: bool,
 }

@@ -46,7 +46,7 @@ impl Object for Service {
         self.service_arn()
     }
 
-    /// An ARN of the short old format (`service/NAME`) may stand for one service in each of several clusters.
+    /// Services of several clusters may share an ARN of the old format (`service/NAME`), which does not name the cluster.
     fn event_id<'a>(&self, arn: &'a str) -> Cow<'a, str> {
         match self.cluster_arn() {
             Some(cluster) if is_short(arn) => Cow::Owned(format!("{arn},{cluster}")),
@@ -77,7 +77,7 @@ fn texts(list: Option<&[String]>) -> Vec<&str> {
     list.unwrap_or_default().iter().map(String::as_str).collect()
 }
 
-/// Whether the resource part is `service/NAME`, without the cluster's name.
+/// Whether the ARN has the old format.
 fn is_short(arn: &str) -> bool {
     arn.rsplit(':').next().is_some_and(|resource| resource.split('/').count() == 2)
 }

@@ -63,14 +63,14 @@ impl Object for Task {
         let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
         let mut objects = answer.tasks.unwrap_or_default();
         for task in &mut objects {
-            // Overrides hold environment values, which may not leave this step; the contract reads nothing of them.
+            // Overrides hold environment values, which must not leave this function. The contract reads nothing of them.
             task.overrides = None;
         }
         Ok(Described { objects, failures: super::failures(answer.failures) })
     }
 }
 
-/// The values of one detail over all attachments: the network interface need not come first, nor alone.
+/// The values of one detail in all attachments. The network interface may be any of them.
 fn attachment_details<'a>(task: &'a Task, name: &str) -> Vec<&'a str> {
     let details = task.attachments().iter().flat_map(|attachment| attachment.details());
     details.filter(|detail| detail.name() == Some(name)).filter_map(|detail| detail.value()).collect()

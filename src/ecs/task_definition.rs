@@ -1,4 +1,4 @@
-//! `EcsTaskDefinition`: ListTaskDefinitions (ACTIVE), DescribeTaskDefinition, which takes one revision a call.
+//! `EcsTaskDefinition`: ListTaskDefinitions (ACTIVE), and DescribeTaskDefinition, which takes one revision.
 
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, TaskDefinition, TaskDefinitionStatus};
 
@@ -66,13 +66,13 @@ impl Object for TaskDefinition {
     }
 }
 
-/// `ClientException` stands for many mistakes; "Unable to describe task definition." is how a revision that is no more is said.
+/// `ClientException` has many causes. Its message is "Unable to describe task definition." if the revision is gone.
 fn is_about_the_revision(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("task definition") || message.contains("taskdefinition")
 }
 
-/// The contract's promise: environment values never leave the describe step.
+/// The contract promises that environment values never leave this step.
 fn drop_environment_values(definition: &mut TaskDefinition) {
     let containers = definition.container_definitions.iter_mut().flatten();
     for variable in containers.flat_map(|container| container.environment.iter_mut().flatten()) {
@@ -80,7 +80,7 @@ fn drop_environment_values(definition: &mut TaskDefinition) {
     }
 }
 
-/// The SDK shows an absent revision as 0; revisions start at 1.
+/// The SDK has 0 for an absent revision. Revisions start at 1.
 fn revision(definition: &TaskDefinition) -> Option<i64> {
     Some(i64::from(definition.revision())).filter(|revision| *revision != 0)
 }

@@ -4,20 +4,20 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-use crate::config::{Config, KafkaConfig, guarantees};
+use crate::config::{Config, guarantees};
 
-/// Good for a snapshot reader; `kafka.properties` may say otherwise.
+/// Defaults that suit a producer of snapshots. `kafka.properties` may override them.
 const TUNED: &[(&str, &str)] = &[
     ("compression.codec", "zstd"),
     ("linger.ms", "50"),
-    // The default of 10 s delays the return of a broker.
+    // librdkafka's default of 10 s would delay the return to a broker that restarts.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
-    // Above any limit of a broker's: it is the broker that says what is too large, by the compressed batch.
+    // Above any broker's limit, because librdkafka compares the uncompressed record, and the broker the compressed batch.
     ("message.max.bytes", "16777216"),
 ];
 
-/// librdkafka's other names of what is tuned: under both names the last one set would win, by chance.
+/// librdkafka's second names of the properties above. If both names were set, the later one would win.
 const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("queue.buffering.max.ms", "linger.ms")];
 
 /// The whole configuration of the client.
@@ -33,30 +33,21 @@ pub fn properties(config: &Config) -> ClientConfig {
     for (name, value) in guarantees() {
         client.set(name, value);
     }
-    for (name, value) in named(&config.name, &config.kafka) {
-        client.set(name, value);
-    }
+    client.set("bootstrap.servers", config.kafka.bootstrap_servers.join(","));
+    client.set("client.id", &config.name);
+    client.set("message.timeout.ms", config.kafka.delivery_timeout.as_millis().to_string());
     client.set_log_level(RDKafkaLogLevel::Info);
     client
 }
 
-/// The configuration of an admin client: the producer's, without the handshake of an idempotent one.
+/// The configuration of an admin client: the producer's without idempotence, which an admin client does not need.
 pub(crate) fn admin(config: &Config) -> ClientConfig {
     let mut client = properties(config);
     client.set("enable.idempotence", "false");
     client
 }
 
-/// The properties that settings give.
-fn named(name: &str, kafka: &KafkaConfig) -> [(&'static str, String); 3] {
-    [
-        ("bootstrap.servers", kafka.bootstrap_servers.join(",")),
-        ("client.id", name.to_owned()),
-        ("message.timeout.ms", kafka.delivery_timeout.as_millis().to_string()),
-    ]
-}
-
-/// librdkafka's own judgement of one property: nothing is contacted, and none is made.
+/// Why librdkafka refuses a property, if it does. Nothing is contacted, and no client is created.
 pub fn refusal(property: &str, value: &str) -> Option<String> {
     match ClientConfig::new().set(property, value).create_native_config() {
         Ok(_) => None,

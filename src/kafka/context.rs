@@ -1,4 +1,4 @@
-//! librdkafka's callbacks. Every client of ours has this one context: producers, metadata requests and admin requests.
+//! librdkafka's callbacks. Producers and admin clients have the same context.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use rdkafka::producer::ProducerContext;
 use super::delivery::{Deliveries, Opaque};
 use super::status::Status;
 
-/// Where the callbacks go. Clones share it.
+/// Where the callbacks go. Clones share both.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) status: Arc<Status>,
@@ -21,11 +21,11 @@ pub(super) struct Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
-            // A broker that has just started says GETPID of every try. librdkafka goes on trying.
+            // A broker that has just started refuses producer ids (facility GETPID) for a while. librdkafka tries again.
             RDKafkaLogLevel::Warning if facility != "GETPID" => {
                 tracing::warn!(target: "librdkafka", facility, "{message}");
             }
-            // The error callback says the same as a line of level error, with a code.
+            // What librdkafka logs as an error also comes to the error callback, with a code.
             _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
     }

@@ -1,5 +1,5 @@
-//! What becomes of every record: the delivery callback counts it, sends it back where it has to be sent again, frees its in-flight
-//! permit, and tells when Kafka acknowledges nothing any more.
+//! What becomes of every record. The delivery callback counts it, or returns it to be sent again, and frees its in-flight permit.
+//! It also notices when Kafka acknowledges nothing any more.
 
 mod error_class;
 mod opaque;
@@ -19,16 +19,16 @@ pub(super) use self::owned_record::OwnedRecord;
 use super::status::Status;
 use crate::config::{Config, Tolerance};
 
-/// What becomes of records, by every producer's delivery callback.
+/// The state behind the delivery callbacks of all producers.
 #[derive(Debug)]
 pub(super) struct Deliveries {
     status: Arc<Status>,
-    /// They keep their in-flight permits, which bounds them.
+    /// Each keeps its in-flight permit, so their number is bounded.
     returned: Mutex<Returned>,
-    /// A producer's epoch is refused again and again.
-    stale_epoch: AtomicBool,
+    /// Set when a broker refuses a producer's epoch even for a record that is sent again. Recovery takes it.
+    pub(super) stale_epoch: AtomicBool,
     delivery_timeout: Duration,
-    /// Where refused records go. None where they end their type.
+    /// Where refused records go. If None, a refused record ends its type.
     dead_letter_topic: Option<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Deliveries {
 #[derive(Debug, Default)]
 struct Returned {
     records: Vec<(OwnedRecord, Arc<Opaque>)>,
-    /// What is not acknowledged is being thrown away: nothing is sent again.
+    /// What is not acknowledged is being purged: nothing is sent again.
     given_up: bool,
 }
 
@@ -55,7 +55,7 @@ impl Deliveries {
         }
     }
 
-    /// What an earlier sync gave up concerns this one no more.
+    /// Accepts returned records again after an earlier sync has given up.
     pub(super) fn begin_sync(&self) {
         self.returned.lock().given_up = false;
     }
@@ -70,18 +70,16 @@ impl Deliveries {
         }
     }
 
-    /// Takes what came back.
     pub(super) fn take_returned(&self) -> Vec<(OwnedRecord, Arc<Opaque>)> {
         std::mem::take(&mut self.returned.lock().records)
     }
 
-    /// From now on nothing is sent again. What waits for that is lost.
+    /// From now on nothing is sent again. Records that wait for it are lost.
     pub(super) fn give_up(&self) {
-        let records = {
-            let mut returned = self.returned.lock();
-            returned.given_up = true;
-            std::mem::take(&mut returned.records)
-        };
+        let mut returned = self.returned.lock();
+        returned.given_up = true;
+        let records = std::mem::take(&mut returned.records);
+        drop(returned);
         for (_, opaque) in records {
             opaque.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
         }
@@ -98,8 +96,8 @@ impl Deliveries {
         match (classify(code, opaque.mode), opaque.mode) {
             (ErrorClass::Retry, _) => match opaque.retry() {
                 Some(retry) => {
-                    // librdkafka counts epochs by itself, up to the end of 15 bits. Then no broker takes the next.
-                    if code == Some(Code::InvalidProducerEpoch) && opaque.is_retry() {
+                    // librdkafka raises the epoch, a 15-bit number, by itself. At its maximum only a new producer helps.
+                    if code == Some(Code::InvalidProducerEpoch) && opaque.retries > 0 {
                         self.stale_epoch.store(true, Ordering::Relaxed);
                     }
                     self.put_back(record(), retry);
@@ -121,7 +119,7 @@ impl Deliveries {
         }
     }
 
-    /// A record that its topic will never take ends its type, or goes to the dead letter topic.
+    /// Ends the type of a record that its topic will never take, or sends the record to the dead letter topic.
     pub(super) fn refuse(&self, record: OwnedRecord, opaque: &Opaque, reason: &str, too_large: bool) {
         let Some(topic) = &self.dead_letter_topic else {
             return opaque.end_type(&record.key(), reason);
@@ -129,11 +127,6 @@ impl Deliveries {
         opaque.add_dead_letter(&record.key(), reason, topic);
         let dead_letter = record.into_dead_letter(topic, &opaque.context, reason, too_large);
         self.put_back(dead_letter, opaque.in_mode(SendMode::DeadLetter));
-    }
-
-    /// Whether a producer's epoch has gone stale since this was last asked.
-    pub(super) fn take_stale_epoch(&self) -> bool {
-        self.stale_epoch.swap(false, Ordering::Relaxed)
     }
 
     fn put_back(&self, record: OwnedRecord, opaque: Arc<Opaque>) {
@@ -144,6 +137,6 @@ impl Deliveries {
         }
         returned.records.push((record, opaque));
         drop(returned);
-        self.status.notify();
+        self.status.recovery.notify_one();
     }
 }

@@ -1,4 +1,4 @@
-//! Why a sync cannot use Kafka, and the way out.
+//! The errors of Kafka that end a sync.
 
 use rdkafka::error::KafkaError;
 
@@ -6,48 +6,31 @@ use super::status::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages show what the fields hold")]
 pub enum Error {
     /// librdkafka refuses its configuration.
     #[error("librdkafka refuses its configuration: {0}; see kafka.properties")]
     Client(#[source] KafkaError),
     /// No broker was up within `kafka.startup_timeout`.
     #[error("no Kafka broker of {servers} answered within {waited} (kafka.startup_timeout): {reason}")]
-    NoBroker {
-        /// The bootstrap servers.
-        servers: String,
-        /// The time-out, in words.
-        waited: String,
-        /// librdkafka's last word.
-        reason: String,
-    },
-    /// The first contact ended in a way that waiting does not mend.
+    NoBroker { servers: String, waited: String, reason: String },
+    /// The first contact failed, and waiting would not help.
     #[error("{0}")]
     Refused(FatalProducerError),
-    /// Topics that are absent or may not be seen.
+    /// Topics that are absent or may not be described, each with the reason.
     #[error("{}", missing(.0))]
     Topics(Vec<(String, String)>),
     /// `kafka.topics_create` did not succeed.
     #[error("topic {topic} cannot be created: {reason}; create it, or allow CREATE on it")]
-    Create {
-        /// The topic.
-        topic: String,
-        /// The broker's word.
-        reason: String,
-    },
-    /// Offsets of a partition could not be read.
+    Create { topic: String, reason: String },
+    /// The end offset of a partition could not be read.
     #[error("the offsets of {topic} cannot be read: {source}")]
-    Offsets {
-        /// The topic.
-        topic: String,
-        /// librdkafka's word.
-        source: KafkaError,
-    },
-    /// A blocking call was dropped with its runtime.
+    Offsets { topic: String, source: KafkaError },
+    /// The runtime ended during a blocking call.
     #[error("the call to Kafka was cancelled")]
     Cancelled,
 }
 
-/// One line for topics that cannot be used.
 fn missing(topics: &[(String, String)]) -> String {
     let named: Vec<String> = topics.iter().map(|(topic, reason)| format!("{topic} ({reason})")).collect();
     format!(

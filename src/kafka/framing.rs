@@ -1,4 +1,4 @@
-//! What stands before each datum, so that a reader knows its schema.
+//! The bytes before each datum, by which a reader knows its schema.
 //!
 //! With a schema registry the Confluent wire format: `00` and the schema's id, big endian (Confluent's "Wire format", version 0).
 //! Without, Avro single-object encoding: `C3 01` and the CRC-64-AVRO fingerprint of the schema in parsing canonical form, little
@@ -10,12 +10,12 @@ use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 use serde_json::Value;
 
-/// The frame of every kind of record that a sync sends, by its name in Avro.
+/// The frame of each kind of record, by its name in Avro.
 #[derive(Debug, Clone, Default)]
 pub struct Frames(HashMap<&'static str, Vec<u8>>);
 
 impl Frames {
-    /// The frames of a reader without a registry.
+    /// The frames for readers without a registry.
     pub(crate) fn single_object(
         schemas: impl IntoIterator<Item = (&'static str, Value)>,
     ) -> Result<Self, apache_avro::Error> {
@@ -23,13 +23,13 @@ impl Frames {
         schemas.into_iter().map(framed).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The frames of a reader who asks the registry that gave these ids.
+    /// The frames for readers who ask the registry that gave these ids.
     pub(crate) fn confluent(ids: impl IntoIterator<Item = (&'static str, u32)>) -> Self {
         let framed = |(record, id): (&'static str, u32)| (record, [&[0], id.to_be_bytes().as_slice()].concat());
         Self(ids.into_iter().map(framed).collect())
     }
 
-    /// The bytes before each datum of this record; none for one that this sync does not send.
+    /// The bytes before each datum of this record. Empty for a record that this sync does not send.
     pub fn of(&self, record: &str) -> Vec<u8> {
         self.0.get(record).cloned().unwrap_or_default()
     }
@@ -38,14 +38,14 @@ impl Frames {
 /// The ten bytes of a single-object header.
 ///
 /// # Errors
-/// apache-avro's word for a schema that is none.
+/// apache-avro's error if the schema is invalid.
 pub fn single_object(schema: &Value) -> Result<Vec<u8>, apache_avro::Error> {
     let fingerprint = Schema::parse(&physical(schema))?.fingerprint::<Rabin>();
     Ok([&[0xC3, 0x01], fingerprint.bytes.as_slice()].concat())
 }
 
-/// The schema without logical types: the canonical form strips them and writes the bare primitive, but apache-avro's
-/// leaves `{"type":"long"}` behind, and with it a fingerprint that no other implementation has.
+/// The schema without logical types. The canonical form has to be without them, as a bare primitive, but apache-avro's keeps
+/// `{"type":"long"}`, and so computes a fingerprint that no other implementation has.
 fn physical(schema: &Value) -> Value {
     match schema {
         Value::Object(members) => match members.get("logicalType") {

@@ -4,58 +4,47 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
 
-/// A producer of librdkafka's with its poll thread.
+/// A producer of librdkafka with its poll thread.
 pub(super) type Handle = ThreadedProducer<Context>;
 
-/// A full queue is a bug of ours. It is waited out all the same, so that nothing is lost by it.
+/// How long to wait when librdkafka's queue is full. In-flight permits should prevent that; if they do not, nothing is lost.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
 
-/// How long answers to what a failed producer has in flight are waited for: they spare readers a record that comes twice.
+/// How long to wait for acknowledgements of what a failed producer has in flight. Each of them spares readers a duplicate.
 const ANSWERS: Duration = Duration::from_secs(1);
 
-/// How long what is thrown away may take to be called back.
+/// How long the delivery callbacks of purged records may take.
 const CALLBACKS: Duration = Duration::from_secs(5);
 
 pub(super) struct Handles {
     properties: ClientConfig,
     context: Context,
-    batching: Arc<Handle>,
-    /// Made when it is needed: most syncs see no refusal.
-    single: Option<Arc<Handle>>,
+    pub(super) batching: Arc<Handle>,
+    /// Made when a record is refused, which is rare. Dropping it blocks.
+    pub(super) single: Option<Arc<Handle>>,
 }
 
 impl Handles {
     pub(super) fn new(properties: ClientConfig, context: Context) -> Result<Self, KafkaError> {
-        let batching = Arc::new(connect(&properties, &context)?);
+        let batching = Arc::new(properties.create_with_context(context.clone())?);
         Ok(Self { properties, context, batching, single: None })
     }
 
-    pub(super) fn batching(&self) -> &Arc<Handle> {
-        &self.batching
-    }
-
-    /// The one whose batches hold one record each.
+    /// The producer whose batches hold one record each.
     pub(super) fn single(&mut self) -> Result<Arc<Handle>, KafkaError> {
         if let Some(single) = &self.single {
             return Ok(Arc::clone(single));
         }
         let mut properties = self.properties.clone();
         properties.set("batch.num.messages", "1").set("linger.ms", "0");
-        let single = Arc::new(connect(&properties, &self.context)?);
-        self.single = Some(Arc::clone(&single));
-        Ok(single)
-    }
-
-    /// Takes the one that few syncs need. To drop it blocks.
-    pub(super) fn take_single(&mut self) -> Option<Arc<Handle>> {
-        self.single.take()
+        let single = Arc::new(properties.create_with_context(self.context.clone())?);
+        Ok(Arc::clone(self.single.insert(single)))
     }
 
     pub(super) fn fatal_error(&self) -> Option<(Code, String)> {
@@ -64,11 +53,11 @@ impl Handles {
         Some((code, format!("{code}: {reason}")))
     }
 
-    /// Makes them anew. When it returns, all that the old ones had is called back.
+    /// Makes the producers anew. When it returns, the old ones have called back all their records.
     pub(super) async fn renew(&mut self) -> Result<(), KafkaError> {
-        let batching = Arc::new(connect(&self.properties, &self.context)?);
+        let batching = Arc::new(self.properties.create_with_context(self.context.clone())?);
         let old = [Some(std::mem::replace(&mut self.batching, batching)), self.single.take()];
-        // A flush blocks while it waits, a producer while it ends.
+        // A flush blocks, and so does dropping a producer.
         let ended = tokio::task::spawn_blocking(move || {
             for handle in old.into_iter().flatten() {
                 if let Err(error) = handle.flush(ANSWERS) {
@@ -76,39 +65,39 @@ impl Handles {
                 }
                 handle.purge(PurgeConfig::default().queue().inflight());
                 if let Err(error) = handle.flush(CALLBACKS) {
-                    tracing::error!(%error, "what a failed producer had is not called back: a bug of ours");
+                    tracing::error!(%error, "a failed producer did not call back its records; this is a bug of ours");
                 }
             }
         });
-        // It fails only with the runtime.
+        // Only the end of the runtime makes it fail.
         let _ = ended.await;
         Ok(())
     }
 
-    /// Throws away what is not acknowledged. It blocks while one of librdkafka's threads resolves a name.
+    /// Purges what is not acknowledged. The call blocks while one of librdkafka's threads resolves a name.
     pub(super) async fn purge(&self) {
         let all = [Some(Arc::clone(&self.batching)), self.single.clone()];
         let purge = move || {
             all.iter().flatten().for_each(|handle| handle.purge(PurgeConfig::default().queue().inflight()));
         };
-        // It fails only with the runtime.
+        // Only the end of the runtime makes it fail.
         let _ = tokio::task::spawn_blocking(purge).await;
     }
 
-    /// Sends what still lingers.
+    /// Starts to send what waits for `linger.ms`.
     pub(super) fn flush(&self) {
         if let Err(error) = self.batching.flush(Duration::ZERO) {
             tracing::trace!(%error, "the flush has begun");
         }
     }
 
-    /// Hands one record to librdkafka. What becomes of a record that it does not take is decided at once.
+    /// Hands one record to librdkafka. A record that librdkafka does not take is handled like one that is not acknowledged.
     pub(super) async fn send(&self, handle: &Handle, mut record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) {
         loop {
             match handle.send(record) {
                 Ok(()) => return,
                 Err((KafkaError::MessageProduction(Code::QueueFull), untaken)) => {
-                    tracing::error!("librdkafka's queue is full in spite of in-flight permits: a bug of ours");
+                    tracing::error!("librdkafka's queue is full in spite of in-flight permits; this is a bug of ours");
                     record = untaken;
                     tokio::time::sleep(QUEUE_FULL).await;
                 }
@@ -119,8 +108,4 @@ impl Handles {
             }
         }
     }
-}
-
-fn connect(properties: &ClientConfig, context: &Context) -> Result<Handle, KafkaError> {
-    ThreadedProducer::from_config_and_context(properties, context.clone())
 }

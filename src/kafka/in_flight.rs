@@ -1,4 +1,4 @@
-//! What may be unacknowledged at a time, and for how long the oldest of it has been.
+//! How much may be unacknowledged at a time, and for how long the oldest of it has been.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that librdkafka keeps beside each record: its message and queue entries.
+/// Bytes that librdkafka needs for each record beside its content: message and queue entries.
 pub const OVERHEAD: usize = 500;
 
-/// Records and bytes that may be unacknowledged at a time: librdkafka's memory, in numbers.
+/// The limit on unacknowledged records and bytes. It bounds librdkafka's memory.
 #[derive(Debug, Clone)]
 pub(crate) struct InFlightLimit {
     records: (Arc<Semaphore>, usize),
@@ -25,7 +25,7 @@ struct Since {
     batches: BTreeMap<u64, Instant>,
 }
 
-/// What one batch takes of the limit. Dropped, it is free again.
+/// What one batch takes of the limit, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct InFlightPermit {
     number: u64,
@@ -35,7 +35,7 @@ pub(crate) struct InFlightPermit {
 }
 
 impl InFlightLimit {
-    /// At most `records` records and `bytes` bytes: key, value, headers, and [`OVERHEAD`] for each.
+    /// At most `records` records and `bytes` bytes. A record's bytes are its key, value and headers, and [`OVERHEAD`].
     pub(crate) fn new(records: usize, bytes: usize) -> Self {
         Self {
             records: (Arc::new(Semaphore::new(records)), records),
@@ -44,14 +44,15 @@ impl InFlightLimit {
         }
     }
 
-    /// Waits for room for one batch. A batch beyond the limit takes all there is.
+    /// Waits for room for one batch. A batch above the limit takes the whole limit.
     pub(crate) async fn acquire(&self, records: usize, bytes: usize) -> InFlightPermit {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
             // The semaphore is never closed.
             Arc::clone(semaphore).acquire_many_owned(count).await.ok()
         };
-        let (records, bytes) = (take(&self.records, records).await, take(&self.bytes, bytes).await);
+        let records = take(&self.records, records).await;
+        let bytes = take(&self.bytes, bytes).await;
         let mut since = self.since.lock();
         let number = since.next;
         since.next += 1;
@@ -68,7 +69,7 @@ impl InFlightLimit {
         self.records.1 - self.records.0.available_permits()
     }
 
-    /// How long the oldest unacknowledged record has been waiting: nothing else shows a cluster without enough replicas.
+    /// How long the oldest unacknowledged record has been waiting. Nothing else shows that a cluster has too few replicas in sync.
     pub(crate) fn oldest(&self) -> Option<Duration> {
         self.since.lock().batches.values().next().map(Instant::elapsed)
     }
@@ -80,24 +81,22 @@ impl Drop for InFlightPermit {
     }
 }
 
-/// Tells of a stall when it is there, each time it has lasted twice as long, and when it is over.
+/// Reports a stall when it begins, each time its age has doubled, and when it is over.
 #[derive(Debug)]
 pub(super) struct StallDetector {
     from: Duration,
     next: Duration,
 }
 
-/// What is to be told.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum StallEvent {
-    /// The oldest record has been waiting for so long.
+    /// For how long the oldest record has been waiting.
     Stalled(Duration),
     /// What had been waiting is acknowledged.
     Over,
 }
 
 impl StallDetector {
-    /// A record counts as stalled once it is that old.
     pub(super) fn new(from: Duration) -> Self {
         Self { from, next: from }
     }
@@ -124,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stall_is_told_when_it_is_there_as_it_doubles_and_when_it_is_over() {
+    fn a_stall_is_reported_when_it_begins_as_it_doubles_and_when_it_is_over() {
         let seconds = Duration::from_secs;
         let mut stall = StallDetector::new(seconds(10));
         let looks = [None, Some(9), Some(10), Some(15), Some(20), Some(39), Some(41), Some(2), None, Some(10)];
@@ -134,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_batch_counts_until_its_places_are_free() {
+    async fn the_oldest_batch_counts_until_its_permit_is_dropped() {
         let flight = InFlightLimit::new(10, 100);
         assert_eq!(flight.oldest(), None);
         let first = flight.acquire(1, 1).await;

@@ -1,4 +1,4 @@
-//! The producer: it connects, sends, waits for acknowledgements, and throws away what a stop leaves.
+//! The producer: it connects, sends, waits for acknowledgements, and purges what a stop leaves.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,9 @@ use crate::report::Counters;
 
 /// The producer of a process. It outlives its syncs, of which there is one at a time.
 pub struct Producer {
-    /// Whoever sends reads it. Whoever sends again writes it, so that nothing new comes before what came back.
+    /// Senders of new records hold the read lock. Recovery holds the write lock, so that returned records go before new ones.
     pub(super) handles: RwLock<Handles>,
     pub(super) context: Context,
-    /// Records and bytes that may be unacknowledged.
     pub(super) in_flight: InFlightLimit,
     pub(super) startup_timeout: Duration,
     pub(super) stall: Duration,
@@ -30,10 +29,10 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// Makes the producer. It connects by itself, in the background.
+    /// Creates the producer, which connects in the background.
     ///
     /// # Errors
-    /// [`Error::Client`] where librdkafka refuses a property or a combination of them.
+    /// [`Error::Client`] if librdkafka refuses a property or a combination of properties.
     pub fn connect(config: &Config) -> Result<Self, Error> {
         let status = Arc::new(Status::new());
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
@@ -49,14 +48,14 @@ impl Producer {
         })
     }
 
-    /// A new sync begins: what was said of an earlier one counts no more.
+    /// Forgets what happened to an earlier sync.
     pub(crate) fn begin_sync(&self) {
         self.context.status.begin_sync();
         self.context.deliveries.begin_sync();
     }
 
-    /// Hands a batch to librdkafka as soon as there is an in-flight permit for it. It waits for no delivery: what does not become
-    /// acknowledged is called back, and counted or sent again.
+    /// Hands a batch to librdkafka as soon as there is an in-flight permit for it. It does not wait for the delivery, which the
+    /// delivery callback reports.
     ///
     /// # Errors
     /// Why Kafka is gone.
@@ -90,7 +89,7 @@ impl Producer {
             if let Some(headers) = headers(context, &event_id) {
                 message = message.headers(headers);
             }
-            handles.send(handles.batching(), message).await;
+            handles.send(&handles.batching, message).await;
         }
         for error in &batch.encode_errors {
             let headers = headers(context, &format!("{}{}", error.id, context.id_suffix));
@@ -100,7 +99,7 @@ impl Producer {
         }
     }
 
-    /// Waits until everything sent is acknowledged or has failed. If Kafka is gone, what is left is thrown away.
+    /// Waits until everything sent is acknowledged or has failed. If Kafka is gone, the rest is purged.
     pub(crate) async fn drain(&self) {
         self.handles.read().await.flush();
         tokio::select! {
@@ -110,7 +109,7 @@ impl Producer {
         }
     }
 
-    /// Throws away what is not acknowledged. Each such record is still called back, and so accounted for.
+    /// Purges what is not acknowledged. Each purged record still gets its delivery callback, and so is counted.
     pub(crate) async fn purge(&self) {
         self.context.deliveries.give_up();
         self.handles.read().await.purge().await;
@@ -122,24 +121,24 @@ impl Producer {
         self.context.status.failed().await
     }
 
-    /// Why Kafka is gone for good, where it is.
+    /// Why Kafka is gone for good, if it is.
     pub(crate) fn fatal(&self) -> Option<FatalProducerError> {
         self.context.status.fatal()
     }
 
-    /// Runs a blocking librdkafka call beside the runtime.
+    /// Runs a blocking call of librdkafka on a thread of its own.
     pub(super) async fn blocking<T, F>(self: &Arc<Self>, call: F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&Self, &Handle) -> Result<T, Error> + Send + 'static,
     {
         let producer = Arc::clone(self);
-        let handle = Arc::clone(self.handles.read().await.batching());
+        let handle = Arc::clone(&self.handles.read().await.batching);
         tokio::task::spawn_blocking(move || call(&producer, &handle)).await.map_err(|_| Error::Cancelled)?
     }
 }
 
-/// None where headers are off.
+/// The headers of a record. None if headers are off.
 fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
     if context.headers.is_empty() {
         return None;
@@ -150,10 +149,10 @@ fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
     Some(shared.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })))
 }
 
-/// What a batch takes of the memory in flight: key, value, headers, and librdkafka's own.
+/// The bytes of a batch in librdkafka's memory: keys, values, headers and overhead.
 fn memory(batch: &RecordBatch) -> usize {
     let headers: usize = batch.context.headers.iter().map(|(key, value)| key.len() + value.len()).sum();
     let [values, names] = batch.size();
-    // A name is in the key and in the header `ce_id`.
+    // Names count twice: in the key and in the header `ce_id`.
     values + 2 * names + (batch.len() + batch.encode_errors.len()) * (headers + OVERHEAD)
 }

@@ -1,7 +1,8 @@
-//! What keeps records coming through: records that came back are sent again, failed producers are made anew, a stall is told of.
+//! Recovery: returned records are sent again, failed producers are made anew, and a stall is logged.
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::error::RDKafkaErrorCode as Code;
@@ -12,21 +13,22 @@ use super::handles::Handles;
 use super::in_flight::{StallDetector, StallEvent};
 use super::producer::Producer;
 
-/// How often a sync may make its producers anew. What fails more often will not be helped by another.
+/// How often a sync may make its producers anew. If they fail more often, another one would not help.
 const RENEWALS: u32 = 3;
 
 impl Producer {
-    /// Recovers for as long as it is polled: for one sync.
+    /// Recovers for as long as it is polled, which is one sync.
     pub async fn recover(&self) -> Infallible {
-        // An earlier sync may have left this one. Its end blocks.
-        let single = self.handles.write().await.take_single();
+        // An earlier sync may have left this producer. Dropping it blocks.
+        let single = self.handles.write().await.single.take();
         let _ = tokio::task::spawn_blocking(move || drop(single)).await;
-        let (mut renewals, mut stall) = (0, StallDetector::new(self.stall));
+        let mut renewals = 0;
+        let mut stall = StallDetector::new(self.stall);
         let mut tick = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                () = self.context.status.notified() => {}
+                () = self.context.status.recovery.notified() => {}
                 _ = tick.tick() => self.report_stall(&mut stall),
             }
             let mut handles = self.handles.write().await;
@@ -39,19 +41,22 @@ impl Producer {
         }
     }
 
-    /// Why the producers have to be made anew, where they have to be.
+    /// Why the producers have to be made anew, if they have to.
     fn failure(&self, handles: &Handles) -> Option<String> {
-        let stale = self.context.deliveries.take_stale_epoch().then(|| "its epoch is stale".to_owned());
+        let stale = self.context.deliveries.stale_epoch.swap(false, Ordering::Relaxed);
         let fatal = handles.fatal_error();
         if let Some((code, reason)) = &fatal
             && let Some(way_out) = way_out(*code)
         {
             self.context.status.fail(format!("the Kafka producer failed: {reason}; {way_out}"));
         }
-        fatal.map(|(_, reason)| reason).or(stale).filter(|_| self.fatal().is_none())
+        fatal
+            .map(|(_, reason)| reason)
+            .or(stale.then(|| "its epoch is stale".to_owned()))
+            .filter(|_| self.fatal().is_none())
     }
 
-    /// Makes the producers anew. False where that is not possible any more: then Kafka is gone.
+    /// Makes the producers anew. False if that is no longer possible, and Kafka is gone.
     async fn renew(&self, handles: &mut Handles, reason: &str, renewals: &mut u32) -> bool {
         if *renewals == RENEWALS {
             let reason = format!("the Kafka producer failed: {reason}; it was made anew {RENEWALS} times before");
@@ -73,12 +78,12 @@ impl Producer {
         }
     }
 
-    /// Sends again what came back, before anything new: nobody else sends while we hold the handles.
+    /// Sends returned records again. Nobody else sends meanwhile, because this holds the write lock.
     async fn send_again(&self, handles: &mut Handles) {
         for (record, opaque) in self.context.deliveries.take_returned() {
             let handle = match opaque.mode {
                 SendMode::Single | SendMode::DeadLetter => handles.single(),
-                SendMode::Batched => Ok(Arc::clone(handles.batching())),
+                SendMode::Batched => Ok(Arc::clone(&handles.batching)),
             };
             match handle {
                 Ok(handle) => handles.send(&handle, record.record(opaque)).await,
@@ -93,7 +98,7 @@ impl Producer {
                 oldest = %humantime::format_duration(Duration::from_secs(age.as_secs())),
                 records = self.in_flight.count(),
                 last_error = self.context.status.last_error(),
-                "Kafka does not acknowledge; reading waits, and each record for kafka.delivery_timeout"
+                "Kafka does not acknowledge; reading waits, and each record fails after kafka.delivery_timeout"
             ),
             Some(StallEvent::Over) => tracing::info!("Kafka acknowledges again"),
             None => {}
@@ -101,7 +106,7 @@ impl Producer {
     }
 }
 
-/// What to do where a new producer would fail as the old one did.
+/// What the user has to do, if a new producer would fail as the old one did.
 fn way_out(code: Code) -> Option<&'static str> {
     match code {
         Code::ClusterAuthorizationFailed => {

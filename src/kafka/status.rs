@@ -1,6 +1,5 @@
-//! What is known of Kafka at this moment: librdkafka's last word, the last acknowledgement, and whether it is gone for good.
+//! What is known of Kafka at this moment: the last error, the last acknowledgement, and whether Kafka is gone for good.
 
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -9,27 +8,20 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::{Notify, watch};
 
 /// Why nothing more can be delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct FatalProducerError(pub(crate) String);
 
-impl fmt::Display for FatalProducerError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for FatalProducerError {}
-
-/// What is known of Kafka. Every callback adds to it.
+/// What is known of Kafka, from the callbacks of all clients.
 #[derive(Debug)]
 pub(super) struct Status {
     fatal: watch::Sender<Option<FatalProducerError>>,
-    /// Something was acknowledged since the sync began.
+    /// Whether anything was acknowledged since the sync began.
     acknowledged: AtomicBool,
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
-    /// A record came back, or something went wrong.
-    notify: Notify,
+    /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
+    pub(super) recovery: Notify,
 }
 
 impl Status {
@@ -39,18 +31,18 @@ impl Status {
             acknowledged: AtomicBool::new(false),
             last_acknowledged: Mutex::new(Instant::now()),
             last_error: Mutex::default(),
-            notify: Notify::new(),
+            recovery: Notify::new(),
         }
     }
 
-    /// Forgets what was said of an earlier sync.
+    /// Forgets what happened to an earlier sync.
     pub(super) fn begin_sync(&self) {
         self.fatal.send_replace(None);
         self.acknowledged.store(false, Ordering::Relaxed);
         *self.last_error.lock() = None;
     }
 
-    /// Why nothing more can be delivered, where that is so.
+    /// Why nothing more can be delivered, if so.
     pub(super) fn fatal(&self) -> Option<FatalProducerError> {
         self.fatal.borrow().clone()
     }
@@ -61,12 +53,12 @@ impl Status {
         let error = fatal.wait_for(Option::is_some).await.ok().and_then(|error| error.clone());
         match error {
             Some(error) => error,
-            // `self` holds the other end.
+            // `self` holds the sender, so the channel is never closed.
             None => std::future::pending().await,
         }
     }
 
-    /// Nothing more can be delivered. The first reason counts.
+    /// Records that nothing more can be delivered. The first reason counts.
     pub(super) fn fail(&self, reason: String) {
         self.fatal.send_if_modified(|fatal| {
             let first = fatal.is_none();
@@ -75,19 +67,8 @@ impl Status {
         });
     }
 
-    /// librdkafka's last word about the brokers.
     pub(super) fn last_error(&self) -> Option<String> {
         self.last_error.lock().clone()
-    }
-
-    /// Waits until a record came back, or something went wrong.
-    pub(super) async fn notified(&self) {
-        self.notify.notified().await;
-    }
-
-    /// Wakes whoever waits for that.
-    pub(super) fn notify(&self) {
-        self.notify.notify_one();
     }
 
     pub(super) fn note_acknowledgement(&self) {
@@ -95,18 +76,18 @@ impl Status {
         *self.last_acknowledged.lock() = Instant::now();
     }
 
-    /// How long nothing has been acknowledged.
+    /// The time since the last acknowledgement.
     pub(super) fn silence(&self) -> Duration {
         self.last_acknowledged.lock().elapsed()
     }
 
-    /// What librdkafka's error callback says. Bad credentials, a bad certificate and a wrong protocol never fail a send: before the
-    /// first acknowledgement of a sync such a word is the end of it.
+    /// Notes what librdkafka's error callback reports. Bad credentials, a bad certificate and a wrong protocol never fail a send,
+    /// so before the first acknowledgement of a sync such an error ends it.
     pub(super) fn note_error(&self, code: Option<Code>, reason: &str) {
-        // Recovery looks for a fatal error, which librdkafka says here too, under its own code.
-        self.notify();
+        // The callback also reports fatal errors. Recovery asks each producer for them.
+        self.recovery.notify_one();
         let mut last = self.last_error.lock();
-        // "All brokers are down" says less than what was said of one of them.
+        // "All brokers are down" says less than an earlier error of one broker.
         if last.is_none() || code != Some(Code::AllBrokersDown) {
             *last = Some(reason.to_owned());
         }
@@ -119,7 +100,7 @@ impl Status {
     }
 }
 
-/// The setting to look at where waiting does not help.
+/// The setting to look at, if the error is of a kind that waiting does not cure.
 fn setting_at_fault(code: Code, reason: &str) -> Option<&'static str> {
     let says = |word: &str| reason.to_ascii_lowercase().contains(word);
     match code {

@@ -1,10 +1,9 @@
-//! Topics: whether they are there, making them where that is asked for, and the offsets between which a sync's records lie.
+//! Topics: whether they exist, their creation if settings ask for it, and the end offsets of their partitions.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
 
@@ -14,28 +13,28 @@ use super::{Error, Producer, client};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
 
-/// How long one question to a broker may take before it is asked again.
+/// How long a broker may take for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// A slice of waiting for the first broker: short, because a refusal may come in between.
-const SLICE: Duration = Duration::from_secs(1);
+/// How long one attempt to reach a first broker takes. It is short, so that a refusal ends the wait soon.
+const ATTEMPT: Duration = Duration::from_secs(1);
 
-/// Between two looks at a topic that was just made.
-const SETTLE: Duration = Duration::from_millis(50);
+/// The pause before a topic that was just created is looked for again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holds {
     /// The records of an object.
     Records,
-    /// What syncs tell about themselves.
+    /// The events of syncs.
     Events,
     /// Records that no other topic took.
     DeadLetters,
 }
 
 impl Holds {
-    /// Of a topic's ends those that a report shows.
+    /// The ranges that the report shows: those of topics with records. Warns if events are not in order.
     fn ranges(self, topic: &str, found: Vec<PartitionRange>) -> Vec<PartitionRange> {
         if self == Self::Records {
             return found;
@@ -49,11 +48,11 @@ impl Holds {
 }
 
 impl Producer {
-    /// Waits for a broker, looks for the topics of the wanted objects and of the sync's events, makes them if settings say so, and
-    /// reads where each partition with records ends.
+    /// Waits for a broker, looks for the topics of a sync, creates absent ones if settings say so, and reads the end offset of each
+    /// partition of the topics with records.
     ///
     /// # Errors
-    /// No broker in time, a refused connection, or topics that are not there.
+    /// No broker in time, a refused connection, or absent topics.
     pub async fn topics(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
         let deadline = Instant::now() + self.startup_timeout;
         let mut absent = Vec::new();
@@ -76,7 +75,6 @@ impl Producer {
         Ok(ranges)
     }
 
-    /// Where a partition ends now.
     pub(crate) async fn end_offset(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
         let topic = topic.to_owned();
         self.blocking(move |_, handle| end_offset(handle, &topic, partition)).await
@@ -102,7 +100,7 @@ impl Producer {
         .await
     }
 
-    /// Waits until a topic that was just made is known to the broker we ask.
+    /// Waits until a topic that was just created is known to the broker that is asked.
     async fn appear(self: &Arc<Self>, topic: &str) -> Result<Vec<PartitionRange>, Error> {
         let deadline = Instant::now() + ANSWER;
         loop {
@@ -111,15 +109,15 @@ impl Producer {
                 Err(reason) if Instant::now() > deadline => {
                     return Err(Error::Topics(vec![(topic.to_owned(), reason)]));
                 }
-                Err(_) => tokio::time::sleep(SETTLE).await,
+                Err(_) => tokio::time::sleep(PAUSE).await,
             }
         }
     }
 
-    /// Asks for one topic by name: a full listing hides what we may not describe.
+    /// Asks for one topic by name. A listing of all topics would leave out those that may not be described.
     fn partitions(&self, handle: &Handle, topic: &str, deadline: Instant) -> Result<Result<Vec<i32>, String>, Error> {
         let metadata = loop {
-            match handle.client().fetch_metadata(Some(topic), SLICE) {
+            match handle.client().fetch_metadata(Some(topic), ATTEMPT) {
                 Ok(metadata) => break metadata,
                 Err(error) => self.still_starting(&error.to_string(), deadline)?,
             }
@@ -138,7 +136,7 @@ impl Producer {
         Ok(Ok(partitions))
     }
 
-    /// Ends the wait for a first broker: refused, or too long.
+    /// An error ends the wait for a first broker: a refusal, or the time-out.
     fn still_starting(&self, error: &str, deadline: Instant) -> Result<(), Error> {
         if let Some(fatal) = self.fatal() {
             return Err(Error::Refused(fatal));
@@ -155,7 +153,7 @@ impl Producer {
     }
 }
 
-/// Where a partition ends. A leader that is just being chosen is waited for: a topic may have been made a moment ago.
+/// The end offset of a partition. A partition that was just created may have no leader yet, so this tries for a while.
 fn end_offset(handle: &Handle, topic: &str, partition: i32) -> Result<i64, Error> {
     let deadline = Instant::now() + ANSWER;
     loop {
@@ -165,14 +163,14 @@ fn end_offset(handle: &Handle, topic: &str, partition: i32) -> Result<i64, Error
                 return Err(Error::Offsets { topic: topic.to_owned(), source });
             }
             Err(error) => {
-                tracing::debug!(topic, partition, %error, "the end of a partition is asked for again");
-                std::thread::sleep(SETTLE); // why: librdkafka's call blocks, so it has a thread of its own
+                tracing::debug!(topic, partition, %error, "the end offset of a partition is asked for again");
+                std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
             }
         }
     }
 }
 
-/// Every topic of a sync, once: objects may share one.
+/// Every topic of a sync, once each, since objects may share a topic.
 fn topics(config: &Config) -> Vec<(String, Holds)> {
     let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
     let dead_letters = (config.errors.tolerance == Tolerance::Dlq).then(|| config.kafka.dead_letter_topic());
@@ -186,8 +184,8 @@ fn topics(config: &Config) -> Vec<(String, Holds)> {
     topics
 }
 
-/// A topic as it is made. Every sync sends everything again: compaction and retention together keep data whole and bounded, and the
-/// lag of a day lets a late reader still find a whole snapshot. Events and dead letters are few, in order, and kept for a month.
+/// The settings of a new topic. Each sync sends every object again, so compaction and retention together keep the data whole and
+/// bounded. The compaction lag of a day lets a late reader find a whole snapshot. Events and dead letters are kept for a month.
 fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a str) -> NewTopic<'a> {
     // -1 leaves the replication factor to the broker (KIP-464).
     let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
@@ -202,11 +200,10 @@ fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a st
     }
 }
 
-/// Makes topics.
 async fn create(absent: &[(String, String, Holds)], config: &Config, context: Context) -> Result<(), Error> {
     let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
     let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
-    let admin = AdminClient::from_config_and_context(&client::admin(config), context).map_err(all)?;
+    let admin: AdminClient<Context> = client::admin(config).create_with_context(context).map_err(all)?;
     let retention = config.kafka.retention.as_millis().to_string();
     let new: Vec<NewTopic<'_>> =
         absent.iter().map(|(topic, _, holds)| describe(topic, *holds, config, &retention)).collect();
@@ -214,7 +211,7 @@ async fn create(absent: &[(String, String, Holds)], config: &Config, context: Co
     for created in created.map_err(all)? {
         match created {
             Ok(topic) => tracing::info!(topic, "created the topic"),
-            // Another replica of ours may have been faster.
+            // Another producer may have created it meanwhile.
             Err((_, Code::TopicAlreadyExists)) => {}
             Err((topic, code)) => return Err(failed(&topic, code.to_string())),
         }

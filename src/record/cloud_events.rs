@@ -2,7 +2,7 @@
 
 use crate::contract::{NAMESPACE, rfc3339};
 
-/// `ce_source`: /name/account/region, with /role-name where a role is assumed. `account` is None while it is not known.
+/// `ce_source`: `/name/account/region`, followed by `/role-name` if a role is assumed. `account` is None while it is not known.
 pub(crate) fn source(name: &str, account: Option<&str>, region: &str, role: Option<&str>) -> String {
     let scope = format!("/{name}/{}/{region}", account.unwrap_or("unknown"));
     match role.and_then(|arn| arn.rsplit('/').next()) {
@@ -11,7 +11,7 @@ pub(crate) fn source(name: &str, account: Option<&str>, region: &str, role: Opti
     }
 }
 
-/// All headers but `ce_id`, which each record has of its own. `record` is its name in Avro.
+/// All headers but `ce_id`, which differs for each record. `record` is the name in Avro.
 pub(super) fn headers(source: String, record: &str, captured: i64) -> Vec<(&'static str, String)> {
     vec![
         ("ce_specversion", "1.0".to_owned()),

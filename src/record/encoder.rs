@@ -1,4 +1,4 @@
-//! How records are written: each as a framed Avro datum or, in a dry run, as a line of JSON, in one walk, into one buffer a batch.
+//! How records are written: as framed Avro data or, in a dry run, as lines of JSON.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -14,13 +14,13 @@ use crate::config::{Config, Headers};
 use crate::contract::rfc3339;
 use crate::report::TypeStatistics;
 
-/// Parsed once for the life of the process.
+/// The schemas of all records, parsed once in the life of the process.
 static SCHEMAS: LazyLock<Result<HashMap<&'static str, Schema>, String>> = LazyLock::new(|| {
     let parsed = super::schemas().map(|(record, schema)| Ok((record, Schema::parse(&schema)?)));
     parsed.collect::<Result<_, apache_avro::Error>>().map_err(|error| error.to_string())
 });
 
-/// A schema of ours that apache-avro does not take: a bug that no setting causes.
+/// apache-avro refuses one of our schemas. That is a bug; no setting causes it.
 #[derive(Debug, thiserror::Error)]
 #[error("the schema of {record}: {reason}")]
 pub(crate) struct SchemaError {
@@ -31,10 +31,10 @@ pub(crate) struct SchemaError {
 /// How the records of one kind are written: the same for all scopes of a sync.
 pub(crate) struct Encoder {
     record: &'static str,
-    topic: Arc<str>,
+    pub(crate) topic: Arc<str>,
     captured: i64,
     cloud_events: bool,
-    /// The bytes that tell a datum's schema. None writes lines of JSON.
+    /// The bytes before each datum. None writes lines of JSON.
     frame: Option<Vec<u8>>,
     writer: GenericDatumWriter<'static>,
     /// Shared by all encoders of the topic.
@@ -42,7 +42,7 @@ pub(crate) struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder of the records named `record` in Avro, for one topic and the sync of `captured`.
+    /// An encoder for one topic and the sync of `captured`. `record` is the name in Avro.
     pub(crate) fn new(
         config: &Config,
         record: &'static str,
@@ -66,10 +66,6 @@ impl Encoder {
         })
     }
 
-    pub(crate) fn topic(&self) -> &str {
-        &self.topic
-    }
-
     /// What the records of one `ce_source` share.
     pub(crate) fn context(
         &self,
@@ -77,28 +73,27 @@ impl Encoder {
         statistics: Arc<TypeStatistics>,
         token: TaskTrackerToken,
     ) -> RecordContext {
-        let headers =
-            if self.cloud_events { cloud_events::headers(source, self.record, self.captured) } else { Vec::new() };
+        let headers = || cloud_events::headers(source, self.record, self.captured);
         RecordContext {
             statistics,
             record: self.record,
             topic: Arc::clone(&self.topic),
             captured: self.captured,
             id_suffix: format!("@{}", rfc3339(self.captured)),
-            headers,
+            headers: if self.cloud_events { headers() } else { Vec::new() },
             offsets: Arc::clone(&self.offsets),
             token,
         }
     }
 
-    /// Appends a record to a batch. `id` is `ce_id` without its instant and begins with `key`. A value that cannot be written leaves
-    /// nothing in the buffer: its type will be partial.
+    /// Appends a record to a batch. `id` is `ce_id` without its instant, and begins with `key`. A value that cannot be encoded is
+    /// noted in the batch, and leaves no bytes there.
     pub(crate) fn write(&self, batch: &mut RecordBatch, key: &str, id: Cow<'_, str>, value: &impl Serialize) {
         let RecordBatch { context, values, .. } = &mut *batch;
         let written = match &self.frame {
             Some(frame) => {
                 values.extend_from_slice(frame);
-                // apache-avro's error of a field repeats the whole schema. Its beginning names the field.
+                // apache-avro's error names the field first, and then repeats the whole schema.
                 let shortened = |error: apache_avro::Error| error.to_string().chars().take(200).collect();
                 self.writer.write_ser(values, value).map(drop).map_err(shortened)
             }
@@ -117,7 +112,7 @@ impl Encoder {
     }
 }
 
-/// A record as a dry run shows it.
+/// A record as a dry run prints it.
 #[derive(Serialize)]
 struct DryRunRecord<'a, T> {
     topic: &'a str,

@@ -1,10 +1,10 @@
-//! Where the acknowledged records of one topic lie.
+//! The offsets of acknowledged records.
 
 use std::collections::BTreeMap;
 
 use parking_lot::Mutex;
 
-/// Where the acknowledged records of one topic lie, by what the broker said of each: nobody has to be asked at the end.
+/// The offsets of one topic's acknowledged records, by partition. The acknowledgements have them, so no broker has to be asked.
 #[derive(Debug, Default)]
 pub struct OffsetTracker(Mutex<BTreeMap<i32, OffsetRange>>);
 
@@ -14,20 +14,20 @@ pub(crate) struct OffsetRange {
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) count: i64,
-    /// A record was acknowledged without its offset, as when the broker says that it has it already.
+    /// Whether a record was acknowledged without its offset, as when the broker finds that it has the record already.
     pub(crate) incomplete: bool,
 }
 
 impl OffsetRange {
-    /// Whether a partition that ended at `low` cannot have taken these: it was deleted and made anew in between. Without an offset
-    /// for each there is no telling.
+    /// Whether a partition that ended at `low` before the sync cannot hold these offsets, because it was deleted and made anew
+    /// since. If an offset is missing, that cannot be known.
     pub(crate) fn is_of_another_topic(&self, low: i64) -> bool {
         !self.incomplete && (self.first < low || self.count > self.last + 1 - low)
     }
 }
 
 impl OffsetTracker {
-    /// A record was acknowledged there; a negative offset is none.
+    /// Notes that a record was acknowledged. A negative offset is not known.
     pub(crate) fn note(&self, partition: i32, offset: i64) {
         let mut ranges = self.0.lock();
         let range =
@@ -36,11 +36,11 @@ impl OffsetTracker {
         if offset < 0 {
             range.incomplete = true;
         } else {
-            (range.first, range.last) = (range.first.min(offset), range.last.max(offset));
+            range.first = range.first.min(offset);
+            range.last = range.last.max(offset);
         }
     }
 
-    /// What is known, by partition.
     pub(crate) fn ranges(&self) -> BTreeMap<i32, OffsetRange> {
         self.0.lock().clone()
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_partition_that_was_made_anew_is_told_by_its_offsets() {
+    fn a_partition_that_was_made_anew_is_known_by_its_offsets() {
         let range = |first, last, count| OffsetRange { first, last, count, incomplete: false };
         assert!(!range(10, 19, 10).is_of_another_topic(10) && !range(12, 30, 5).is_of_another_topic(10));
         assert!(range(0, 19, 15).is_of_another_topic(10), "before where it ended");

@@ -1,15 +1,15 @@
-//! The counts of a type, declared once: what stages add to, what report and sync topic show, and what totals sum up.
+//! The counts of a type, declared once for all uses: the counters of the stages, the report, the sync topic, and the totals.
 
 use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::ser::SerializeStruct;
 
-/// Each line is a count: its meaning in the schema of the sync topic, its name, and its default there. A count that came after the
-/// first release has one, since older writers do not know it.
+/// Each line is a count: its doc in the schema of the sync topic, its name, and its default there. Counts added after the first
+/// release have a default, since older events do not have the field (Avro specification, "Schema Resolution").
 macro_rules! counts {
     ($($doc:literal $name:ident $default:expr;)+) => {
-        /// The counters of one type while it is read. Stages only add to them, so that an abort or a panic loses no count.
+        /// The counters of one type while it is read. Stages only add to them, so an abort or a panic loses no count.
         #[derive(Debug, Default)]
         #[allow(missing_docs, reason = "the schema documents them")]
         pub struct Counters { $(pub $name: AtomicU64,)+ }
@@ -26,11 +26,11 @@ macro_rules! counts {
         }
 
         impl Counts {
-            /// Name, meaning and default of each.
+            /// Name, doc and default of each count.
             pub(super) const FIELDS: &'static [(&'static str, &'static str, Option<i64>)] =
                 &[$((stringify!($name), $doc, $default),)+];
 
-            /// Serializes each as a member of its own. Avro knows no unsigned numbers, and no count comes near the end of a long.
+            /// Serializes each count as a member of its own. Avro has no unsigned integers, and no count comes near 2^63.
             pub(super) fn serialize<S: SerializeStruct>(&self, members: &mut S) -> Result<(), S::Error> {
                 $(members.serialize_field(stringify!($name), &i64::try_from(self.$name).unwrap_or(i64::MAX))?;)+
                 Ok(())
@@ -58,12 +58,12 @@ counts! {
 }
 
 impl Counters {
-    /// Adds to one of them.
+    /// Adds to one of the counters.
     pub fn add(counter: &AtomicU64, count: usize) {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
-    /// The counts at this moment. `failed` holds unanswered ARNs; what was described and is not acknowledged is added here.
+    /// The counts at this moment. The counter `failed` has the unanswered ARNs; objects without an acknowledgement are added here.
     pub fn counts(&self) -> Counts {
         let mut counts = self.load();
         counts.failed += counts.described.saturating_sub(counts.unchanged + counts.acknowledged);

@@ -1,4 +1,4 @@
-//! `SyncEvent`: what the sync topic says, so that a reader of Kafka alone can tell a whole snapshot from a part of one.
+//! `SyncEvent`, the record of the sync topic. By it a reader of Kafka can tell a whole snapshot from a part of one.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,14 @@ use crate::contract::OBJECTS;
 /// The record's name in Avro, and what `ce_type` ends with.
 pub(crate) const SYNC_EVENT: &str = "SyncEvent";
 
-/// Incomplete types that an outcome names at most: an event is one record, and thousands of scopes may fail at once.
+/// How many incomplete types an outcome names at most. It is a single record, and thousands of scopes may fail at once.
 const INCOMPLETE: usize = 100;
 
-/// One event. Its members are in the order of the schema.
+/// One event. The fields are in the order of the schema.
 #[derive(Debug, Serialize)]
 pub(crate) struct SyncEvent<'a> {
-    event: Cow<'static, str>,
+    /// `STARTED`, `SCOPE`, or an outcome.
+    pub(crate) event: Cow<'static, str>,
     name: &'a str,
     emit: &'static str,
     sync: i64,
@@ -30,14 +31,12 @@ pub(crate) struct SyncEvent<'a> {
 }
 
 impl<'a> SyncEvent<'a> {
-    /// STARTED: where every data partition ends before the first record of this sync. What no later event confirms is not to be
-    /// relied on.
+    /// STARTED, with the end of each partition before the first record of this sync.
     pub(crate) fn started(name: &'a str, sync: i64, partitions: &'a [PartitionRange]) -> Self {
         Self { partitions, ..Self::new("STARTED", name, sync) }
     }
 
-    /// SCOPE: the types of one role in one region, with their causes. The scope was read to its end, and its last record was
-    /// acknowledged or has failed.
+    /// SCOPE, with the types of one role in one region and their causes.
     pub(crate) fn scope(name: &'a str, sync: i64, ended: i64, types: &'a [TypeReport]) -> Self {
         Self {
             ended: Some(ended),
@@ -47,8 +46,7 @@ impl<'a> SyncEvent<'a> {
         }
     }
 
-    /// The outcome: a total for each object, then the first types that are not complete. Their causes are in the events of their
-    /// scopes.
+    /// The outcome, with a total for each object and the first types that are not complete. Their causes are in the SCOPE events.
     pub(crate) fn outcome(report: &'a Report) -> Self {
         let incomplete = || report.types.iter().filter(|one| one.is_incomplete());
         let named = incomplete().take(INCOMPLETE).map(|one| TypeReport { causes: Vec::new(), ..one.clone() });
@@ -62,11 +60,6 @@ impl<'a> SyncEvent<'a> {
             partitions: &report.partitions,
             ..Self::new(report.outcome.to_string(), &report.name, report.sync)
         }
-    }
-
-    /// What it is: `STARTED`, `SCOPE`, or an outcome.
-    pub(crate) fn event(&self) -> &str {
-        &self.event
     }
 
     fn new(event: impl Into<Cow<'static, str>>, name: &'a str, sync: i64) -> Self {
@@ -86,7 +79,7 @@ impl<'a> SyncEvent<'a> {
     }
 }
 
-/// How many scopes there are. Types are in the order of their scopes.
+/// The number of scopes. The types of a scope stand side by side.
 fn scopes(types: &[TypeReport]) -> usize {
     types.chunk_by(|a, b| (&a.account, &a.region, &a.role) == (&b.account, &b.region, &b.role)).count()
 }
@@ -98,7 +91,7 @@ fn totals(types: &[TypeReport]) -> impl Iterator<Item = TypeReport> {
     })
 }
 
-/// Avro knows no unsigned numbers.
+/// Avro has no unsigned integers.
 fn long(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }

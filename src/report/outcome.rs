@@ -19,7 +19,7 @@ pub enum Outcome {
     Partial,
     /// A signal stopped it.
     Aborted,
-    /// Nothing was acknowledged and no type is complete, a topic or schema is missing, or Kafka is away.
+    /// Nothing was acknowledged and no type is complete, a topic or schema is missing, or Kafka is gone.
     Failed,
 }
 
@@ -30,20 +30,19 @@ pub enum StopReason {
     Signal,
     /// `timeout` has passed.
     Timeout,
-    /// It cannot start or go on. The error says which operation failed.
+    /// The sync cannot start or go on. The error says which operation failed.
     Failure(Arc<dyn Error + Send + Sync>),
     /// Nobody reads standard output any more.
     Closed,
 }
 
 impl StopReason {
-    /// Something failed for good.
     pub(crate) fn failure(error: impl Error + Send + Sync + 'static) -> Self {
         Self::Failure(Arc::new(error))
     }
 }
 
-/// Failures are equal if they say the same.
+/// Failures are equal if their messages are.
 impl PartialEq for StopReason {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -54,7 +53,7 @@ impl PartialEq for StopReason {
 }
 
 impl Outcome {
-    /// The outcome that types and stop reason amount to.
+    /// The outcome of a sync with these types and this stop reason.
     pub(crate) fn of(types: &[TypeReport], stop_reason: Option<&StopReason>) -> Self {
         match stop_reason {
             Some(StopReason::Signal) => return Self::Aborted,
@@ -62,7 +61,7 @@ impl Outcome {
             Some(StopReason::Timeout | StopReason::Closed) | None => {}
         }
         let complete = types.iter().filter(|one| one.state == State::Complete).count();
-        // Without a type nothing was read. That is not the same as an empty account.
+        // If there is no type, nothing was read. An empty account has types.
         if complete == types.len() && !types.is_empty() {
             Self::Completed
         } else if complete > 0 || types.iter().any(|one| one.counts.acknowledged > 0) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Counts, EMIT_ALL, SYNC_EVENT};
 use crate::contract::NAMESPACE;
 
-/// The Avro schema of [`super::SyncEvent`].
+/// The Avro schema of [`super::SyncEvent`], whose fields have the same order.
 pub(crate) fn sync_event_schema() -> Value {
     let field = |name: &str, kind: Value, doc: &str| json!({"name": name, "type": kind, "doc": doc});
     let optional =
@@ -14,7 +14,8 @@ pub(crate) fn sync_event_schema() -> Value {
     let record =
         |name: &str, doc: &str, fields: &[Value]| json!({"type": "record", "name": name, "doc": doc, "fields": fields});
     let instant = || json!({"type": "long", "logicalType": "timestamp-millis"});
-    let (text, long) = (|| json!("string"), || json!("long"));
+    let text = || json!("string");
+    let long = || json!("long");
 
     let cause = record(
         "SyncCause",

@@ -1,4 +1,4 @@
-//! What was read of one object in one scope: its counters and issues while it is read, and the state that these amount to.
+//! The statistics of one object in one scope: counters and issues, and the state that follows from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,20 +9,20 @@ use serde::{Serialize, Serializer};
 use super::counts::{Counters, Counts};
 use crate::contract::Parent;
 
-/// Causes that a report shows of one type at most.
+/// How many causes a report shows of one type at most.
 const CAUSES: usize = 20;
 
-/// Denied Describe requests after which no more are sent, where each asks for one object.
+/// How many denied Describe requests end the Describes of a type, if each asks for one object.
 const HOPELESS: u64 = 10;
 
-/// The statistics of one (account, role, region, object). Stages only add to them, so that an abort or a panic loses nothing.
+/// The statistics of one (account, role, region, object). Stages only add to them, so an abort or a panic loses nothing.
 #[derive(Debug, Default)]
 pub struct TypeStatistics {
-    /// What is counted.
+    /// The counters.
     pub counters: Counters,
     /// This type's own lists.
     pub(crate) listing: Arc<Listing>,
-    /// The list of clusters that this type's lists start from.
+    /// The list of clusters, if this type is listed for each cluster.
     parent_listing: Option<Arc<Listing>>,
     answered: AtomicBool,
     ended_by_refusal: AtomicBool,
@@ -30,7 +30,7 @@ pub struct TypeStatistics {
     issues: Mutex<Vec<Issue>>,
 }
 
-/// Whether a lister came to the end of all its lists, and if not, why.
+/// Whether a lister came to the end of all its lists, and the first issue if it did not.
 #[derive(Debug, Default)]
 pub(crate) struct Listing {
     ended: AtomicBool,
@@ -47,18 +47,18 @@ pub(crate) struct Issue {
     pub(crate) error: String,
 }
 
-/// What can be said of a type after a sync.
+/// Whether a type was read and delivered as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// Every list ended, asked = described + gone, described = acknowledged.
+    /// Every list ended, asked = described + gone, and described = acknowledged.
     Complete,
-    /// Something is missing: absence does not mean deletion.
+    /// Something is missing, so absence does not mean deletion.
     Partial,
-    /// AWS allowed nothing of it.
+    /// AWS denied every request.
     Denied,
 }
 
-/// Text in Avro too, which has enums of its own.
+/// A string in Avro too. The derived form would be an Avro enum.
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
@@ -78,12 +78,12 @@ pub struct Cause {
     pub error: String,
 }
 
-/// A type's counts and state with its reasons.
+/// The counts of a type, its state, and the reasons for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     pub(crate) counts: Counts,
     pub(crate) state: State,
-    /// The first reason. None if complete.
+    /// The first reason. None if the type is complete.
     pub error: Option<String>,
     /// At most 20 of the reasons.
     pub(crate) causes: Vec<Cause>,
@@ -100,44 +100,44 @@ impl Listing {
 }
 
 impl TypeStatistics {
-    /// The statistics of a type whose lists start from `clusters`.
+    /// The statistics of a type that is listed for each cluster of `clusters`.
     pub(crate) fn under(clusters: Arc<Listing>) -> Self {
         Self { parent_listing: Some(clusters), ..Self::default() }
     }
 
-    /// The statistics of the type whose list is `listing`, from which the lists of others start.
+    /// The statistics of the type whose own list is `listing`, which other types share.
     pub(crate) fn with_listing(listing: Arc<Listing>) -> Self {
         Self { listing, ..Self::default() }
     }
 
-    /// AWS answered for this type: it is not denied as a whole.
+    /// Notes that AWS answered a request, so that the type is not denied.
     pub(crate) fn answer(&self) {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// A list did not end: what follows in it is unknown. True if the report learns anything by the issue.
+    /// A list did not end, so the rest of it is unknown. True if the issue is new to the report.
     pub(crate) fn list_failed(&self, issue: Issue) -> bool {
         self.listing.issue.lock().get_or_insert_with(|| issue.clone());
         self.keep(issue)
     }
 
-    /// ARNs were asked for and stay unanswered. True if the report learns anything by the issue.
+    /// ARNs stay unanswered. True if the issue is new to the report.
     pub(crate) fn unanswered(&self, arns: usize, issue: Issue) -> bool {
         Counters::add(&self.counters.failed, arns);
         self.keep(issue)
     }
 
-    /// Anything else makes the type partial. Records that are never acknowledged need no count: `described` tells of them.
+    /// Anything else that makes the type partial. Records without an acknowledgement need no counter: `described` includes them.
     pub(crate) fn issue(&self, parent: &Parent, error: impl Into<String>) {
         self.keep(Issue { denied: false, parent: parent.clone(), error: error.into() });
     }
 
-    /// The credentials of the scope fail: nothing of the type can be read.
+    /// The credentials of the scope fail, so that nothing of the type can be read.
     pub(crate) fn deny(&self, error: impl Into<String>) {
         self.keep(Issue { denied: true, parent: None, error: error.into() });
     }
 
-    /// Whether AWS has denied so many requests for one object each, and answered none, that it will deny all others.
+    /// Whether AWS has answered none of the type's requests and denied so many that it will deny the others too.
     pub(crate) fn is_hopeless(&self) -> bool {
         let denials = self.counters.failed.load(Ordering::Relaxed);
         denials >= HOPELESS
@@ -160,20 +160,19 @@ impl TypeStatistics {
         self.ended_by_refusal.load(Ordering::Acquire)
     }
 
-    /// The state that the counts, the lists and the issues amount to.
+    /// Judges the type by its counts, lists and issues.
     pub fn judge(&self) -> Judgement {
         let parent_issue = self.parent_listing.iter().filter_map(|listing| listing.issue.lock().clone());
         let mut issues: Vec<Issue> = parent_issue.collect();
         issues.extend(self.issues.lock().iter().cloned());
         let counts = self.counters.counts();
+        if issues.is_empty()
+            && let Some(error) = self.shortfall(&counts)
+        {
+            issues.push(Issue { denied: false, parent: None, error });
+        }
         let state = if issues.is_empty() {
-            match self.shortfall(&counts) {
-                Some(error) => {
-                    issues.push(Issue { denied: false, parent: None, error });
-                    State::Partial
-                }
-                None => State::Complete,
-            }
+            State::Complete
         } else if !self.answered.load(Ordering::Relaxed) && issues.iter().all(|issue| issue.denied) {
             State::Denied
         } else {
@@ -186,7 +185,7 @@ impl TypeStatistics {
         Judgement { counts, state, error, causes: causes.collect() }
     }
 
-    /// What is missing although nothing went wrong.
+    /// What is missing although there is no issue.
     fn shortfall(&self, counts: &Counts) -> Option<String> {
         let Counts { asked, described, gone, acknowledged, unchanged, .. } = *counts;
         let sent = described.saturating_sub(unchanged);
@@ -202,7 +201,8 @@ impl TypeStatistics {
         }
     }
 
-    /// Keeps what a report can show: many records that fail for one reason are one issue. True if the issue is kept.
+    /// Keeps an issue if it is new and a report has room for it, and returns whether it did. Many records that fail for one reason
+    /// are one issue.
     fn keep(&self, issue: Issue) -> bool {
         let mut issues = self.issues.lock();
         let all_denied = issues.iter().all(|known| known.denied);

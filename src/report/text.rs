@@ -1,4 +1,4 @@
-//! The report for people.
+//! The report as text.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Write};
@@ -6,14 +6,14 @@ use std::fmt::{self, Write};
 use super::{Counts, Report, State, TypeReport};
 use crate::contract::{OBJECTS, rfc3339};
 
-/// Lines about what is not complete; the JSON report has them all.
+/// How many lines about incomplete types there are at most. The JSON report has them all.
 const NAMED: usize = 20;
 
-/// Accounts and regions that a line names.
+/// How many accounts or regions a line names at most.
 const SHOWN: usize = 3;
 
 impl Report {
-    /// The report for people: totals per object, then what is not complete and why.
+    /// The report as text: a total for each object, then what is not complete and why.
     pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
@@ -70,7 +70,7 @@ impl Report {
     }
 }
 
-/// Types that are incomplete for one reason: a role fails in each of its regions, and a certificate fails every role.
+/// Types that are incomplete for one reason. A role may fail in each of its regions, and a wrong certificate fails every role.
 #[derive(Default)]
 struct Incomplete<'a> {
     objects: BTreeSet<&'a str>,
@@ -79,11 +79,11 @@ struct Incomplete<'a> {
     roles: BTreeSet<&'a str>,
 }
 
-/// Whether AWS has denied it, and the error.
+/// Whether AWS denied the type, and the error.
 type Reason<'a> = (bool, &'a str);
 
 impl<'a> Incomplete<'a> {
-    /// In the order in which the reasons first come.
+    /// The incomplete types by reason, in the order in which the reasons first occur.
     fn groups(types: &'a [TypeReport]) -> Vec<(Reason<'a>, Self)> {
         let mut groups: Vec<(Reason<'_>, Self)> = Vec::new();
         let mut known = HashMap::new();
@@ -105,7 +105,8 @@ impl<'a> Incomplete<'a> {
     fn write(&self, (denied, error): Reason<'_>, text: &mut String) -> fmt::Result {
         let state = if denied { "denied" } else { "partial" };
         let objects: Vec<&str> = OBJECTS.into_iter().filter(|object| self.objects.contains(object)).collect();
-        let (accounts, regions) = (some(&self.accounts, "accounts"), some(&self.regions, "regions"));
+        let accounts = some(&self.accounts, "accounts");
+        let regions = some(&self.regions, "regions");
         write!(text, "  {state}: {} of {accounts} in {regions}", objects.join(", "))?;
         match self.roles.first() {
             Some(role) if self.roles.len() == 1 => write!(text, " as {role}")?,

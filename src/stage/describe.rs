@@ -1,4 +1,4 @@
-//! Pages to objects: packs batches, asks, and accounts for every ARN that was asked.
+//! From pages to objects: packs batches, sends Describe requests, and accounts for every ARN that was asked.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Once};
@@ -6,22 +6,22 @@ use std::sync::{Arc, Once};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
-use super::{HangUp, RowContext, issue, joined};
+use super::{HangUp, RowContext, issue, join_below};
+use crate::aws::scope::Scope;
 use crate::aws::{BufferPermit, Fault, Verdict};
 use crate::contract::Parent;
 use crate::ecs::{Described, Failure, Object, Page};
 use crate::report::{Counters, Issue};
 
-/// Objects of one Describe answer, with the seat that holds their place.
+/// The objects of one Describe answer, with their buffer permit.
 #[derive(Debug)]
 pub(crate) struct Batch<O> {
-    /// At most [`Object::BATCH`] of them.
     pub(crate) objects: Vec<O>,
     /// Kept until the last record is with the sink.
     pub(crate) permit: BufferPermit,
 }
 
-/// Describes what is listed, in batches packed over the pages of each parent.
+/// Describes what is listed. A batch may hold ARNs of several pages, but only of one parent.
 pub(crate) async fn describe<O: Object>(
     row: Arc<RowContext>,
     mut pages: Receiver<Page>,
@@ -35,31 +35,26 @@ pub(crate) async fn describe<O: Object>(
         arrived.extend(arns);
         while arrived.len() >= size || (last && !arrived.is_empty()) {
             if O::BATCH == 1 && row.statistics.is_hopeless() {
-                // DescribeTaskDefinition is allowed for all of them or for none (IAM knows no resource for it): thousands of
-                // refused requests would only use up the bucket. The list goes on to its end.
+                // DescribeTaskDefinition is allowed for all task definitions or for none, because IAM has no resource for it.
+                // Thousands of denied requests would only use up the rate limit. The list goes on to its end.
                 arrived.clear();
                 break;
             }
             let batch = arrived.drain(..size.min(arrived.len())).collect();
-            while calls.len() >= row.parallel {
-                if let Some(ended) = calls.join_next().await {
-                    joined(&row, ended)?;
-                }
-            }
-            let (row, parent, objects) = (Arc::clone(&row), parent.clone(), objects.clone());
+            join_below(&row, &mut calls, row.parallel).await?;
+            let row = Arc::clone(&row);
+            let parent = parent.clone();
+            let objects = objects.clone();
             calls.spawn(async move { ask::<O>(&row, &parent, batch, &objects).await });
         }
         if last {
             waiting.remove(&parent);
         }
     }
-    while let Some(ended) = calls.join_next().await {
-        joined(&row, ended)?;
-    }
-    Ok(())
+    join_below(&row, &mut calls, 1).await
 }
 
-/// Asks for one batch, and once more for what the answer left open.
+/// Describes one batch, and asks a second time for ARNs that the answer leaves out.
 async fn ask<O: Object>(
     row: &RowContext,
     parent: &Parent,
@@ -68,20 +63,21 @@ async fn ask<O: Object>(
 ) -> Result<(), HangUp> {
     let statistics = &row.statistics;
     let action = O::ACTIONS.describe;
-    let (asked, count) = (Once::new(), arns.len());
+    let count = arns.len();
+    let asked = Once::new();
     for retried in [false, true] {
         if objects.is_closed() {
             return Err(HangUp);
         }
         let request = || {
-            // What waits for a seat when reading stops was never asked.
+            // This runs once the request has a buffer permit. What still waits for one when reading stops was never asked.
             asked.call_once(|| Counters::add(&statistics.counters.asked, count));
             O::describe(&row.scope.ecs, parent, arns.clone())
         };
         let (answer, permit) = match row.caller.describe(row.request_context(O::CATEGORY), request).await {
             Ok(answered) => answered,
             Err(fault) => {
-                // Without keys it was never sent.
+                // Without credentials the request was never sent.
                 let unanswered = if asked.is_completed() { arns.len() } else { 0 };
                 give_up(row, action, parent, unanswered, &fault);
                 return Ok(());
@@ -98,7 +94,7 @@ async fn ask<O: Object>(
             tracing::warn!(action, count = reconciled.unrequested, "objects that were not asked for are left out");
         }
         if !reconciled.objects.is_empty() {
-            // There are as many places as seats, so this never waits: an answer in hand survives an abort.
+            // The channel has as many places as there are buffer permits, so this need not wait: an abort loses no answer.
             objects.try_send(Batch { objects: reconciled.objects, permit }).map_err(|_| HangUp)?;
         }
         if reconciled.unanswered.is_empty() {
@@ -118,42 +114,44 @@ async fn ask<O: Object>(
     Ok(())
 }
 
-/// A request that will not be answered: its ARNs are gone with their cluster, or stay unknown.
+/// Accounts for a request that failed for good: its ARNs are gone with their cluster, or stay unanswered.
 fn give_up(row: &RowContext, action: &'static str, parent: &Parent, arns: usize, fault: &Fault) {
     if fault.verdict == Verdict::NoCluster && parent.is_some() {
-        tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster is no more");
+        tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster no longer exists");
         row.statistics.answer();
         Counters::add(&row.statistics.counters.gone, arns);
     } else {
-        let (region, role, cluster) = (&row.scope.region, row.scope.role.as_deref(), parent.as_deref());
+        let Scope { region, role, .. } = &*row.scope;
         if row.statistics.unanswered(arns, issue(action, parent, fault)) {
-            tracing::warn!(action, role, region, cluster, %fault, "a request is given up");
+            tracing::warn!(action, role, region, cluster = parent.as_deref(), %fault, "a request is given up");
         }
     }
 }
 
-/// What an answer says of each ARN that was asked.
+/// What an answer says about the ARNs that were asked.
 #[derive(Debug)]
 struct Reconciliation<O> {
     /// Objects that were asked for, each once.
     objects: Vec<O>,
-    /// ARNs that are no more.
+    /// ARNs that no longer exist.
     gone: usize,
-    /// Objects without an ARN; each stands for one of the ARNs asked, which is not asked again.
+    /// Objects without an ARN. Each stands for one of the ARNs, which is not asked again.
     nameless: usize,
-    /// Whether there was any such object, even one beyond what was asked.
+    /// Whether there was any object without an ARN, even more than were asked.
     unnamed: bool,
     /// Objects that nobody asked for, or that came twice.
     unrequested: usize,
-    /// ARNs without an answer, with the reason.
+    /// ARNs that the answer leaves out, each with the reason.
     unanswered: Vec<(String, String)>,
 }
 
-/// Holds an answer against what was asked: asked = objects + gone + nameless + open.
+/// Compares an answer with what was asked. Then asked = objects + gone + nameless + unanswered.
 fn reconcile<O: Object>(asked: &[String], answer: Described<O>) -> Reconciliation<O> {
     let mut unanswered: HashSet<&str> = asked.iter().map(String::as_str).collect();
-    let (mut objects, mut nameless, mut unrequested) = (answer.objects, 0, 0);
-    // In place: an object is a kilobyte of members, and nearly always all of them stay.
+    let mut objects = answer.objects;
+    let mut nameless = 0;
+    let mut unrequested = 0;
+    // In place, because an object has a kilobyte of members, and nearly always all of them stay.
     objects.retain(|object| match object.arn().filter(|arn| !arn.is_empty()).map(|arn| unanswered.remove(arn)) {
         Some(true) => true,
         Some(false) => {
@@ -185,12 +183,13 @@ fn reconcile<O: Object>(asked: &[String], answer: Described<O>) -> Reconciliatio
             left.push((arn.clone(), reason.unwrap_or_else(|| "missing from the answer without a failure".to_owned())));
         }
     }
-    let (unnamed, nameless) = (nameless > 0, nameless.min(left.len()));
+    let unnamed = nameless > 0;
+    let nameless = nameless.min(left.len());
     left.truncate(left.len() - nameless);
     Reconciliation { objects, gone, nameless, unnamed, unrequested, unanswered: left }
 }
 
-/// The ARN that a failure speaks of: itself, or the one that ends with the same name where the failure uses a short form.
+/// The requested ARN that a failure is about: the same, or, if the failure has a short form, the only one with that name.
 fn requested_arn<'a>(failed: &str, unanswered: &HashSet<&'a str>) -> Option<&'a str> {
     if let Some(arn) = unanswered.get(failed) {
         return Some(arn);
@@ -218,7 +217,7 @@ mod tests {
         Failure { arn: Some(arn.to_owned()), reason: reason.map(str::to_owned) }
     }
 
-    /// asked, objects' ARNs, failures -> objects, gone, nameless, strangers, open
+    /// asked, ARNs of objects, failures -> objects, gone, nameless, unrequested, unanswered
     #[test]
     fn every_arn_asked_is_accounted_for() {
         type Case<'a> =

@@ -1,18 +1,18 @@
-//! What was seen before, as 128-bit hashes: 16 bytes an ARN, not 150.
+//! A set of texts that keeps 128-bit hashes: 16 bytes for each ARN instead of 150.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// So many hashes stay in one table: most lists are short.
+/// How many hashes stay in a single table. Most lists are shorter.
 const SHORT: usize = 8_192;
 
-/// The tables of a longer list grow one by one: a single one of a million holds the old table beside the new while it doubles.
-/// Not a power of two, so that not all stand just above the size at which a table doubles when a round number is listed.
+/// How many tables a longer list has. While a table doubles it needs its old and its new memory, and many tables do not double all
+/// at once. A power of two would have them all just above the size at which they double, if a round number of ARNs is listed.
 const SHARDS: usize = 48;
 
-/// A set of texts, of which it keeps no more than hashes. Two texts with one hash are as likely as a broken disk.
+/// A set of texts, kept as hashes. That two texts have the same hash is as unlikely as a broken disk.
 #[derive(Debug, Default)]
 pub(super) struct Hashes(Vec<Table>);
 
@@ -46,19 +46,19 @@ impl Hashes {
     }
 }
 
-/// The table's own place for a hash comes from its lower half, so the table comes from its upper one.
+/// A table places a hash by its lower half, so the upper half chooses the table.
 #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
 fn shard(hash: u128, shards: usize) -> usize {
     (hash >> 64) as usize % shards
 }
 
-/// A hash needs no hashing.
+/// A hasher for hashes, which need no hashing.
 #[derive(Debug, Default)]
 struct IdentityHasher(u64);
 
 impl Hasher for IdentityHasher {
     fn write(&mut self, bytes: &[u8]) {
-        // Only 128-bit numbers come here; whatever else came would be mixed as badly as it may be.
+        // Never called for `u128`. `Hasher` requires it.
         bytes.iter().for_each(|byte| self.0 = self.0.rotate_left(8) ^ u64::from(*byte));
     }
 

@@ -1,4 +1,4 @@
-//! Parents to pages: the token loop, once for all objects, with many parents side by side.
+//! From parents to pages: the loop over page tokens, once for all objects, for many parents side by side.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 
 use super::hashes::Hashes;
-use super::{HangUp, RowContext, issue, joined};
+use super::{HangUp, RowContext, issue, join_below};
+use crate::aws::scope::Scope;
 use crate::aws::{Fault, Verdict};
 use crate::contract::Parent;
 use crate::ecs::{Listed, Object, Page, Pass};
@@ -14,13 +15,13 @@ use crate::ecs::{Listed, Object, Page, Pass};
 /// Where listed ARNs go.
 #[derive(Debug, Clone)]
 pub(crate) struct Outlets {
-    /// The describer of the same row; none where the row only feeds others.
+    /// To the describer of the same row. None if the row only feeds others.
     pub(crate) pages: Option<Sender<Page>>,
-    /// The listers of the rows below: each ARN is a parent for them.
+    /// To the listers of the rows below, for which each ARN is a parent.
     pub(crate) feeds: Vec<Sender<Parent>>,
 }
 
-/// Lists every parent that comes, as many side by side as requests may be in flight.
+/// Lists every parent that arrives, as many side by side as there are parallel requests.
 pub(crate) async fn list<O: Object>(
     row: Arc<RowContext>,
     mut parents: Receiver<Parent>,
@@ -28,50 +29,45 @@ pub(crate) async fn list<O: Object>(
 ) -> Result<(), HangUp> {
     let mut lists = JoinSet::new();
     while let Some(parent) = parents.recv().await {
-        while lists.len() >= row.parallel {
-            if let Some(ended) = lists.join_next().await {
-                joined(&row, ended)?;
-            }
-        }
-        let (row, outlets) = (Arc::clone(&row), outlets.clone());
+        join_below(&row, &mut lists, row.parallel).await?;
+        let row = Arc::clone(&row);
+        let outlets = outlets.clone();
         lists.spawn(async move { list_parent::<O>(&row, &parent, &outlets).await });
     }
-    while let Some(ended) = lists.join_next().await {
-        joined(&row, ended)?;
-    }
+    join_below(&row, &mut lists, 1).await?;
     row.statistics.listing.end();
     Ok(())
 }
 
-/// Lists one parent to its end. A fault ends this parent alone, and is noted.
+/// Lists one parent to its end. A fault ends the list of this parent alone.
 async fn list_parent<O: Object>(row: &RowContext, parent: &Parent, outlets: &Outlets) -> Result<(), HangUp> {
+    let action = O::ACTIONS.list;
     let mut seen = Hashes::default();
     let mut read = true;
     for &pass in O::passes(row.options) {
         match list_pass::<O>(row, parent, pass, &mut seen, outlets).await {
             Ok(()) => {}
             Err(ListError::HangUp) => return Err(HangUp),
-            Err(ListError::NoCluster(fault)) => {
-                tracing::debug!(action = O::ACTIONS.list, cluster = parent.as_deref(), %fault, "the cluster has no children");
+            Err(ListError::Fault(fault)) if fault.verdict == Verdict::NoCluster && parent.is_some() => {
+                tracing::debug!(action, cluster = parent.as_deref(), %fault, "the cluster no longer exists");
                 break;
             }
             Err(ListError::Fault(fault)) => {
                 read = false;
-                let (region, role) = (&row.scope.region, row.scope.role.as_deref());
-                let (action, cluster) = (O::ACTIONS.list, parent.as_deref());
+                let Scope { region, role, .. } = &*row.scope;
                 if row.statistics.list_failed(issue(action, parent, &fault)) {
-                    tracing::warn!(action, role, region, cluster, %fault, "a list did not end");
+                    tracing::warn!(action, role, region, cluster = parent.as_deref(), %fault, "a list did not end");
                 }
                 break;
             }
         }
     }
     if read && (seen.is_empty() || outlets.pages.is_none()) {
-        // Nothing is left to describe: this was the whole answer.
+        // Nothing will be described, so the lists are all that AWS has to answer.
         row.statistics.answer();
     }
     if let Some(pages) = &outlets.pages {
-        // A describer that is gone needs no last page.
+        // A describer that has ended needs no last page.
         let _ = pages.send(Page { parent: parent.clone(), arns: Vec::new(), last: true }).await;
     }
     Ok(())
@@ -80,11 +76,10 @@ async fn list_parent<O: Object>(row: &RowContext, parent: &Parent, outlets: &Out
 /// Why a list stopped before its end.
 enum ListError {
     HangUp,
-    NoCluster(Fault),
     Fault(Fault),
 }
 
-/// One list, page by page. An `InvalidParameterException` in its middle restarts it once: page tokens may lapse.
+/// Reads one list page by page. An `InvalidParameterException` after the first page restarts it once, since page tokens may expire.
 async fn list_pass<O: Object>(
     row: &RowContext,
     parent: &Parent,
@@ -99,9 +94,6 @@ async fn list_pass<O: Object>(
         let request = || O::list(&row.scope.ecs, parent, pass, token.clone());
         let Listed { arns, next_token } = match row.caller.list(row.request_context(O::CATEGORY), request).await {
             Ok(listed) => listed,
-            Err(fault) if fault.verdict == Verdict::NoCluster && parent.is_some() => {
-                return Err(ListError::NoCluster(fault));
-            }
             Err(fault) if fault.verdict == Verdict::Invalid && token.is_some() && !restarted => {
                 tracing::info!(action = O::ACTIONS.list, %fault, "the list is started again");
                 restarted = true;
@@ -112,7 +104,7 @@ async fn list_pass<O: Object>(
             Err(fault) => return Err(ListError::Fault(fault)),
         };
         if arns.iter().any(String::is_empty) {
-            // An empty cluster would be taken for the one named `default`.
+            // As a parent it would mean the cluster named `default`, so it is left out.
             row.statistics.issue(parent, format!("{}: an empty ARN", O::ACTIONS.list));
         }
         let fresh: Vec<String> = arns.into_iter().filter(|arn| !arn.is_empty() && seen.insert(arn)).collect();
@@ -120,11 +112,9 @@ async fn list_pass<O: Object>(
         match next_token.filter(|token| !token.is_empty()) {
             None => return Ok(()),
             Some(next) if !tokens.insert(&next) => {
-                // The SDK's paginator would end here as if all had been listed.
-                return Err(ListError::Fault(Fault::own(
-                    "RepeatedToken",
-                    "a page token came twice; the list has no end",
-                )));
+                // The SDK's paginator would end here as if everything had been listed.
+                let reason = "a page token came twice; the list has no end";
+                return Err(ListError::Fault(Fault::own("RepeatedToken", reason)));
             }
             Some(next) => token = Some(next),
         }
@@ -147,6 +137,6 @@ async fn pass_on(row: &RowContext, parent: &Parent, arns: Vec<String>, outlets: 
     if let Some(pages) = &outlets.pages {
         delivered |= pages.send(Page { parent: parent.clone(), arns, last: false }).await.is_ok();
     }
-    // A row that has ended early, refused by Kafka, must not stop the others.
+    // A row that ended early, because Kafka refused a record of it, must not stop the others.
     if delivered { Ok(()) } else { Err(HangUp) }
 }

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::Receiver;
 use crate::record::{EncodeError, RecordBatch};
 use crate::report::Counters;
 
-/// Prints what comes, a batch at a time.
+/// Prints batch after batch.
 pub(crate) async fn print<W>(mut records: Receiver<RecordBatch>, mut output: W) -> io::Result<()>
 where
     W: Write + Send + 'static,
@@ -17,7 +17,7 @@ where
         for EncodeError { key, reason, .. } in &batch.encode_errors {
             batch.context.statistics.issue(&None, format!("{key} cannot be encoded: {reason}"));
         }
-        // A slow reader may block the write: not a thread that others need.
+        // A slow reader may block the write, so it must not hold a thread of the runtime.
         let written = tokio::task::spawn_blocking(move || {
             let written = output.write_all(&batch.values).and_then(|()| output.flush());
             (output, batch, written)

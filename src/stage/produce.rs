@@ -7,8 +7,8 @@ use tokio::sync::mpsc::Receiver;
 use crate::kafka::{FatalProducerError, Producer};
 use crate::record::RecordBatch;
 
-/// Sends what comes until the rows have ended or Kafka is gone. It never awaits a single delivery: callbacks free the in-flight
-/// permit of a batch, and without a permit nothing is sent.
+/// Sends batch after batch until the rows have ended or Kafka is gone. It does not wait for deliveries: their callbacks free the
+/// in-flight permit of a batch.
 pub(crate) async fn produce(
     producer: Arc<Producer>,
     mut records: Receiver<RecordBatch>,

@@ -1,4 +1,4 @@
-//! Which scopes are read when: a few at a time, roles assumed on admission, so that neither tasks nor memory grow with their
+//! Admission of scopes. A few are read at a time, and a role is assumed only then, so that tasks and memory do not grow with their
 //! number.
 
 use std::collections::{HashMap, VecDeque};
@@ -14,32 +14,32 @@ use crate::aws::base::Base;
 use crate::aws::scope::{Identity, ResolvedIdentity};
 use crate::record::RecordBatch;
 
-/// Scopes that wait for their turn, and those under way.
+/// Scopes that wait for admission, and those under way.
 pub(super) struct Scopes {
     base: Arc<Base>,
     context: Arc<SyncContext>,
     /// Identities whose credentials are still to be resolved.
     identities: Peekable<Identities>,
-    /// Regions of resolved identities: they go first, while the session is young.
+    /// Regions of resolved identities. They go before other identities, because sessions expire.
     regions: VecDeque<(Arc<ResolvedIdentity>, String)>,
     /// How many regions of each identity are under way, by role.
     under_way: HashMap<Option<String>, usize>,
     running: JoinSet<Step>,
-    /// How many may be under way: enough to keep the parallel requests busy.
+    /// How many scopes may be under way: enough to keep the parallel requests busy.
     limit: usize,
 }
 
-/// Identities as they are made, one by one.
+/// Identities, which are made one by one.
 pub(super) type Identities = Box<dyn Iterator<Item = Identity> + Send>;
 
-/// What a task of this module has done.
+/// What a task has done.
 #[derive(Debug)]
 enum Step {
-    /// An identity is resolved: its regions can be read. A role that STS keeps waiting counts once, not once a region.
+    /// An identity is resolved, and its regions can be read. A role that waits for STS is one task for all its regions.
     Resolved(Arc<ResolvedIdentity>),
     /// A scope of this role was read.
     Read(Option<String>),
-    /// An identity can read nothing.
+    /// An identity cannot be resolved.
     Ended,
 }
 
@@ -61,7 +61,7 @@ impl Scopes {
         }
     }
 
-    /// Admits what there is room for, and waits until one of those under way has ended. False when all have.
+    /// Admits scopes up to the limit, and waits until a task has ended. False when all have ended.
     pub(super) async fn advance(&mut self, records: &Sender<RecordBatch>) -> Result<bool, Panicked> {
         while self.running.len() < self.limit {
             if let Some((resolved, region)) = self.next_region() {
@@ -80,22 +80,22 @@ impl Scopes {
             }
             Some(Ok(Step::Ended)) => Ok(true),
             Some(Ok(Step::Resolved(resolved))) => {
-                self.regions
-                    .extend(resolved.identity.regions.iter().map(|region| (Arc::clone(&resolved), region.clone())));
+                let regions = resolved.identity.regions.iter();
+                self.regions.extend(regions.map(|region| (Arc::clone(&resolved), region.clone())));
                 Ok(true)
             }
             Some(Err(_)) => Err(Panicked),
         }
     }
 
-    /// The next region in line. While others wait an identity has half of the places at most: a huge account may have many regions,
-    /// and each of them may take as long as all small accounts together.
+    /// The next region to read. While other identities wait, one identity may have half of the limit at most, because each region
+    /// of a huge account may take as long as all small accounts together.
     fn next_region(&mut self) -> Option<(Arc<ResolvedIdentity>, String)> {
         let share = self.limit / 2;
         let under_way =
             |resolved: &ResolvedIdentity| self.under_way.get(&resolved.identity.role).copied().unwrap_or_default();
         let next = match self.regions.iter().position(|(resolved, _)| under_way(resolved) < share) {
-            Some(place) => self.regions.remove(place),
+            Some(index) => self.regions.remove(index),
             None if self.identities.peek().is_none() => self.regions.pop_front(),
             None => None,
         }?;
@@ -104,7 +104,8 @@ impl Scopes {
     }
 
     fn resolve(&mut self, identity: Identity) {
-        let (base, context) = (Arc::clone(&self.base), Arc::clone(&self.context));
+        let base = Arc::clone(&self.base);
+        let context = Arc::clone(&self.context);
         self.running.spawn(async move {
             let resolved = tokio::select! {
                 biased;
@@ -137,7 +138,7 @@ impl Scopes {
         });
     }
 
-    /// Notes what was never admitted: it is in the report all the same. Those under way know themselves that the sync is to stop.
+    /// Enters scopes that were never admitted into the report. Those under way notice the stop themselves.
     pub(super) fn leave_rest_unread(&mut self) {
         for identity in self.identities.by_ref() {
             self.context.leave_unread(&identity, &identity.account(), &identity.regions);

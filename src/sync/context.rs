@@ -1,4 +1,4 @@
-//! What all scopes of a sync share: the settings, the caller, the encoders, the statistics, and the publisher of events.
+//! What all scopes of a sync share: settings, caller, encoders, statistics, and the publisher of events.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::publisher::EventPublisher;
+use super::run::RunHandle;
 use super::statistics::ScopeStatistics;
 use super::stop::Stop;
 use crate::aws::Caller;
@@ -29,16 +30,16 @@ pub(super) struct SyncContext {
     pub(super) stop: Arc<Stop>,
     /// None in a dry run.
     pub(super) publisher: Option<EventPublisher>,
-    /// Of each wanted object.
+    /// By wanted object.
     encoders: HashMap<String, Arc<Encoder>>,
-    /// Where the acknowledged records of each topic lie: objects may share one.
+    /// By topic, since objects may share one.
     pub(super) offsets: HashMap<String, Arc<OffsetTracker>>,
     scopes: Mutex<Vec<Arc<ScopeStatistics>>>,
-    /// What was last logged of an identity: hundreds of roles may fail for one reason.
+    /// The error that was last logged of an identity. Hundreds of roles may fail for one reason, which is logged once.
     last_message: Mutex<String>,
 }
 
-/// What a sync needs to put something on topics.
+/// What a sync needs to send to Kafka.
 pub(super) struct Output {
     pub(super) publisher: EventPublisher,
     /// The bytes before each datum.
@@ -46,28 +47,31 @@ pub(super) struct Output {
 }
 
 impl SyncContext {
-    /// Without an output it is a dry run.
-    pub(super) fn new(
-        config: &Config,
-        captured: i64,
-        caller: Arc<Caller>,
-        stop: Arc<Stop>,
-        output: Option<Output>,
-    ) -> Result<Self, SchemaError> {
-        let (mut encoders, mut offsets) = (HashMap::new(), HashMap::<String, Arc<OffsetTracker>>::new());
+    /// Without an output, the sync is a dry run.
+    pub(super) fn new(config: &Config, handle: &RunHandle, output: Option<Output>) -> Result<Self, SchemaError> {
+        let mut encoders = HashMap::new();
+        let mut offsets = HashMap::<String, Arc<OffsetTracker>>::new();
         for object in wanted(config) {
             let topic = config.kafka.topic(object);
             let frame = output.as_ref().map(|output| output.frames.of(object));
             let offsets = Arc::clone(offsets.entry(topic.clone()).or_default());
-            let encoder = Encoder::new(config, object, &topic, captured, frame, offsets)?;
+            let encoder = Encoder::new(config, object, &topic, handle.captured, frame, offsets)?;
             encoders.insert(object.to_owned(), Arc::new(encoder));
         }
-        let publisher = output.map(|output| output.publisher);
-        let (config, scopes, last_message) = (config.clone(), Mutex::default(), Mutex::default());
-        Ok(Self { config, captured, caller, stop, publisher, encoders, offsets, scopes, last_message })
+        Ok(Self {
+            config: config.clone(),
+            captured: handle.captured,
+            caller: Arc::clone(&handle.caller),
+            stop: Arc::clone(&handle.stop),
+            publisher: output.map(|output| output.publisher),
+            encoders,
+            offsets,
+            scopes: Mutex::default(),
+            last_message: Mutex::default(),
+        })
     }
 
-    /// None of an object that is not wanted.
+    /// None if the object is not wanted.
     pub(super) fn encoder<O: Object>(&self) -> Option<&Arc<Encoder>> {
         self.encoders.get(O::NAME)
     }
@@ -77,13 +81,25 @@ impl SyncContext {
         self.scopes.lock().clone()
     }
 
-    pub(super) fn enter(&self, scope: ScopeStatistics) -> Arc<ScopeStatistics> {
-        let scope = Arc::new(scope);
+    pub(super) fn enter(
+        &self,
+        account: &Account,
+        region: &str,
+        role: &Option<String>,
+        types: Vec<(&'static str, Arc<TypeStatistics>)>,
+    ) -> Arc<ScopeStatistics> {
+        let scope = Arc::new(ScopeStatistics {
+            account: account.clone(),
+            region: region.to_owned(),
+            role: role.clone(),
+            types,
+            published: AtomicBool::new(false),
+        });
         self.scopes.lock().push(Arc::clone(&scope));
         scope
     }
 
-    /// An identity that can read nothing: each of its types is denied, and the others go on.
+    /// Enters the scopes of an identity that cannot be resolved. Each of their types is denied.
     pub(super) fn deny(&self, identity: &Identity, error: &IdentityError) -> Vec<Arc<ScopeStatistics>> {
         let message = error.to_string();
         let mut last_message = self.last_message.lock();
@@ -95,7 +111,7 @@ impl SyncContext {
         self.enter_all(identity, &identity.account(), &identity.regions, |statistics| statistics.deny(&message))
     }
 
-    /// Regions whose turn never came.
+    /// Enters scopes that the sync did not get to. Each of their types is partial.
     pub(super) fn leave_unread(&self, identity: &Identity, account: &Account, regions: &[String]) {
         self.enter_all(identity, account, regions, |statistics| {
             statistics.issue(&None, "the sync ended before this was read");
@@ -113,8 +129,7 @@ impl SyncContext {
             let types: Vec<(_, Arc<TypeStatistics>)> =
                 wanted(&self.config).map(|object| (object, Arc::default())).collect();
             types.iter().for_each(|(_, statistics)| explain(statistics));
-            let (account, region, role) = (account.clone(), region.clone(), identity.role.clone());
-            self.enter(ScopeStatistics { account, region, role, types, published: AtomicBool::new(false) })
+            self.enter(account, region, &identity.role, types)
         };
         regions.iter().map(scope).collect()
     }
@@ -128,28 +143,28 @@ impl SyncContext {
             () = pending.wait() => {
                 self.publish_early(scope).await;
             }
-            // Nobody would hear of it, and what is in flight is about to be thrown away.
-            _ = publisher.failed() => {}
+            // The event could not be delivered, and records in flight are about to be purged.
+            _ = publisher.producer.failed() => {}
         }
     }
 
-    /// Publishes the SCOPE event of a scope before the sync's end. A scope whose account is not known yet has to wait for the end:
-    /// its `ce_source`, the event's key, holds the account.
+    /// Publishes the SCOPE event of a scope before the end of the sync. False if it cannot be delivered. If the account is not
+    /// known yet, the event waits for the end, because its key, `ce_source`, holds the account.
     pub(super) async fn publish_early(&self, scope: &ScopeStatistics) -> bool {
         scope.account.get().is_none() || self.publish(scope).await
     }
 
-    /// Publishes the SCOPE event of a scope, once. False where it cannot be delivered.
+    /// Publishes the SCOPE event of a scope, once. False if it cannot be delivered.
     pub(super) async fn publish(&self, scope: &ScopeStatistics) -> bool {
         let Some(publisher) = self.publisher.as_ref().filter(|_| !scope.published.load(Ordering::Relaxed)) else {
             return true;
         };
-        let (account, role) = (scope.account.get(), scope.role.as_deref());
-        let source = cloud_events::source(&self.config.name, account, &scope.region, role);
+        let ScopeStatistics { account, region, role, .. } = scope;
+        let source = cloud_events::source(&self.config.name, account.get(), region, role.as_deref());
         let types = scope.judge();
         let event = SyncEvent::scope(&self.config.name, self.captured, super::now(), &types);
         let delivered = publisher.publish_scope(&source, &event).await.is_ok();
-        // A scope that is aborted before this is published at the end of the sync.
+        // A scope whose task is aborted before this line is published at the end of the sync.
         scope.published.store(delivered, Ordering::Relaxed);
         delivered
     }

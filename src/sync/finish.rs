@@ -1,4 +1,4 @@
-//! The end of a sync, once its last record is acknowledged or given up: where its records lie, and its outcome on the sync topic.
+//! The end of a sync, once its last record is acknowledged or given up: the ranges, and the outcome on the sync topic.
 
 use std::future::Future;
 use std::pin::pin;
@@ -18,11 +18,11 @@ pub(super) struct Finish<'a> {
     pub(super) producer: &'a Arc<Producer>,
     pub(super) publisher: &'a EventPublisher,
     pub(super) context: &'a SyncContext,
-    /// How long the end may take once something has cut the sync short. Before that a broker that stands still is waited for.
+    /// How long the end may take once something has cut the sync short. Until then it waits even for a broker that is stalled.
     pub(super) time_limit: Duration,
 }
 
-/// Why the end makes a sync FAILED.
+/// What makes a sync FAILED at its end.
 #[derive(Debug, thiserror::Error)]
 enum FinishError {
     #[error("{0} was deleted and made anew in mid-sync: what was sent before is gone")]
@@ -32,11 +32,11 @@ enum FinishError {
 }
 
 impl Finish<'_> {
-    /// Completes the report and publishes the outcome. An outcome that readers of Kafka do not learn makes the sync FAILED, or ABORTED
-    /// if it was a signal that cut the wait for it short.
+    /// Completes the report and publishes the outcome. If the outcome is not acknowledged, the sync is FAILED, or ABORTED if a
+    /// signal cut the wait short.
     pub(super) async fn run(&self, report: &mut Report, ranges: Vec<PartitionRange>) {
         if let Some(fatal) = self.producer.fatal() {
-            // It may have gone while the last record was waited for, when nothing was left to be cut short.
+            // Kafka may have failed during the wait for the last record, when there was nothing left to stop.
             if !matches!(report.stop_reason, Some(StopReason::Signal | StopReason::Failure(_))) {
                 fail(report, StopReason::failure(fatal));
             }
@@ -58,21 +58,23 @@ impl Finish<'_> {
         tracing::error!("{error}");
         match wait.reason {
             Some(StopReason::Signal) => {
-                (report.outcome, report.stop_reason) = (Outcome::Aborted, Some(StopReason::Signal));
+                report.outcome = Outcome::Aborted;
+                report.stop_reason = Some(StopReason::Signal);
             }
             Some(reason @ StopReason::Failure(_)) => fail(report, reason),
             _ => fail(report, StopReason::failure(error)),
         }
     }
 
-    /// Publishes the scopes that never came to an end of their own, and then the outcome.
+    /// Publishes the SCOPE events that are still missing, and then the outcome.
     async fn publish(&self, outcome: &SyncEvent<'_>) -> Result<(), PublishError> {
         for scope in self.context.scopes() {
             if !self.context.publish(&scope).await {
                 break;
             }
         }
-        self.publisher.drain().await;
+        // A SCOPE event that is sent again must not come after the outcome.
+        self.producer.drain().await;
         self.publisher.publish(outcome).await?;
         if let Some(lost) = self.publisher.lost() {
             tracing::error!("{lost}");
@@ -80,45 +82,41 @@ impl Finish<'_> {
         Ok(())
     }
 
-    /// Where the records lie, by what was acknowledged. If that cannot be known there are no ranges, rather than wrong ones. The error
-    /// is a topic that was deleted and made anew meanwhile.
+    /// The ranges in which the acknowledged records lie, or none at all if one of them cannot be known. The error is a topic that
+    /// was deleted and made anew meanwhile.
     async fn ranges(&self, mut ranges: Vec<PartitionRange>) -> Result<Vec<PartitionRange>, FinishError> {
         for (topic, offsets) in &self.context.offsets {
             for (partition, acked) in offsets.ranges() {
-                let high = match acked.incomplete {
-                    false => Some(acked.last + 1),
-                    true => self.end_offset(topic, partition).await,
-                };
-                let Some(high) = high else { return Ok(Vec::new()) };
+                let mut high = acked.last + 1;
+                if acked.incomplete {
+                    match self.producer.end_offset(topic, partition).await {
+                        Ok(end) => high = end,
+                        Err(error) => {
+                            tracing::warn!(%error, "the report has no partitions");
+                            return Ok(Vec::new());
+                        }
+                    }
+                }
                 match ranges.iter_mut().find(|range| range.topic == *topic && range.partition == partition) {
                     Some(range) if acked.is_of_another_topic(range.low) => {
                         return Err(FinishError::TopicReplaced(topic.clone()));
                     }
                     Some(range) => range.high = high,
-                    // A partition that the topic was given meanwhile.
+                    // The partition was added during the sync.
                     None => ranges.push(PartitionRange { topic: topic.clone(), partition, low: acked.first, high }),
                 }
             }
         }
         Ok(ranges)
     }
-
-    async fn end_offset(&self, topic: &str, partition: i32) -> Option<i64> {
-        match self.producer.end_offset(topic, partition).await {
-            Ok(end) => Some(end),
-            Err(error) => {
-                tracing::warn!(%error, "the report has no partitions");
-                None
-            }
-        }
-    }
 }
 
 fn fail(report: &mut Report, reason: StopReason) {
-    (report.outcome, report.stop_reason) = (Outcome::Failed, Some(reason));
+    report.outcome = Outcome::Failed;
+    report.stop_reason = Some(reason);
 }
 
-/// A wait without an end until something cuts it short, and then with one.
+/// A wait that has no deadline until something cuts the sync short.
 struct Wait<'a> {
     stop: &'a Stop,
     reason: Option<StopReason>,
@@ -128,7 +126,7 @@ struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     fn new(reason: Option<StopReason>, stop: &'a Stop, time_limit: Duration) -> Self {
-        // A sync that ran out of time has all the time to say so.
+        // `timeout` ends the reading alone, and does not cut short.
         let is_cut_short = reason.as_ref().is_some_and(|reason| *reason != StopReason::Timeout);
         Self { stop, reason, deadline: is_cut_short.then(|| Instant::now() + time_limit), time_limit }
     }

@@ -1,4 +1,4 @@
-//! Events onto the sync topic. They are produced as records are, and take in-flight permits like them.
+//! Events for the sync topic. They are sent as records are, with in-flight permits.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::kafka::{FatalProducerError, Producer};
 use crate::record::{Encoder, RecordBatch, SchemaError};
 use crate::report::{SYNC_EVENT, SyncEvent, TypeStatistics};
 
-/// Publishes what happens to one sync.
+/// Publishes the events of one sync.
 pub(super) struct EventPublisher {
-    producer: Arc<Producer>,
+    pub(super) producer: Arc<Producer>,
     name: String,
     encoder: Encoder,
-    /// The events of scopes, which nobody waits for one by one.
+    /// Where SCOPE events are counted, since nobody waits for a single one.
     scopes: Arc<TypeStatistics>,
 }
 
@@ -41,8 +41,8 @@ impl EventPublisher {
         frames: &Frames,
         captured: i64,
     ) -> Result<Self, SchemaError> {
-        let (topic, frame) = (config.kafka.sync_topic(), frames.of(SYNC_EVENT));
-        let encoder = Encoder::new(config, SYNC_EVENT, &topic, captured, Some(frame), Arc::default())?;
+        let frame = Some(frames.of(SYNC_EVENT));
+        let encoder = Encoder::new(config, SYNC_EVENT, &config.kafka.sync_topic(), captured, frame, Arc::default())?;
         Ok(Self { producer, name: config.name.clone(), encoder, scopes: Arc::default() })
     }
 
@@ -56,10 +56,8 @@ impl EventPublisher {
         if statistics.counters.acknowledged.load(Ordering::Relaxed) == 1 {
             return Ok(());
         }
-        let reason = statistics.judge().error;
-        Err(PublishError::NotAcknowledged(
-            reason.unwrap_or_else(|| format!("not acknowledged by {}", self.encoder.topic())),
-        ))
+        let reason = statistics.judge().error.unwrap_or_else(|| format!("not acknowledged by {}", self.encoder.topic));
+        Err(PublishError::NotAcknowledged(reason))
     }
 
     /// Publishes the event of a scope, whose `ce_source` is `source`. It does not wait for the acknowledgement.
@@ -67,22 +65,12 @@ impl EventPublisher {
         self.send(source, source.to_owned(), event, Arc::clone(&self.scopes), TaskTracker::new().token()).await
     }
 
-    /// Waits until all that was sent is acknowledged or given up: an event that is sent again comes after those sent meanwhile.
-    pub(super) async fn drain(&self) {
-        self.producer.drain().await;
-    }
-
-    /// Why events of scopes were lost, if any was. Their readers miss them: the outcome says how many there are.
+    /// Why SCOPE events were lost, if any were. Readers notice it, because the outcome has their number.
     pub(super) fn lost(&self) -> Option<String> {
         let counts = self.scopes.counters.counts();
         let lost = counts.emitted.saturating_sub(counts.acknowledged);
         let reason = || self.scopes.judge().error.unwrap_or_default();
-        (lost > 0).then(|| format!("{lost} events of scopes are not on {}: {}", self.encoder.topic(), reason()))
-    }
-
-    /// Waits until Kafka is gone for good.
-    pub(super) async fn failed(&self) -> FatalProducerError {
-        self.producer.failed().await
+        (lost > 0).then(|| format!("{lost} events of scopes are not on {}: {}", self.encoder.topic, reason()))
     }
 
     async fn send(
@@ -95,7 +83,7 @@ impl EventPublisher {
     ) -> Result<(), PublishError> {
         let context = Arc::new(self.encoder.context(source, statistics, token));
         let mut batch = RecordBatch::new(context, None, 1, [1_024, 128]);
-        self.encoder.write(&mut batch, key, Cow::Owned(format!("{key},{}", event.event())), event);
+        self.encoder.write(&mut batch, key, Cow::Owned(format!("{key},{}", event.event)), event);
         if let Some(error) = batch.encode_errors.pop() {
             return Err(PublishError::Encode(error.reason));
         }

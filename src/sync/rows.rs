@@ -1,8 +1,7 @@
-//! The rows of one scope: for every object type a lister, a describer and a mapper, wired on one screen, last stage first.
+//! The rows of one scope: for each object type a lister, a describer and a mapper.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{Id, JoinError, JoinSet};
@@ -22,29 +21,28 @@ use crate::stage::list::{Outlets, list};
 use crate::stage::map::map;
 use crate::stage::{HangUp, RowContext};
 
-/// Cluster ARNs that wait for the rows below: small, and enough that a slow row does not hold up the other.
+/// How many cluster ARNs may wait for a row below. ARNs are small, and a slow row must not hold up the other.
 const PARENTS: usize = 1_024;
 
-/// Pages that wait for a describer: enough to keep it busy. Every admitted scope has such a channel for each object.
+/// How many pages may wait for a describer: enough to keep it busy. Every admitted scope has such a channel for each object.
 const PAGES: usize = 4;
 
-/// Describe answers that may exist at a time in the whole process: twice the parallel requests, so that a request can be under way
-/// while an earlier answer is still being encoded and handed over.
+/// How many Describe answers may exist at a time in the process: one for each parallel request, and one that is being encoded.
 pub(crate) fn buffer_permits(config: &Config) -> usize {
     2 * config.parallel_requests
 }
 
-/// The tasks of one scope. Readers own nothing that may not be lost. Mappers have what was read.
+/// The tasks of one scope. Listers and describers (the readers) may be aborted. Mappers have what was read, and may not.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     readers: JoinSet<Result<(), HangUp>>,
     mappers: JoinSet<Result<(), HangUp>>,
-    /// Whose statistics a task counts in.
+    /// The statistics of each task's type.
     owners: HashMap<Id, Arc<TypeStatistics>>,
     types: Vec<(&'static str, Arc<TypeStatistics>)>,
 }
 
-/// A scope on its way: its statistics, and what tells that they are final.
+/// A scope whose rows are about to run. Its statistics are final when nothing is pending.
 #[derive(Debug)]
 pub(super) struct WiredScope {
     pub(super) rows: Rows,
@@ -69,14 +67,12 @@ pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<R
     wiring.level = ParentKind::Account;
     ecs::visit(&mut wiring);
     let mut rows = wiring.rows;
-    let (account, region, role) = (scope.account.clone(), scope.region.clone(), scope.role.clone());
-    let (types, published) = (std::mem::take(&mut rows.types), AtomicBool::new(false));
-    let statistics = context.enter(ScopeStatistics { account, region, role, types, published });
+    let types = std::mem::take(&mut rows.types);
+    let statistics = context.enter(&scope.account, &scope.region, &scope.role, types);
     WiredScope { rows, statistics, pending }
 }
 
-/// The wiring under way: first the rows below the clusters, then those of the account, so that each row is born with the channels
-/// that it feeds.
+/// A scope that is being wired: first the rows below the clusters, then those of the account, which need the channels of the first.
 struct Wiring<'a> {
     context: &'a SyncContext,
     scope: &'a Arc<Scope>,
@@ -85,8 +81,9 @@ struct Wiring<'a> {
     rows: Rows,
     /// The one list of clusters.
     clusters: Arc<Listing>,
-    /// The rows that start from it.
+    /// The channels of the rows below the clusters.
     feeds: Vec<Sender<Parent>>,
+    /// Which rows are being wired.
     level: ParentKind,
 }
 
@@ -119,14 +116,14 @@ impl Visitor for Wiring<'_> {
 }
 
 impl Wiring<'_> {
-    /// One row, last stage first.
+    /// Wires one row, last stage first.
     fn row<O: Object>(&mut self, statistics: TypeStatistics, parents: Receiver<Parent>, feeds: Vec<Sender<Parent>>) {
         let Some(encoder) = self.context.encoder::<O>() else { return };
         let statistics = Arc::new(statistics);
         self.rows.types.push((O::NAME, Arc::clone(&statistics)));
         let row = self.row_context(&statistics);
         let stamp = Stamp { region: self.scope.region.clone(), captured: self.context.captured };
-        // As long as there are buffer permits: an answer in hand never waits here, so that aborting a reader loses none.
+        // With a place for each buffer permit, no answer waits here, and aborting a reader loses none.
         let (objects, described) = mpsc::channel(buffer_permits(&self.context.config));
         let (pages, listed) = mpsc::channel(PAGES);
         let mapping = map::<O>(Arc::clone(&row), stamp, Arc::clone(encoder), described, self.records.clone());
@@ -136,7 +133,7 @@ impl Wiring<'_> {
         self.rows.read(&statistics, list::<O>(row, parents, Outlets { pages: Some(pages), feeds }));
     }
 
-    /// A list whose own objects are not wanted, but those below are.
+    /// Wires a list whose own objects are not wanted, for the rows below.
     fn list_only<O: Object>(&mut self, statistics: TypeStatistics, feeds: Vec<Sender<Parent>>) {
         let statistics = Arc::new(statistics);
         let row = self.row_context(&statistics);
@@ -167,8 +164,7 @@ impl Rows {
         self.owners.insert(reader.id(), Arc::clone(statistics));
     }
 
-    /// Runs the rows to their end. If the sync is to stop, the readers are dropped at once, and what was read is still mapped and
-    /// delivered.
+    /// Runs the rows to their end. If the sync is to stop, the readers are aborted, and what was read is still mapped and sent.
     pub(super) async fn run(mut self, stop: &Stop) {
         loop {
             tokio::select! {
@@ -191,7 +187,7 @@ impl Rows {
         }
     }
 
-    /// A stage that did not come to its own end makes its type partial.
+    /// Makes the type partial if a stage ended early.
     fn ended(&self, ended: Result<(Id, Result<(), HangUp>), JoinError>) {
         let (id, error) = match ended {
             Ok((_, Ok(()))) => return,
@@ -205,10 +201,10 @@ impl Rows {
     }
 }
 
-/// The one parent of what is listed for the account.
+/// The only parent of rows that are listed for the account.
 fn account() -> Receiver<Parent> {
     let (parent, parents) = mpsc::channel(1);
-    // A channel of one takes one.
+    // The channel has room for it.
     let _ = parent.try_send(None);
     parents
 }

@@ -1,4 +1,4 @@
-//! A sync that one can hold: asked at any moment how far it is, asked to stop, and waited for.
+//! A sync that one can hold: wait for it, stop it, and ask at any moment how far it is.
 
 use std::sync::{Arc, OnceLock};
 
@@ -11,7 +11,7 @@ use crate::kafka::Producer;
 use crate::registry::Registry;
 use crate::report::{CallCounts, Report, StopReason, TypeReport};
 
-/// One sync under way. It borrows the engine, so that no engine has two.
+/// One sync. It borrows the engine, so that no engine has two syncs at a time.
 #[must_use = "a sync runs while `finish` is awaited"]
 pub struct Run<'a> {
     pub(crate) config: &'a Config,
@@ -25,41 +25,40 @@ pub struct Run<'a> {
 
 /// What others hold of a run. Clones share it, and it may outlive the run.
 #[derive(Clone)]
-pub struct RunHandle(Arc<Shared>);
-
-struct Shared {
-    captured: i64,
-    caller: Arc<Caller>,
-    stop: Arc<Stop>,
-    /// Set when the sync has begun: its STARTED is acknowledged.
-    context: OnceLock<Arc<SyncContext>>,
+pub struct RunHandle {
+    /// `LAST_CAPTURED` of every record.
+    pub(super) captured: i64,
+    pub(super) caller: Arc<Caller>,
+    pub(super) stop: Arc<Stop>,
+    /// Set when STARTED is acknowledged.
+    context: Arc<OnceLock<Arc<SyncContext>>>,
 }
 
-/// What can be said of a run at one moment.
+/// How far a run is at one moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
     /// `LAST_CAPTURED` of every record of this sync, milliseconds since the epoch.
     pub sync: i64,
-    /// The types of all scopes that were admitted. What is under way is partial.
+    /// The types of all scopes that were admitted. Types under way are partial.
     pub types: Vec<TypeReport>,
     /// ECS requests.
     pub calls: CallCounts,
 }
 
 impl Run<'_> {
-    /// What may be kept to ask the run how far it is, and to stop it.
+    /// A handle by which others stop the run and ask how far it is.
     pub fn handle(&self) -> RunHandle {
         self.handle.clone()
     }
 
-    /// Reads everything once, and waits until all is delivered. The report says how that ended.
+    /// Reads everything once, and waits until it is delivered.
     pub async fn finish(self) -> Report {
         let Self { config, access, producer, registry, sink, handle } = self;
         if let Some(producer) = producer {
             producer.begin_sync();
         }
         let sync = Sync { config, access, producer, registry, handle: &handle };
-        let stop = handle.stop_requests();
+        let stop = &handle.stop;
         let time_out = async {
             if let Some(timeout) = config.timeout {
                 tokio::time::sleep(timeout).await;
@@ -90,37 +89,23 @@ impl Run<'_> {
 
 impl RunHandle {
     pub(crate) fn new(caller: Caller) -> Self {
-        let (caller, stop) = (Arc::new(caller), Arc::new(Stop::new()));
-        Self(Arc::new(Shared { captured: now(), caller, stop, context: OnceLock::new() }))
+        Self { captured: now(), caller: Arc::new(caller), stop: Arc::new(Stop::new()), context: Arc::default() }
     }
 
-    /// `LAST_CAPTURED` of every record.
-    pub(super) fn captured(&self) -> i64 {
-        self.0.captured
-    }
-
-    pub(super) fn caller(&self) -> &Arc<Caller> {
-        &self.0.caller
-    }
-
-    pub(super) fn stop_requests(&self) -> &Arc<Stop> {
-        &self.0.stop
-    }
-
-    /// The sync has begun: from now on its types can be judged.
+    /// From now on [`Self::status`] can judge the types.
     pub(super) fn begin(&self, context: &Arc<SyncContext>) {
-        // It begins once.
-        let _ = self.0.context.set(Arc::clone(context));
+        // A run calls it once.
+        let _ = self.context.set(Arc::clone(context));
     }
 
-    /// Ends the reading. What was read is still delivered, for a while.
+    /// Ends the reading. There is some time left to deliver what was read.
     pub fn stop(&self, reason: StopReason) {
-        self.0.stop.request(reason);
+        self.stop.request(reason);
     }
 
     /// Judges the counters as they are now.
     pub fn status(&self) -> Progress {
-        let types = self.0.context.get().map(|context| statistics::judge(context.scopes())).unwrap_or_default();
-        Progress { sync: self.0.captured, types, calls: context::calls(&self.0.caller) }
+        let types = self.context.get().map(|context| statistics::judge(context.scopes())).unwrap_or_default();
+        Progress { sync: self.captured, types, calls: context::calls(&self.caller) }
     }
 }

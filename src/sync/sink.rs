@@ -19,7 +19,7 @@ pub enum Sink {
     Print(Box<dyn Write + Send>),
 }
 
-/// Why a sink ends before its rows do.
+/// Why a sink ends before the rows do.
 #[derive(Debug, thiserror::Error)]
 enum SinkError {
     #[error("an engine for dry runs has no Kafka")]
@@ -30,7 +30,7 @@ enum SinkError {
     Panicked,
 }
 
-/// The one task that all rows end in.
+/// The task of the sink, in which all rows end.
 #[derive(Debug)]
 pub(super) struct SinkTask(JoinSet<Option<StopReason>>);
 
@@ -53,7 +53,7 @@ impl SinkTask {
         Self(task)
     }
 
-    /// Waits for its end, and says why it came early.
+    /// Waits until the sink has ended. The stop reason is there if it ended early.
     pub(super) async fn ended(&mut self) -> Option<StopReason> {
         let ended = self.0.join_next().await?;
         ended.unwrap_or_else(|_| Some(StopReason::failure(SinkError::Panicked)))

@@ -1,4 +1,4 @@
-//! What a sync needs before it can begin: a broker, topics, schema ids, and credentials to start from.
+//! What a sync needs from Kafka and the registry before it can begin, and why it may not begin.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::record::{self, SchemaError};
 use crate::registry::{self, Registry};
 use crate::report::PartitionRange;
 
-/// Why a sync could not begin. The sidecar tells by it what may be there in a minute from what is wrong.
+/// Why a sync could not begin. By the variant a caller can tell what may pass from what has to be changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error(transparent)]
@@ -31,7 +31,7 @@ pub(crate) enum StartError {
     Publish(#[from] PublishError),
 }
 
-/// What a sync has of Kafka before its first List: where each data partition ends, and its output.
+/// Prepares Kafka for a sync: the end of each partition with records, and the output.
 pub(super) async fn output(
     config: &Config,
     producer: &Arc<Producer>,

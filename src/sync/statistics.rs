@@ -10,11 +10,11 @@ use crate::report::{Judgement, TypeReport, TypeStatistics};
 /// The statistics of one scope: a role in a region. They are final once the last record is acknowledged or given up.
 #[derive(Debug)]
 pub(super) struct ScopeStatistics {
-    /// It may become known only while objects are read.
+    /// Some accounts become known only while objects are read.
     pub(super) account: Account,
     pub(super) region: String,
     pub(super) role: Option<String>,
-    /// Of each object that is wanted.
+    /// By wanted object.
     pub(super) types: Vec<(&'static str, Arc<TypeStatistics>)>,
     /// Whether the sync topic has its SCOPE event.
     pub(super) published: AtomicBool,

@@ -1,4 +1,4 @@
-//! What ends a sync early. Every phase of a sync asks here, and nobody passes futures around.
+//! What ends a sync early. Every phase of a sync looks here.
 
 use std::future::Future;
 
@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use crate::report::StopReason;
 
-/// Why a sync is to end early, if it is.
+/// Why a sync has to end early, if it has to.
 #[derive(Debug)]
 pub(super) struct Stop(watch::Sender<Option<StopReason>>);
 
@@ -15,14 +15,11 @@ impl Stop {
         Self(watch::Sender::new(None))
     }
 
-    /// Asks for the end. The first reason counts, but any other replaces a time-out, which ends the reading alone.
+    /// Asks the sync to end. The first reason counts, but any other reason replaces a time-out, which only ends the reading.
     pub(super) fn request(&self, reason: StopReason) {
         self.0.send_if_modified(|current| {
-            let replaces = match current {
-                None => true,
-                Some(StopReason::Timeout) => reason != StopReason::Timeout,
-                Some(_) => false,
-            };
+            let timeout = StopReason::Timeout;
+            let replaces = current.as_ref().is_none_or(|current| *current == timeout && reason != timeout);
             if replaces {
                 *current = Some(reason);
             }
@@ -30,17 +27,17 @@ impl Stop {
         });
     }
 
-    /// Waits until reading has to end.
+    /// Waits until the reading has to end.
     pub(super) async fn requested(&self) -> StopReason {
         self.wait_for(|_| true).await
     }
 
-    /// Waits until waiting for Kafka has to end too: for any reason but a time-out.
+    /// Waits until the wait for Kafka has to end too, for any reason but a time-out.
     pub(super) async fn cut_short(&self) -> StopReason {
         self.wait_for(|reason| *reason != StopReason::Timeout).await
     }
 
-    /// What comes of a step, unless the end is asked for before.
+    /// The result of a step, or the stop reason if the sync has to end before.
     pub(super) async fn unless_requested<T, E>(&self, step: impl Future<Output = Result<T, E>>) -> Result<T, StopReason>
     where
         E: std::error::Error + Send + Sync + 'static,
@@ -57,7 +54,7 @@ impl Stop {
         let reason = current.wait_for(|reason| reason.as_ref().is_some_and(&counts)).await;
         match reason.ok().and_then(|reason| reason.clone()) {
             Some(reason) => reason,
-            // `self` holds the other end.
+            // `self` holds the sender, so the channel is never closed.
             None => std::future::pending().await,
         }
     }

@@ -1,4 +1,4 @@
-//! What becomes of a record that is not acknowledged, by librdkafka's code: a table.
+//! The table from librdkafka's error codes to what becomes of a record that is not acknowledged.
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
@@ -15,17 +15,18 @@ pub(super) enum ErrorClass {
     Refused,
     /// The topic takes no record at all.
     TopicClosed,
-    /// The record may be on the topic or not: it timed out, or was given up.
+    /// The record timed out or was given up. It may be on the topic or not.
     Lost,
 }
 
-/// The class of an error, by how the record was sent. What librdkafka tries again by itself comes here only when message.timeout.ms is over.
+/// The class of an error, which also depends on how the record was sent. Errors that librdkafka retries itself arrive here only
+/// after `message.timeout.ms`.
 pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
     match code {
         Some(code) if is_refusal(code) && mode == SendMode::Batched => ErrorClass::RetrySingly,
         Some(code) if is_refusal(code) => ErrorClass::Refused,
-        // A fatal producer error purges what is queued, and what was in flight comes back with the error's own code. A fenced or
-        // stale epoch fails one batch, and librdkafka takes a new epoch by itself.
+        // After a fatal error, queued records come back as purged, and records in flight with the error's own code. A fenced or
+        // stale epoch fails one batch; librdkafka then requests a new epoch itself (KIP-360).
         Some(
             Code::Fatal
             | Code::PurgeQueue
@@ -48,17 +49,18 @@ pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
     }
 }
 
-/// The broker's word against a record. It judges batches: its limit is on a compressed one, and one invalid record fails all.
+/// Whether the broker refused the batch because of a record in it. Its size limit applies to the compressed batch, and one invalid
+/// record fails the whole batch.
 fn is_refusal(code: Code) -> bool {
     matches!(
         code,
         Code::MessageSizeTooLarge
-            // Beyond segment.bytes.
+            // The batch is larger than segment.bytes.
             | Code::MessageBatchTooLarge
             | Code::InvalidMessage
             | Code::InvalidMessageSize
             | Code::InvalidRecord
-            // Where the broker names the culprits, what librdkafka says of the others of their batch.
+            // If the broker names the invalid records (KIP-467), librdkafka gives this code to the other records of the batch.
             | Code::InvalidDifferentRecord
             | Code::InvalidTimestamp
             | Code::PolicyViolation

@@ -1,4 +1,4 @@
-//! What librdkafka keeps beside each record in flight (its delivery opaque): whose it is, its in-flight permit, how it was sent.
+//! What librdkafka keeps beside each record in flight (its delivery opaque): context, in-flight permit, and how it was sent.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::super::in_flight::InFlightPermit;
 use crate::record::RecordContext;
 use crate::report::Counters;
 
-/// How often a record is sent again because the producer failed: once for each producer that a sync may make.
+/// How often a record is sent again because the producer failed: once for each producer that a sync may make anew.
 const RETRIES: u8 = 3;
 
 /// How a record is sent.
@@ -22,42 +22,33 @@ pub(in crate::kafka) enum SendMode {
     DeadLetter,
 }
 
-/// Shared by the records of a batch, and dropped with the last of them that is acknowledged or given up.
-#[derive(Debug)]
+/// Shared by the records of a batch, and dropped when the last of them is acknowledged or given up.
+#[derive(Debug, Clone)]
 pub(in crate::kafka) struct Opaque {
     pub(in crate::kafka) context: Arc<RecordContext>,
     pub(in crate::kafka) mode: SendMode,
-    retries: u8,
-    permit: Arc<InFlightPermit>,
+    /// How often the record was sent before because a producer failed.
+    pub(super) retries: u8,
+    _permit: Arc<InFlightPermit>,
 }
 
 impl Opaque {
     pub(in crate::kafka) fn new(context: Arc<RecordContext>, permit: InFlightPermit) -> Self {
-        Self { context, mode: SendMode::Batched, retries: 0, permit: Arc::new(permit) }
+        Self { context, mode: SendMode::Batched, retries: 0, _permit: Arc::new(permit) }
     }
 
-    /// For a record that is sent again as it was. None where that was done often enough.
+    /// For a record that is sent again as it was. None once that was done often enough.
     pub(super) fn retry(&self) -> Option<Arc<Self>> {
-        (self.retries < RETRIES).then(|| self.with(self.mode, self.retries + 1))
-    }
-
-    /// Whether the record was sent before.
-    pub(super) fn is_retry(&self) -> bool {
-        self.retries > 0
+        (self.retries < RETRIES).then(|| Arc::new(Self { retries: self.retries + 1, ..self.clone() }))
     }
 
     /// For a record that is sent again in another mode.
     pub(super) fn in_mode(&self, mode: SendMode) -> Arc<Self> {
-        self.with(mode, self.retries)
+        Arc::new(Self { mode, ..self.clone() })
     }
 
-    fn with(&self, mode: SendMode, retries: u8) -> Arc<Self> {
-        Arc::new(Self { context: Arc::clone(&self.context), mode, retries, permit: Arc::clone(&self.permit) })
-    }
-
-    /// The broker has the record.
     pub(super) fn acknowledge(&self, partition: i32, offset: i64) {
-        // A refused record is never acknowledged, wherever else it lies.
+        // A refused record does not count as acknowledged, although the dead letter topic has it.
         if self.mode != SendMode::DeadLetter {
             self.context.offsets.note(partition, offset);
             Counters::add(&self.context.statistics.counters.acknowledged, 1);
@@ -66,46 +57,43 @@ impl Opaque {
 
     /// The record is refused, and its type ends with it.
     pub(super) fn end_type(&self, key: &str, reason: &str) {
-        let topic = &self.context.topic;
+        let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
-            tracing::error!(topic = &**topic, key, reason, "Kafka refuses a record; its type ends here");
+            tracing::error!(topic, key, reason, "Kafka refuses a record; its type ends here");
         }
         self.context.statistics.issue(&None, format!("{topic} refuses {key}: {reason}"));
     }
 
     /// The record is refused, and its type goes on without it.
     pub(super) fn add_dead_letter(&self, key: &str, reason: &str, dead_letters: &str) {
-        let topic = &self.context.topic;
+        let topic: &str = &self.context.topic;
         if self.context.statistics.add_dead_letter() {
             tracing::warn!(
-                topic = &**topic,
+                topic,
                 key,
                 reason,
                 dead_letters,
-                "Kafka refuses a record; it goes to the dead letters"
+                "Kafka refuses a record; it goes to the dead letter topic"
             );
         }
         self.context.statistics.issue(&None, format!("{topic} refuses {key}, which goes to {dead_letters}: {reason}"));
     }
 
-    /// The topic takes nothing more, and the type ends.
+    /// The topic takes no record, and the type ends.
     pub(super) fn close_topic(&self, error: &KafkaError) {
-        let topic = &self.context.topic;
+        let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
-            tracing::error!(topic = &**topic, %error, "the topic is gone, or closed to us; its type ends here");
+            tracing::error!(topic, %error, "the topic does not exist or may not be written; its type ends here");
         }
-        self.context.statistics.issue(
-            &None,
-            format!(
-                "{topic} is gone, or there is no right to write to it: {error}; create it, or allow WRITE and DESCRIBE"
-            ),
-        );
+        let way_out = "create it, or allow WRITE and DESCRIBE";
+        let error = format!("{topic} does not exist, or there is no right to write to it: {error}; {way_out}");
+        self.context.statistics.issue(&None, error);
     }
 
     /// The record is not acknowledged, and will not be.
     pub(in crate::kafka) fn lose(&self, error: &KafkaError) {
         let what = if self.mode == SendMode::DeadLetter {
-            "a refused record is not among the dead letters either"
+            "refused, and not on the dead letter topic either"
         } else {
             "not acknowledged"
         };

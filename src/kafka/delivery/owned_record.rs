@@ -1,4 +1,4 @@
-//! A record outside librdkafka: it came back because it was not acknowledged, and is sent again, or to the dead letter topic.
+//! A record outside librdkafka. It was not acknowledged, and will be sent again or go to the dead letter topic.
 
 use std::sync::Arc;
 
@@ -9,7 +9,6 @@ use super::opaque::Opaque;
 use crate::contract::rfc3339;
 use crate::record::RecordContext;
 
-/// A record as it was sent, and may be sent again.
 #[derive(Debug)]
 pub(in crate::kafka) struct OwnedRecord {
     topic: String,
@@ -19,7 +18,7 @@ pub(in crate::kafka) struct OwnedRecord {
 }
 
 impl OwnedRecord {
-    /// Of a delivery report.
+    /// The record of a delivery report.
     pub(in crate::kafka) fn of(message: &impl Message<Headers = BorrowedHeaders>) -> Self {
         Self {
             topic: message.topic().to_owned(),
@@ -29,12 +28,12 @@ impl OwnedRecord {
         }
     }
 
-    /// Of a record that has no bytes, because it cannot be encoded.
+    /// A record without bytes, because it cannot be encoded.
     pub(in crate::kafka) fn unencoded(context: &RecordContext, key: &str, headers: Option<OwnedHeaders>) -> Self {
         Self { topic: context.topic.to_string(), key: key.as_bytes().to_vec(), value: Vec::new(), headers }
     }
 
-    /// Of a record that librdkafka did not take.
+    /// A record that librdkafka did not take.
     pub(in crate::kafka) fn untaken(record: BaseRecord<'_, [u8], [u8], Arc<Opaque>>) -> (Self, Arc<Opaque>) {
         let owned = Self {
             topic: record.topic.to_owned(),
@@ -45,11 +44,11 @@ impl OwnedRecord {
         (owned, record.delivery_opaque)
     }
 
-    /// The same for librdkafka. A delivery report does not tell the timestamp: all records of a context have one.
+    /// The record as librdkafka takes it. Its timestamp comes from the context, because a delivery report does not have it.
     pub(in crate::kafka) fn record(&self, opaque: Arc<Opaque>) -> BaseRecord<'_, [u8], [u8], Arc<Opaque>> {
         let captured = opaque.context.captured;
-        let record = BaseRecord::with_opaque_to(&self.topic, opaque).key(&self.key[..]).payload(&self.value[..]);
-        let record = record.timestamp(captured);
+        let record = BaseRecord::with_opaque_to(&self.topic, opaque).timestamp(captured);
+        let record = record.key(&self.key[..]).payload(&self.value[..]);
         match &self.headers {
             Some(headers) => record.headers(headers.clone()),
             None => record,
@@ -60,7 +59,7 @@ impl OwnedRecord {
         String::from_utf8_lossy(&self.key).into_owned()
     }
 
-    /// What the dead letter topic gets of it: its own bytes, unless they are too many, and why it is there.
+    /// The record for the dead letter topic: its own bytes, unless they are too many, and headers that say why it is there.
     pub(in crate::kafka) fn into_dead_letter(
         self,
         topic: &str,
@@ -68,13 +67,12 @@ impl OwnedRecord {
         reason: &str,
         too_large: bool,
     ) -> Self {
-        let size = self.value.len().to_string();
         let why = [
             ("dlq.reason", reason.to_owned()),
             ("dlq.topic", self.topic),
             ("dlq.object", context.record.to_owned()),
             ("dlq.sync", rfc3339(context.captured)),
-            ("dlq.size", size),
+            ("dlq.size", self.value.len().to_string()),
         ];
         let headers = self.headers.unwrap_or_default();
         let headers =
