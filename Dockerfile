@@ -1,4 +1,5 @@
-# One image with two programs: the producer, and the ECS simulator that docker-compose.yml runs beside it.
+# docker build .                       the producer alone: the last stage
+# docker build --target simulator .    the ECS simulator alone, which docker-compose.yml runs beside it
 FROM rust:1.95-slim-bookworm AS build
 # librdkafka, OpenSSL and jemalloc are built from source.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make perl && rm -rf /var/lib/apt/lists/*
@@ -12,7 +13,12 @@ COPY benches benches
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     cargo build --release --locked --bins && cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/
 
-FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /usr/local/bin/ecs-sdm-producer /usr/local/bin/ecs_sim /usr/local/bin/
+FROM gcr.io/distroless/cc-debian12:nonroot AS simulator
+COPY --from=build /usr/local/bin/ecs_sim /usr/local/bin/
+ENTRYPOINT ["/usr/local/bin/ecs_sim"]
+CMD ["--listen=0.0.0.0:4566"]
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS producer
+COPY --from=build /usr/local/bin/ecs-sdm-producer /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/ecs-sdm-producer"]
 CMD ["run"]

@@ -125,11 +125,19 @@ fn the_documents_name_every_setting_and_every_attribute() {
     for key in ecs_sdm_producer::config::keys() {
         assert!(settings.contains(&format!("`{key}`")), "{key} is not in docs/settings.md");
     }
-    let readme = include_str!("../../README.md");
+    let objects = include_str!("../../docs/contract.md");
+    for row in &*oracle::CONTRACT {
+        let section = objects.split("\n## ").find(|section| section.starts_with(&format!("{}\n", row.object)));
+        let line = format!("| `{}` | `{}` | `{}` |", row.name, row.avro, row.source);
+        let found = section.is_some_and(|section| section.lines().any(|other| other == line));
+        assert!(found, "docs/contract.md does not have under {}: {line}", row.object);
+    }
+    let events = include_str!("../../docs/consumers.md");
     for (object, schema) in schemas() {
+        let document = if object == "SyncEvent" { events } else { objects };
         for field in schema["fields"].as_array().unwrap() {
             let name = field["name"].as_str().unwrap();
-            assert!(readme.contains(name), "{name} of {object} is not in README.md");
+            assert!(document.contains(&format!("| `{name}` |")), "{name} of {object} is not in the documents");
         }
     }
 }

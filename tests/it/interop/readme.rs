@@ -1,4 +1,4 @@
-//! What README.md shows to readers of the topics stands in programs that are run.
+//! What docs/consumers.md shows to readers of the topics stands in programs that are run.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,9 +8,9 @@ use kit::topic::read;
 
 use super::{Synced, python, url};
 
-const README: &str = include_str!("../../../README.md");
+const DOCUMENT: &str = include_str!("../../../docs/consumers.md");
 
-/// README.md with addresses and topics as they are anywhere, the programs with those that they are given.
+/// The document with addresses and topics as they are anywhere, the programs with those that they are given.
 const GIVEN: [(&str, &str); 2] =
     [(r#""http://localhost:8080/apis/registry/v2""#, "registry"), (r#""sdm.ecs.task""#, "topic")];
 
@@ -21,8 +21,8 @@ const SQL: [&str; 1] = [include_str!("../../interop/flink/tasks.sql")];
 
 /// The blocks of one language in the section for readers.
 fn blocks(language: &str) -> Vec<&'static str> {
-    let section = README.split("\n## ").find(|section| section.starts_with("For readers of the topics\n"));
-    let blocks = section.expect("README.md has the section").split("\n```").skip(1).step_by(2);
+    let section = DOCUMENT.split("\n## ").find(|section| section.starts_with("For readers of the topics\n"));
+    let blocks = section.expect("docs/consumers.md has the section").split("\n```").skip(1).step_by(2);
     blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n')).collect()
 }
 
