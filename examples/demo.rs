@@ -1,6 +1,6 @@
 //! The newcomer's first minute: the real pipeline between a simulated ECS account and librdkafka's mock cluster.
 //!
-//! `cargo run --release --example demo` needs no AWS account, no Kafka and no settings. It ends with an error if what lands on
+//! `cargo run --example demo` needs no AWS account, no Kafka and no settings. It ends with an error if what lands on
 //! the topics is not what the sync reports.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ Next: your own account. What would be sent, without Kafka (credentials as the AW
 Onto your own Kafka:
   cargo run --release --bin ecs-sdm-producer -- sync --set default_region=eu-central-1 \\
     --set kafka.bootstrap_servers=localhost:9092 --set kafka.topics_create=if_missing
-Every setting is in config/connector.toml, and what a consumer can rely on in README.md.";
+Every setting is in config/connector.toml, and what a consumer can rely on in docs/consumers.md.";
 
 fn main() -> ExitCode {
     match demo(&mut io::stdout().lock()) {

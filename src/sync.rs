@@ -79,7 +79,8 @@ impl Sync<'_> {
             None => (Vec::new(), None),
         };
         let base = Box::pin(self.access.base(self.config, keys)).await?;
-        let context = SyncContext::new(self.config, self.handle, output)?;
+        let (caller, stop) = (Arc::clone(&self.handle.caller), Arc::clone(&self.handle.stop));
+        let context = SyncContext::new(self.config, self.handle.captured, caller, stop, output)?;
         Ok((base, Arc::new(context), ranges))
     }
 

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use figment::value::{Dict, Value};
 
 use super::diagnostics::Diagnostics;
+use super::nearest::nearest_of;
 use super::rule::Rule;
 use super::secret::{REDACTED, Secret};
-use super::table::{Setting, nearest_of};
 use super::value::{Origin, RawValue, SpannedValue, inline};
 use super::{OBJECTS, property};
 
@@ -38,6 +38,34 @@ pub(super) enum Kind {
     Properties,
     /// One of librdkafka's properties.
     Property,
+}
+
+/// A setting: a row of the table.
+#[derive(Clone, Copy)]
+pub(super) struct Setting {
+    /// Its place in TOML, dotted.
+    pub(super) key: &'static str,
+    pub(super) kind: Kind,
+    /// Its default, spelled as in a variable.
+    pub(super) default: Option<&'static str>,
+    /// A value that shows the form, spelled as in a variable. Every setting without a default has one.
+    pub(super) example: Option<&'static str>,
+    /// The way out of a setting whose feature is still to come. Such a setting is refused unless it is at its default.
+    pub(super) not_yet: Option<&'static str>,
+    /// What it means. The reference adds what it takes, its default, and whether it is a secret.
+    pub(super) meaning: &'static str,
+}
+
+impl Setting {
+    pub(super) fn default_value(&self) -> Option<Value> {
+        self.value_of(self.default?)
+    }
+
+    /// The value of a text, spelled as in a variable.
+    pub(super) fn value_of(&self, text: &str) -> Option<Value> {
+        let given = SpannedValue::untyped(text, Origin::Default);
+        self.kind.convert(self.key, &given, &mut Diagnostics::default())
+    }
 }
 
 impl Kind {

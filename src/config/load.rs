@@ -6,9 +6,10 @@ use figment::value::Value;
 use super::diagnostics::{Diagnostic, Diagnostics};
 use super::entries::Entries;
 use super::kind::Kind;
+use super::property::PROPERTIES;
 use super::secret::{REDACTED, is_secret_property};
 use super::source::{self, Sources};
-use super::table::{PROPERTIES, SETTINGS};
+use super::table::SETTINGS;
 use super::value::toml_text;
 use super::{Config, Properties, check};
 

@@ -3,8 +3,10 @@
 use figment::value::Value;
 
 use super::diagnostics::Diagnostics;
-use super::table::PROPERTIES;
 use super::value::{Origin, RawValue};
+
+/// The table of librdkafka's own properties.
+pub(super) const PROPERTIES: &str = "kafka.properties";
 
 /// librdkafka's properties that a setting sets.
 const OWNED: &[(&str, &str)] = &[

@@ -1,8 +1,8 @@
 //! Each setting in words, from the table: what `config/connector.toml` and `docs/settings.md` are written from.
 
-use super::kind::Kind;
+use super::kind::{Kind, Setting};
 use super::source::variable;
-use super::table::{SETTINGS, Setting};
+use super::table::SETTINGS;
 use super::value::toml_text;
 
 /// A setting in words.

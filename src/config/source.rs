@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use toml_edit::Document;
 
 use super::diagnostics::Diagnostics;
-use super::table::{PROPERTIES, keys};
+use super::property::PROPERTIES;
+use super::table::keys;
 use super::value::{Origin, SpannedValue, entries, not_toml};
 
 /// Where settings come from, lowest first; the defaults lie below. Not `Debug`, because secrets are among them.

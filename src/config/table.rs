@@ -3,33 +3,14 @@
 
 use std::sync::LazyLock;
 
-use figment::value::Value;
 use strsim::osa_distance;
 
 use self::Kind::{Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Table, Text};
 use super::OBJECTS;
-use super::diagnostics::Diagnostics;
-use super::kind::Kind;
+use super::kind::{Kind, Setting};
+use super::nearest::allowed;
+use super::property::PROPERTIES;
 use super::rule;
-use super::value::{Origin, SpannedValue};
-
-#[derive(Clone, Copy)]
-pub(super) struct Setting {
-    /// Its place in TOML, dotted.
-    pub(super) key: &'static str,
-    pub(super) kind: Kind,
-    /// Its default, spelled as in a variable.
-    pub(super) default: Option<&'static str>,
-    /// A value that shows the form, spelled as in a variable. Every setting without a default has one.
-    pub(super) example: Option<&'static str>,
-    /// The way out of a setting whose feature is still to come. Such a setting is refused unless it is at its default.
-    pub(super) not_yet: Option<&'static str>,
-    /// What it means. The reference adds what it takes, its default, and whether it is a secret.
-    pub(super) meaning: &'static str,
-}
-
-/// The table of librdkafka's own properties.
-pub(super) const PROPERTIES: &str = "kafka.properties";
 
 /// Each object's name in the texts of a row. A row with it in its key is one setting for each object.
 const EACH_OBJECT: &str = "<Object>";
@@ -63,16 +44,6 @@ impl Setting {
 
     const fn later(self, way_out: &'static str) -> Setting {
         Setting { not_yet: Some(way_out), ..self }
-    }
-
-    pub(super) fn default_value(&self) -> Option<Value> {
-        self.value_of(self.default?)
-    }
-
-    /// The value of a text, spelled as in a variable.
-    pub(super) fn value_of(&self, text: &str) -> Option<Value> {
-        let given = SpannedValue::untyped(text, Origin::Default);
-        self.kind.convert(self.key, &given, &mut Diagnostics::default())
     }
 }
 
@@ -231,15 +202,4 @@ pub(super) fn nearest_key(unknown: &str) -> Option<String> {
     };
     let nearest = known.into_iter().min_by_key(|key| far(key))?;
     (far(&nearest) <= allowed(&last(&unknown))).then_some(nearest)
-}
-
-/// The nearest of some names, if near enough to be meant.
-pub(super) fn nearest_of<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let far = |known: &str| osa_distance(&known.to_lowercase(), &name.to_lowercase());
-    names.map(|known| (far(known), known)).min().filter(|(far, _)| *far <= allowed(name)).map(|(_, known)| known)
-}
-
-/// How many letters may be wrong: a third of them, two in short names.
-fn allowed(name: &str) -> usize {
-    (name.len() / 3).max(2)
 }

@@ -28,7 +28,7 @@ impl OffsetRange {
 
 impl OffsetTracker {
     /// Notes that a record was acknowledged. A negative offset is not known.
-    pub(crate) fn note(&self, partition: i32, offset: i64) {
+    pub(crate) fn add(&self, partition: i32, offset: i64) {
         let mut ranges = self.0.lock();
         let range =
             ranges.entry(partition).or_insert(OffsetRange { first: i64::MAX, last: -1, count: 0, incomplete: false });
@@ -63,7 +63,7 @@ mod tests {
     fn a_topic_reaches_from_its_first_acknowledged_offset_to_its_last() {
         let offsets = OffsetTracker::default();
         for (partition, offset) in [(0, 7), (0, 5), (2, 0), (0, 9), (1, -1), (1, 4)] {
-            offsets.note(partition, offset);
+            offsets.add(partition, offset);
         }
         let ranges = offsets.ranges();
         assert_eq!(ranges[&0], OffsetRange { first: 5, last: 9, count: 3, incomplete: false });

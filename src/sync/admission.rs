@@ -9,7 +9,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 
 use super::context::SyncContext;
-use super::rows::{WiredScope, wire};
+use super::rows::{WiredScope, build_rows};
 use crate::aws::base::Base;
 use crate::aws::scope::{Identity, ResolvedIdentity};
 use crate::record::RecordBatch;
@@ -129,7 +129,7 @@ impl Scopes {
 
     fn read(&mut self, resolved: &ResolvedIdentity, region: &str, records: &Sender<RecordBatch>) {
         let scope = self.base.scope(resolved, region, &self.context.config, &self.context.caller.limiters);
-        let WiredScope { rows, statistics, pending } = wire(&self.context, &Arc::new(scope), records);
+        let WiredScope { rows, statistics, pending } = build_rows(&self.context, &Arc::new(scope), records);
         let context = Arc::clone(&self.context);
         self.running.spawn(async move {
             rows.run(&context.stop).await;

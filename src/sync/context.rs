@@ -8,7 +8,6 @@ use parking_lot::Mutex;
 use tokio_util::task::TaskTracker;
 
 use super::publisher::EventPublisher;
-use super::run::RunHandle;
 use super::statistics::ScopeStatistics;
 use super::stop::Stop;
 use crate::aws::Caller;
@@ -48,21 +47,27 @@ pub(super) struct Output {
 
 impl SyncContext {
     /// Without an output, the sync is a dry run.
-    pub(super) fn new(config: &Config, handle: &RunHandle, output: Option<Output>) -> Result<Self, SchemaError> {
+    pub(super) fn new(
+        config: &Config,
+        captured: i64,
+        caller: Arc<Caller>,
+        stop: Arc<Stop>,
+        output: Option<Output>,
+    ) -> Result<Self, SchemaError> {
         let mut encoders = HashMap::new();
         let mut offsets = HashMap::<String, Arc<OffsetTracker>>::new();
         for object in wanted(config) {
             let topic = config.kafka.topic(object);
             let frame = output.as_ref().map(|output| output.frames.of(object));
             let offsets = Arc::clone(offsets.entry(topic.clone()).or_default());
-            let encoder = Encoder::new(config, object, &topic, handle.captured, frame, offsets)?;
+            let encoder = Encoder::new(config, object, &topic, captured, frame, offsets)?;
             encoders.insert(object.to_owned(), Arc::new(encoder));
         }
         Ok(Self {
             config: config.clone(),
-            captured: handle.captured,
-            caller: Arc::clone(&handle.caller),
-            stop: Arc::clone(&handle.stop),
+            captured,
+            caller,
+            stop,
             publisher: output.map(|output| output.publisher),
             encoders,
             offsets,

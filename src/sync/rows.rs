@@ -51,7 +51,7 @@ pub(super) struct WiredScope {
 }
 
 /// Wires a scope. ListClusters runs once and feeds the rows of services and tasks.
-pub(super) fn wire(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
+pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
     let pending = TaskTracker::new();
     let mut wiring = Wiring {
         context,

@@ -50,7 +50,7 @@ impl Opaque {
     pub(super) fn acknowledge(&self, partition: i32, offset: i64) {
         // A refused record does not count as acknowledged, although the dead letter topic has it.
         if self.mode != SendMode::DeadLetter {
-            self.context.offsets.note(partition, offset);
+            self.context.offsets.add(partition, offset);
             Counters::add(&self.context.statistics.counters.acknowledged, 1);
         }
     }
