@@ -164,6 +164,9 @@ impl Caller {
             }
             tries += 1;
             let unrecognized = fault.verdict == Verdict::Unrecognized;
+            if fault.verdict == Verdict::Denied {
+                credentials.note_refusal();
+            }
             if !(unrecognized || fault.verdict == Verdict::Credentials) {
                 self.concurrency.back_off(fault, tries).await?;
                 continue;
@@ -174,6 +177,7 @@ impl Caller {
             let renewed = !resolved_again
                 && credentials.resolve_again(&self.concurrency, generation, unrecognized).await.map_err(attributed)?;
             if !renewed {
+                credentials.note_refusal();
                 return Err(if unrecognized { not_enabled(fault) } else { fault.denied() });
             }
             resolved_again = true;

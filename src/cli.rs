@@ -94,7 +94,7 @@ pub(crate) enum SchemasCommand {
     /// Prints the schema of one object, or of all
     #[command(after_help = "Example:\n  ecs-sdm-producer schemas print EcsTask")]
     Print {
-        /// EcsCluster, EcsService, EcsTask, EcsTaskDefinition, or SyncEvent of the sync topic
+        /// The name of an object, such as EcsTask, or SyncEvent of the sync topic
         object: Option<String>,
     },
     /// Registers the schemas of the wanted objects and of the sync topic under their subjects, and prints their ids

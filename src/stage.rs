@@ -36,7 +36,7 @@ pub(crate) struct RowContext {
 
 impl RowContext {
     fn request_context(&self, category: Category) -> RequestContext<'_> {
-        RequestContext { credentials: &self.scope.credentials, limiter: self.scope.limiters.bucket(category) }
+        RequestContext { credentials: &self.scope.credentials, limiter: self.scope.limiters.limiter(category) }
     }
 }
 

@@ -66,6 +66,8 @@ struct Cache {
     failure: Option<(Instant, Fault)>,
     /// The generation that was resolved because a region did not recognize the one before.
     after_unrecognized: Option<u64>,
+    /// AWS has refused something to the current credentials: they may have been revoked.
+    refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,16 +85,21 @@ impl Credentials {
         Self(Arc::new(Shared { issuer, cache: Mutex::default(), resolution: tokio::sync::Mutex::default() }))
     }
 
-    /// A new sync begins. An earlier failure counts no more.
+    /// A new sync begins. An earlier failure counts no more, and credentials that AWS refused something are resolved again.
     pub(crate) fn begin_sync(&self) {
-        self.0.cache.lock().failure = None;
+        self.0.cache.lock().begin_sync();
+    }
+
+    /// AWS refused a request of the current credentials for good.
+    pub(crate) fn note_refusal(&self) {
+        self.0.cache.lock().refused = true;
     }
 
     /// Takes the place of the source. What does not expire is resolved again: it may have been replaced where it stands.
     pub(crate) fn replace_issuer(&self, issuer: impl Issuer + 'static) {
         *self.0.issuer.write() = Arc::new(issuer);
         let mut cache = self.0.cache.lock();
-        cache.failure = None;
+        cache.begin_sync();
         cache.current.take_if(|current| current.expiry().is_none());
     }
 
@@ -190,6 +197,13 @@ impl Credentials {
 }
 
 impl Cache {
+    fn begin_sync(&mut self) {
+        (self.failure, self.after_unrecognized) = (None, None);
+        if std::mem::take(&mut self.refused) {
+            self.current = None;
+        }
+    }
+
     fn validity(&self) -> Validity {
         let now = SystemTime::now();
         let Some(current) = &self.current else { return Validity::Unusable };

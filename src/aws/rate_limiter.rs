@@ -121,7 +121,7 @@ impl RegionLimiters {
         }))
     }
 
-    pub(crate) fn bucket(&self, category: Category) -> &RateLimiter {
+    pub(crate) fn limiter(&self, category: Category) -> &RateLimiter {
         &self.0[category as usize]
     }
 

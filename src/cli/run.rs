@@ -57,19 +57,21 @@ async fn sync(run: &RunArgs, config: Config, region: String) -> ExitCode {
     let run = engine.start(sink);
     let handle = run.handle();
     let answered = async {
-        let mut finished = pin!(run.finish());
+        let (mut finished, mut signalled) = (pin!(run.finish()), false);
         let report = loop {
             tokio::select! {
                 biased;
                 report = &mut finished => break report,
-                () = first.next() => handle.stop(StopReason::Signal),
+                () = first.next() => {
+                    signalled = true;
+                    handle.stop(StopReason::Signal);
+                }
             }
         };
-        let aborted = report.stop_reason == Some(StopReason::Signal);
         // A pipe that nobody reads may block, so the report is written beside the signals, and for a limited time after one.
         let written = tokio::task::spawn_blocking(move || write_report(format, &report));
         let late = async {
-            if !aborted {
+            if !signalled {
                 first.next().await;
             }
             tokio::time::sleep(REPORT_TIME).await;

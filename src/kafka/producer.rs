@@ -111,6 +111,7 @@ impl Producer {
 
     /// Purges what is not acknowledged. Each purged record still gets its delivery callback, and so is counted.
     pub(crate) async fn purge(&self) {
+        tracing::warn!(records = self.in_flight.count(), "what is not acknowledged is given up");
         self.context.deliveries.give_up();
         self.handles.read().await.purge().await;
         self.in_flight.drained().await;

@@ -186,7 +186,7 @@ fn topics(config: &Config) -> Vec<(String, Holds)> {
 
 /// The settings of a new topic. Each sync sends every object again, so compaction and retention together keep the data whole and
 /// bounded. The compaction lag of a day lets a late reader find a whole snapshot. Events and dead letters are kept for a month.
-fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a str) -> NewTopic<'a> {
+fn new_topic<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a str) -> NewTopic<'a> {
     // -1 leaves the replication factor to the broker (KIP-464).
     let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
     match holds {
@@ -203,10 +203,11 @@ fn describe<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a st
 async fn create(absent: &[(String, String, Holds)], config: &Config, context: Context) -> Result<(), Error> {
     let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
     let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
+    // It has our context for the sake of sign-in: what goes wrong with it can end the sync like any other error of a connection.
     let admin: AdminClient<Context> = client::admin(config).create_with_context(context).map_err(all)?;
     let retention = config.kafka.retention.as_millis().to_string();
     let new: Vec<NewTopic<'_>> =
-        absent.iter().map(|(topic, _, holds)| describe(topic, *holds, config, &retention)).collect();
+        absent.iter().map(|(topic, _, holds)| new_topic(topic, *holds, config, &retention)).collect();
     let created = admin.create_topics(&new, &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
     for created in created.map_err(all)? {
         match created {

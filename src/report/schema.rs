@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Counts, EMIT_ALL, SYNC_EVENT};
-use crate::contract::NAMESPACE;
+use crate::contract::{NAMESPACE, OBJECTS};
 
 /// The Avro schema of [`super::SyncEvent`], whose fields have the same order.
 pub(crate) fn sync_event_schema() -> Value {
@@ -33,7 +33,7 @@ pub(crate) fn sync_event_schema() -> Value {
         optional("account", text(), "The account's 12 digits; null in a total, and where it never became known."),
         optional("region", text(), "The region; null in a total."),
         optional("role", text(), "The assumed role's ARN; null in a total, and without a role."),
-        field("object", text(), "EcsCluster, EcsService, EcsTask or EcsTaskDefinition."),
+        field("object", text(), &format!("One of {}.", OBJECTS.join(", "))),
         field("state", text(), "complete, partial or denied. Absence means deletion in a complete type alone."),
     ];
     let reasons = [

@@ -12,7 +12,8 @@ use crate::record::{self, SchemaError};
 use crate::registry::{self, Registry};
 use crate::report::PartitionRange;
 
-/// Why a sync could not begin. By the variant a caller can tell what may pass from what has to be changed.
+/// Why a sync could not begin. It is the error in [`StopReason::Failure`](crate::report::StopReason::Failure), where `downcast_ref`
+/// finds it: its variant tells what may pass from what has to be changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error(transparent)]

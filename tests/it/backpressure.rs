@@ -101,10 +101,11 @@ async fn a_stalled_broker_stops_describes_then_lists_is_told_of_and_loses_nothin
     assert_eq!(report.outcome, Outcome::Completed, "{}", report.text());
     assert_landed(stall.simulator.world(), &stall.config, &report, &[(ACCOUNT, "region-0", "")]);
     let logs = text(&logs.lock().unwrap());
-    let told: Vec<_> = logs.lines().filter(|line| line.contains("Kafka does not acknowledge")).collect();
-    // A machine under load may have told of STARTED before: each stall as it is there, and as it doubles.
-    assert!((1..=16).contains(&told.len()), "{logs}");
-    assert!(told.iter().any(|line| line.contains("WARN") && line.contains("records=3")), "{logs}");
+    let told = logs.lines().filter(|line| line.contains("Kafka does not acknowledge"));
+    // On a busy machine STARTED, a record alone, may wait so long that it is told of as well.
+    let told: Vec<_> = told.filter(|line| !line.contains("records=1")).collect();
+    assert!((1..=8).contains(&told.len()), "as it is there, and as it doubles: {logs}");
+    assert!(told[0].contains("WARN") && told[0].contains("records=3"), "{}", told[0]);
 }
 
 /// Where the log lines of a test go.

@@ -416,6 +416,23 @@ fn what_has_no_effect_is_a_warning() {
 }
 
 #[test]
+fn properties_that_say_what_the_producer_does_are_accepted() {
+    let sets = ["acks=all", "acks=-1", "enable.idempotence=true", "security.protocol=ssl", "linger.ms=5"];
+    for set_property in sets.map(|property| format!("kafka.properties.{property}")) {
+        let loaded = load(&set(&[&set_property]));
+        assert_eq!(good(&loaded).kafka.properties.len(), 1, "{set_property}");
+    }
+}
+
+#[test]
+fn what_is_no_key_is_unknown() {
+    for key in ["kafka.properties.", "", "page_size.x", "page_size_file", "Page_Size"] {
+        let errors = errors(&load(&set(&[&format!("{key}=1")])));
+        assert!(errors.len() == 1 && errors[0].contains("unknown setting"), "{key:?}: {errors:?}");
+    }
+}
+
+#[test]
 fn the_reference_is_current() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     for (file, text) in [

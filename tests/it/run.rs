@@ -79,6 +79,30 @@ async fn a_role_that_was_refused_is_asked_again_by_the_next_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_refused_something_is_not_kept_for_the_next_sync() {
+    let simulator = simulator();
+    let mut config = config(&simulator);
+    config.assume_role_arns = vec![role(0)];
+    let mut engine = Engine::dry(config, REGION.to_owned());
+    for (fault, issued) in [
+        (Fault::access_denied("ListClusters").times(1), 1),
+        (
+            Fault::refuse("ListClusters", 400, "UnrecognizedClientException", "The security token is invalid.")
+                .times(2),
+            3,
+        ),
+    ] {
+        drop(simulator.fault(fault));
+        let refused = engine.start(print()).finish().await;
+        assert_eq!(refused.outcome, Outcome::Partial, "{}", refused.text());
+        assert_eq!(simulator.counters().roles[&role(0)].issued, issued);
+    }
+    let again = engine.start(print()).finish().await;
+    assert_eq!(again.outcome, Outcome::Completed, "{}", again.text());
+    assert_eq!(simulator.counters().roles[&role(0)].issued, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_file_of_a_secret_is_read_again_for_each_sync() {
     let simulator = simulator();
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -52,6 +52,16 @@ fn bare(one: &Value) -> Value {
     one
 }
 
+#[test]
+fn the_tests_know_every_count_of_a_type() {
+    let schema: Value = serde_json::from_str(include_str!("../../schemas/SyncEvent.avsc")).unwrap();
+    let types = schema["fields"].as_array().unwrap().iter().find(|field| field["name"] == "types").unwrap();
+    let members = types["type"]["items"]["fields"].as_array().unwrap().iter();
+    let counts: Vec<&str> =
+        members.filter(|member| member["type"] == "long").map(|member| member["name"].as_str().unwrap()).collect();
+    assert_eq!(counts, COUNTS.map(|(name, _)| name));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_says_that_it_began_what_each_scope_came_to_and_how_it_ended() {
     let simulator = simulator();

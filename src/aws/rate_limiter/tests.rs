@@ -30,13 +30,13 @@ fn roles_into_one_account_share_a_limiter_and_the_smallest_share_counts() {
 fn of_many_regions_only_limiters_in_use_or_not_full_are_kept() {
     let limiters = RateLimiters::new(&Config::default());
     let used = limiters.of(None, "used");
-    limiters.of(None, "drawn").bucket(Category::ClusterRead).take().unwrap();
+    limiters.of(None, "drawn").limiter(Category::ClusterRead).take().unwrap();
     for n in 0..1_000 {
         limiters.of(None, &format!("r{n}"));
     }
     let kept = limiters.map.lock().by_region.len();
     assert!(kept <= KEEP, "{kept}");
     assert!(Arc::ptr_eq(&used, &limiters.of(None, "used")));
-    assert!(limiters.of(None, "drawn").bucket(Category::ClusterRead).take().is_some());
+    assert!(limiters.of(None, "drawn").limiter(Category::ClusterRead).take().is_some());
     assert!(limiters.map.lock().by_region.contains_key(&(String::new(), "drawn".to_owned())));
 }

@@ -83,10 +83,10 @@ impl Opaque {
     pub(super) fn close_topic(&self, error: &KafkaError) {
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
-            tracing::error!(topic, %error, "the topic does not exist or may not be written; its type ends here");
+            tracing::error!(topic, %error, "the topic is gone, or may not be written to; its type ends here");
         }
         let way_out = "create it, or allow WRITE and DESCRIBE";
-        let error = format!("{topic} does not exist, or there is no right to write to it: {error}; {way_out}");
+        let error = format!("{topic} is gone, or there is no right to write to it: {error}; {way_out}");
         self.context.statistics.issue(&None, error);
     }
 
