@@ -75,7 +75,7 @@ impl TokenBucket {
             return Ok(());
         }
         // With a rate that still rises the token comes sooner, never later.
-        Err(Duration::from_secs_f64((1.0 - self.tokens) / self.rate))
+        Err(Duration::try_from_secs_f64((1.0 - self.tokens) / self.rate).unwrap_or(Duration::MAX))
     }
 
     /// Empties the bucket and lowers its rate after a request was throttled that took its token at `sent`. If many requests in flight

@@ -12,6 +12,9 @@ use super::secret::{REDACTED, Secret};
 use super::value::{Origin, RawValue, SpannedValue, inline};
 use super::{OBJECTS, property};
 
+/// The least share. Far less would be a request a day.
+const LEAST_RATIO: f64 = 0.01;
+
 /// What a setting takes.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
@@ -25,7 +28,7 @@ pub(super) enum Kind {
     Int(i64, i64, &'static str),
     /// A whole number from, to. What is greater is cut to the end, with a warning.
     Clamped(i64, i64),
-    /// A number above 0, at most 1.
+    /// A number from [`LEAST_RATIO`] to 1.
     Ratio,
     /// A time such as `15m`: 1 ms to so many days. Below 1 ms librdkafka reads 0, which means "for ever" there.
     Duration(u64),
@@ -133,7 +136,7 @@ impl Kind {
             }
             Kind::Ratio => {
                 let ratio = raw.number().ok_or_else(unlike)?;
-                if ratio > 0.0 && ratio <= 1.0 { Ok(Value::from(ratio)) } else { out_of_range(&ratio) }
+                if (LEAST_RATIO..=1.0).contains(&ratio) { Ok(Value::from(ratio)) } else { out_of_range(&ratio) }
             }
             Kind::Int(least, most, _) | Kind::Clamped(least, most) => {
                 let number = raw.whole().ok_or_else(unlike)?;
@@ -187,7 +190,7 @@ impl Kind {
             Kind::Flag => ("true or false", "takes true or false, in lower case".to_owned()),
             Kind::Int(least, most, unit) => ("a whole number", format!("takes {least} to {most}{unit}")),
             Kind::Clamped(least, most) => ("a whole number", format!("takes {least} to {most}")),
-            Kind::Ratio => ("a number", "takes a number above 0, at most 1".to_owned()),
+            Kind::Ratio => ("a number", format!("takes a number from {LEAST_RATIO} to 1")),
             Kind::Duration(most_days) => {
                 ("a duration", format!("takes a duration such as 30s, 15m or 1h, 1ms to {most_days}d"))
             }

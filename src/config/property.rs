@@ -28,6 +28,8 @@ const FIXED: &[(&str, &[&str])] = &[
     ("queue.buffering.max.messages", &["100000"]),
     ("queue.buffering.max.kbytes", &["65536"]),
     ("delivery.report.only.error", &["false"]),
+    // End offsets are asked with it. The default hides what lies behind another program's open transaction.
+    ("isolation.level", &["read_uncommitted"]),
 ];
 
 /// Properties that the producer leaves out, with the values that do no harm.

@@ -115,7 +115,7 @@ impl TypeStatistics {
         self.answered.store(true, Ordering::Relaxed);
     }
 
-    /// A list did not end, so the rest of it is unknown. True if the issue is new to the report.
+    /// A list did not end, or holds what cannot be read. What starts from it is partial too. True if the issue is new to the report.
     pub(crate) fn list_failed(&self, issue: Issue) -> bool {
         self.listing.issue.lock().get_or_insert_with(|| issue.clone());
         self.keep(issue)

@@ -11,6 +11,7 @@ use crate::aws::scope::Scope;
 use crate::aws::{Fault, Verdict};
 use crate::contract::Parent;
 use crate::ecs::{Listed, Object, Page, Pass};
+use crate::report::Issue;
 
 /// Where listed ARNs go.
 #[derive(Debug, Clone)]
@@ -105,7 +106,8 @@ async fn list_pass<O: Object>(
         };
         if arns.iter().any(String::is_empty) {
             // As a parent it would mean the cluster named `default`, so it is left out.
-            row.statistics.issue(parent, format!("{}: an empty ARN", O::ACTIONS.list));
+            let error = format!("{}: an empty ARN", O::ACTIONS.list);
+            row.statistics.list_failed(Issue { denied: false, parent: parent.clone(), error });
         }
         let fresh: Vec<String> = arns.into_iter().filter(|arn| !arn.is_empty() && seen.insert(arn)).collect();
         pass_on(row, parent, fresh, outlets).await.map_err(|HangUp| ListError::HangUp)?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::context::SyncContext;
-use super::publisher::{EventPublisher, PublishError};
+use super::publisher::EventPublisher;
 use super::stop::Stop;
 use crate::kafka::Producer;
 use crate::report::{Outcome, PartitionRange, Report, StopReason, SyncEvent};
@@ -48,8 +48,17 @@ impl Finish<'_> {
             Some(Err(error)) => fail(report, StopReason::failure(error)),
             None => {}
         }
-        let event = SyncEvent::outcome(report);
-        let reason = match wait.for_end(self.publish(&event)).await {
+        let published = match wait.for_end(self.publish_scopes()).await {
+            Some(all) => {
+                // Without an event of each scope readers cannot prove that the snapshot is whole.
+                if !all && report.outcome == Outcome::Completed {
+                    report.outcome = Outcome::Partial;
+                }
+                wait.for_end(self.publisher.publish(&SyncEvent::outcome(report))).await
+            }
+            None => None,
+        };
+        let reason = match published {
             Some(Ok(())) => return,
             Some(Err(error)) => error.to_string(),
             None => "the broker did not acknowledge it in time".to_owned(),
@@ -66,20 +75,22 @@ impl Finish<'_> {
         }
     }
 
-    /// Publishes the SCOPE events that are still missing, and then the outcome.
-    async fn publish(&self, outcome: &SyncEvent<'_>) -> Result<(), PublishError> {
+    /// Publishes the SCOPE events that are still missing. False if any SCOPE event of the sync is not on the topic.
+    async fn publish_scopes(&self) -> bool {
+        let mut all = true;
         for scope in self.context.scopes() {
-            if !self.context.publish(&scope).await {
+            all = self.context.publish(&scope).await;
+            if !all {
                 break;
             }
         }
         // A SCOPE event that is sent again must not come after the outcome.
         self.producer.drain().await;
-        self.publisher.publish(outcome).await?;
         if let Some(lost) = self.publisher.lost() {
             tracing::error!("{lost}");
+            return false;
         }
-        Ok(())
+        all
     }
 
     /// The ranges in which the acknowledged records lie, or none at all if one of them cannot be known. The error is a topic that

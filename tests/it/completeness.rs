@@ -7,10 +7,10 @@ use ecs_sdm_producer::report::State::{Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, StopReason};
 use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
-use kit::OBJECTS;
 use kit::report::{assert_states, one};
 use kit::settings::config_on_kafka;
 use kit::sync::{SHAPE, stopped_by, sync, sync_with};
+use kit::{ACCOUNT, OBJECTS, REGION};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_denied_action_denies_what_rests_on_it() {
@@ -316,4 +316,18 @@ async fn a_cluster_that_is_gone_or_inactive_has_no_children_and_the_others_have_
     assert_states(&report, [Complete; 4]);
     assert_eq!((one(&report, "EcsService").counts.asked, one(&report, "EcsTask").counts.asked), (24, 220));
     assert_eq!(one(&report, "EcsCluster").counts.acknowledged, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_arn_in_the_list_of_clusters_leaves_all_that_starts_from_it_partial() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let config = config_on_kafka(&simulator, "empty-arn");
+    let clusters = simulator.world().clusters(ACCOUNT, REGION);
+    let mut arns: Vec<String> = clusters.map(|one| one["clusterArn"].as_str().unwrap().to_owned()).collect();
+    arns[0].clear();
+    let body = serde_json::json!({ "clusterArns": arns }).to_string();
+    drop(simulator.fault(Fault::new("ListClusters", Effect::Replace(body))));
+    let report = sync(&config).await;
+    assert_states(&report, [Partial, Partial, Partial, Complete]);
+    assert!(report.types[1].error.as_ref().unwrap().contains("ListClusters: an empty ARN"), "{}", report.text());
 }

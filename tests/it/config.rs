@@ -102,7 +102,8 @@ fn errors_in_a_file_are_one_line_each() {
         ("page_size = \"ten", "FILE:1:17: is not TOML: invalid basic string, expected `\"`"),
         ("interval = '1h'", "interval: is not available yet (FILE:1); leave it out and start one sync at a time, from cron for instance"),
         ("interval = 'soon'", "interval: \"soon\" is not a duration (FILE:1); it takes a duration such as 30s, 15m or 1h, 1ms to 36500d"),
-        ("api_share = 1.5", "api_share: 1.5 is out of range (FILE:1); it takes a number above 0, at most 1"),
+        ("api_share = 1.5", "api_share: 1.5 is out of range (FILE:1); it takes a number from 0.01 to 1"),
+        ("api_share = 1e-21", "api_share: 0.000000000000000000001 is out of range (FILE:1); it takes a number from 0.01 to 1"),
         ("schema_registry.url = 'http://user:secret@host'", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
         ("schema_registry.url = 'http://user:p@ss@host'", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
         ("schema_registry.url = 'user:pass@host:8081'", "schema_registry.url[0]: \"<redacted>@host:8081\" is not a URL without a user or query (FILE:1); it looks like https://host:port"),
@@ -135,7 +136,7 @@ fn an_element_of_a_list_is_named_with_its_own_line() {
         [
             "roles[1].externalid: unknown setting (FILE:6); did you mean external_id?",
             "roles[1].regions[0]: \"US\" is not a region (FILE:7); it looks like eu-central-1",
-            "roles[1].api_share: 2 is out of range (FILE:8); it takes a number above 0, at most 1",
+            "roles[1].api_share: 2 is out of range (FILE:8); it takes a number from 0.01 to 1",
         ]
     );
 }

@@ -13,8 +13,10 @@ use kit::settings::{config, config_on_kafka, on_broker};
 use kit::sync::{stopped_by, sync};
 use kit::topic::{Landed, admin, read};
 use kit::{ACCOUNT, OBJECTS, REGION, oracle};
+use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::{Value, json};
 
@@ -225,4 +227,59 @@ async fn a_scope_whose_account_is_learned_late_has_its_name_all_the_same() {
     keys.sort_unstable();
     let source = |region: &str| format!("/ecs-sdm-producer/{ACCOUNT}/{region}");
     assert_eq!(keys, [source(REGION), source("us-east-1")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_whose_scope_event_is_lost_is_partial() {
+    let simulator = Simulator::start(World { shape: Shape::empty(), ..World::default() }).unwrap();
+    let cluster = MockCluster::new(1).unwrap();
+    let config = on_broker(config(&simulator), &cluster.bootstrap_servers(), "lost");
+    for topic in OBJECTS.map(|object| config.kafka.topic(object)).iter().chain([&config.kafka.sync_topic()]) {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    let gate = simulator.fault(Fault::hold("ListClusters"));
+    let refuse = async {
+        // STARTED is acknowledged by now. The next event is refused in its batch, and then alone.
+        gate.wait_met(1).await;
+        cluster.request_errors(RDKafkaApiKey::Produce, &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2]);
+        gate.release();
+    };
+    let (report, ()) = tokio::join!(sync(&config), refuse);
+    assert_eq!((report.outcome, report.outcome.exit_code()), (Outcome::Partial, 1), "{}", report.text());
+    let said = events(&cluster.bootstrap_servers(), &config.kafka.sync_topic());
+    let names: Vec<&str> = said.iter().map(|said| said.event["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["STARTED", "PARTIAL"]);
+    assert_eq!(said[1].event["scopes"], 1, "so that readers miss one");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ends_of_partitions_lie_behind_another_programs_open_transaction() {
+    let simulator = simulator();
+    let config = config_on_kafka(&simulator, "transaction");
+    let servers = config.kafka.bootstrap_servers[0].clone();
+    let topic = config.kafka.topic("EcsTask");
+    let first = sync(&config).await;
+    let other = tokio::task::spawn_blocking({
+        let topic = topic.clone();
+        move || {
+            let other: BaseProducer =
+                ClientConfig::new().set("bootstrap.servers", servers).set("transactional.id", &topic).create().unwrap();
+            other.init_transactions(Duration::from_secs(20)).unwrap();
+            other.begin_transaction().unwrap();
+            for _ in 0..5 {
+                other.send(BaseRecord::to(&topic).partition(0).key("other").payload("open")).unwrap();
+            }
+            other.flush(Duration::from_secs(20)).unwrap();
+            other
+        }
+    });
+    let other = other.await.unwrap();
+    let second = sync(&config).await;
+    drop(other);
+    let range = |report: &Report| {
+        let of = report.partitions.iter().find(|range| range.topic == topic && range.partition == 0);
+        of.map(|range| (range.low, range.high)).unwrap()
+    };
+    let ((_, end), (low, high)) = (range(&first), range(&second));
+    assert_eq!((low, high > low), (end + 5, true), "the other's records are none of ours");
 }

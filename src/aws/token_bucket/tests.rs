@@ -63,6 +63,14 @@ fn a_throttle_empties_and_slows_and_the_rate_recovers() {
     assert!((bucket.rate - 2.0).abs() < 0.01, "never less than a tenth: {}", bucket.rate);
 }
 
+/// Settings take no such share, but users of the library may.
+#[test]
+fn the_least_share_waits_for_ever_and_does_not_overflow() {
+    let (mut bucket, start) = bucket(1e-21);
+    bucket.take(start).unwrap();
+    assert_eq!(bucket.take(start), Err(Duration::MAX));
+}
+
 #[test]
 fn a_clock_that_stands_or_goes_back_gives_nothing() {
     let (mut bucket, start) = bucket(1.0);
