@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod account;
 pub(crate) mod base;
+pub(crate) mod chain;
 pub(crate) mod concurrency;
 pub(crate) mod credentials;
 pub mod environment;

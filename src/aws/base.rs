@@ -13,8 +13,9 @@ use aws_types::app_name::AppName;
 use aws_types::sdk_config::SharedCredentialsProvider;
 
 use super::account::{Account, account_of};
+use super::chain::{Chain, NoChain};
 use super::concurrency::ConcurrencyLimit;
-use super::credentials::{Chain, Credentials, NoChain};
+use super::credentials::Credentials;
 use super::rate_limiter::RateLimiters;
 use super::retry::{Fault, Verdict};
 use super::role::Role;

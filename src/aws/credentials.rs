@@ -12,11 +12,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials as AwsCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::{ProvideCredentials, future};
 use parking_lot::{Mutex, RwLock};
 
 use super::concurrency::ConcurrencyLimit;
-use super::retry::{self, Fault};
+use super::retry::Fault;
 
 /// Credentials are renewed 5 minutes before they expire, which is enough for every request in flight. If they live for less than 15
 /// minutes, they are renewed after two thirds of their life. STS's shortest session is 15 minutes.
@@ -250,42 +250,6 @@ impl ProvideCredentials for Credentials {
         let current = self.0.cache.lock().current.clone();
         future::ProvideCredentials::ready(current.ok_or_else(|| CredentialsError::not_loaded("none are cached")))
     }
-}
-
-/// AWS's default credential chain, or static credentials.
-#[derive(Debug)]
-pub(crate) struct Chain {
-    pub(crate) provider: SharedCredentialsProvider,
-    /// The longest resolution. A credential process has no timeout of its own.
-    pub(crate) timeout: Duration,
-}
-
-impl Issuer for Chain {
-    fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
-        Box::pin(async {
-            let reason = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
-                Ok(Ok(issued)) => return Ok(issued),
-                Ok(Err(error)) => retry::chain(&error),
-                Err(_) => format!("it took more than {:?}", self.timeout),
-            };
-            Err(no_credentials(&reason))
-        })
-    }
-}
-
-/// Stands for a chain that the SDK was built without.
-#[derive(Debug)]
-pub(crate) struct NoChain;
-
-impl Issuer for NoChain {
-    fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
-        Box::pin(std::future::ready(Err(no_credentials("it has no sources"))))
-    }
-}
-
-fn no_credentials(reason: &str) -> Fault {
-    let way_out = "see access_key_id and AWS_PROFILE";
-    Fault::own("Credentials", format!("AWS's credential chain provides none: {reason}; {way_out}")).denied()
 }
 
 /// The SDK panics on characters that an HTTP header must not contain (RFC 9110, section 5.5).

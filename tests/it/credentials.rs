@@ -1,5 +1,6 @@
 //! Keys: roles and what is theirs alone, keys that AWS refuses, sessions shorter than a sync.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use ecs_sdm_producer::config::RoleConfig;
@@ -7,9 +8,11 @@ use ecs_sdm_producer::report::State::{Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sim::{Fault, RoleRule, Shape, Simulator, World};
 use kit::OBJECTS;
+use kit::program::{code, program, text};
 use kit::report::{assert_states, one, total};
 use kit::settings::{config_on_kafka, role};
 use kit::sync::{SHAPE, sync, sync_with};
+use tempfile::TempDir;
 
 /// Long enough for several short sessions: pages of five, each answer after 30 ms, in one list.
 const LONG: Shape =
@@ -176,4 +179,42 @@ async fn keys_that_cannot_be_renewed_are_told_as_such_and_once() {
     assert_eq!(error, "DescribeTaskDefinition: AssumeRole: AccessDenied: no more");
     assert_eq!(definitions.causes.len(), 1);
     assert_eq!(simulator.counters().roles[role].calls, 2, "a refusal is not asked for again at once");
+}
+
+/// A profile whose credentials come from a process that fails so often before it answers.
+fn process(failures: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let script = format!(
+        "echo x >> {tries}\n[ $(wc -l < {tries}) -gt {failures} ] || {{ echo broken >&2; exit 1; }}\n\
+         echo '{{\"Version\": 1, \"AccessKeyId\": \"AKIAIOSFODNN7EXAMPLE\", \"SecretAccessKey\": \"secret\"}}'\n",
+        tries = path("tries")
+    );
+    fs::write(path("script"), script).unwrap();
+    fs::write(path("config"), format!("[profile p]\ncredential_process = sh {}\n", path("script"))).unwrap();
+    folder
+}
+
+#[test]
+fn a_source_of_base_credentials_that_fails_once_denies_nobody() {
+    let simulator = Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap();
+    let run = |failures: usize, retries: &str| {
+        let folder = process(failures);
+        let mut command = program(Some(&simulator));
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        command
+            .env("AWS_CONFIG_FILE", folder.path().join("config"))
+            .env("AWS_PROFILE", "p")
+            .env("PATH", "/usr/bin:/bin");
+        command.env("ECS_SDM_ASSUME_ROLE_ARNS", [role(0), role(1)].join(","));
+        let output = command.args(["sync", "--dry-run", "--set", retries]).output().unwrap();
+        let tries = fs::read_to_string(folder.path().join("tries")).unwrap().lines().count();
+        (code(&output), tries, text(&output.stderr))
+    };
+    let (ended, tries, logs) = run(1, "maximum_retries=10");
+    assert_eq!((ended, tries), (0, 2), "{logs}");
+    let warning = logs.lines().find(|line| line.contains("credentials could not be resolved")).unwrap();
+    assert!(warning.contains("WARN") && warning.contains("AWS_PROFILE"), "{warning}");
+    let (ended, tries, logs) = run(9, "maximum_retries=1");
+    assert_eq!((ended, tries), (2, 2), "{logs}");
 }

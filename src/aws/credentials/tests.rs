@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio::sync::{Notify, Semaphore};
 
+use aws_credential_types::provider::SharedCredentialsProvider;
+
 use super::*;
+use crate::aws::chain::Chain;
 use crate::aws::concurrency::RetryPolicy;
 
 /// Issues credentials with a certain life, or fails.
