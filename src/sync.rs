@@ -60,9 +60,8 @@ impl Sync<'_> {
             Err(reason) => Some(reason),
         };
         let mut report = self.report(statistics::judge(context.scopes()), reason);
-        if let (Some(producer), Some(publisher)) = (self.producer, &context.publisher) {
-            let time_limit = self.config.limits.outcome_timeout;
-            Finish { producer, publisher, context: &context, time_limit }.run(&mut report, ranges).await;
+        if let Some(publisher) = &context.publisher {
+            Finish { publisher, context: &context }.run(&mut report, ranges).await;
         }
         report
     }

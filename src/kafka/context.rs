@@ -21,11 +21,11 @@ pub(super) struct Context {
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         match level {
-            // A broker that has just started refuses producer ids (facility GETPID) for a while. librdkafka tries again.
+            // It says that a producer ignores this property, which is not so where offsets are asked.
             RDKafkaLogLevel::Warning if facility == "CONFWARN" && message.contains("isolation.level") => {
-                // It says that a producer ignores this property, which is not so where offsets are asked.
                 tracing::debug!(target: "librdkafka", facility, "{message}");
             }
+            // A broker that has just started refuses producer ids (facility GETPID) for a while. librdkafka tries again.
             RDKafkaLogLevel::Warning if facility != "GETPID" => {
                 tracing::warn!(target: "librdkafka", facility, "{message}");
             }

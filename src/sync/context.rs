@@ -30,7 +30,7 @@ pub(super) struct SyncContext {
     /// None in a dry run.
     pub(super) publisher: Option<EventPublisher>,
     /// By wanted object.
-    encoders: HashMap<String, Arc<Encoder>>,
+    encoders: HashMap<&'static str, Arc<Encoder>>,
     /// By topic, since objects may share one.
     pub(super) offsets: HashMap<String, Arc<OffsetTracker>>,
     scopes: Mutex<Vec<Arc<ScopeStatistics>>>,
@@ -61,7 +61,7 @@ impl SyncContext {
             let frame = output.as_ref().map(|output| output.frames.of(object));
             let offsets = Arc::clone(offsets.entry(topic.clone()).or_default());
             let encoder = Encoder::new(config, object, &topic, captured, frame, offsets)?;
-            encoders.insert(object.to_owned(), Arc::new(encoder));
+            encoders.insert(object, Arc::new(encoder));
         }
         Ok(Self {
             config: config.clone(),

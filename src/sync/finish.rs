@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,16 +9,12 @@ use tokio::time::Instant;
 use super::context::SyncContext;
 use super::publisher::EventPublisher;
 use super::stop::Stop;
-use crate::kafka::Producer;
 use crate::report::{Outcome, PartitionRange, Report, StopReason, SyncEvent};
 
 /// What the end of a sync needs.
 pub(super) struct Finish<'a> {
-    pub(super) producer: &'a Arc<Producer>,
     pub(super) publisher: &'a EventPublisher,
     pub(super) context: &'a SyncContext,
-    /// How long the end may take once something has cut the sync short. Until then it waits even for a broker that is stalled.
-    pub(super) time_limit: Duration,
 }
 
 /// What makes a sync FAILED at its end.
@@ -35,14 +30,15 @@ impl Finish<'_> {
     /// Completes the report and publishes the outcome. If the outcome is not acknowledged, the sync is FAILED, or ABORTED if a
     /// signal cut the wait short.
     pub(super) async fn run(&self, report: &mut Report, ranges: Vec<PartitionRange>) {
-        if let Some(fatal) = self.producer.fatal() {
+        if let Some(fatal) = self.publisher.producer.fatal() {
             // Kafka may have failed during the wait for the last record, when there was nothing left to stop.
             if !matches!(report.stop_reason, Some(StopReason::Signal | StopReason::Failure(_))) {
                 fail(report, StopReason::failure(fatal));
             }
             return;
         }
-        let mut wait = Wait::new(report.stop_reason.clone(), &self.context.stop, self.time_limit);
+        let mut wait =
+            Wait::new(report.stop_reason.clone(), &self.context.stop, self.context.config.limits.outcome_timeout);
         match wait.for_end(self.ranges(ranges)).await {
             Some(Ok(ranges)) => report.partitions = ranges,
             Some(Err(error)) => fail(report, StopReason::failure(error)),
@@ -85,7 +81,7 @@ impl Finish<'_> {
             }
         }
         // A SCOPE event that is sent again must not come after the outcome.
-        self.producer.drain().await;
+        self.publisher.producer.drain().await;
         if let Some(lost) = self.publisher.lost() {
             tracing::error!("{lost}");
             return false;
@@ -100,7 +96,7 @@ impl Finish<'_> {
             for (partition, acked) in offsets.ranges() {
                 let mut high = acked.last + 1;
                 if acked.incomplete {
-                    match self.producer.end_offset(topic, partition).await {
+                    match self.publisher.producer.end_offset(topic, partition).await {
                         Ok(end) => high = end,
                         Err(error) => {
                             tracing::warn!(%error, "the report has no partitions");
@@ -132,6 +128,7 @@ struct Wait<'a> {
     stop: &'a Stop,
     reason: Option<StopReason>,
     deadline: Option<Instant>,
+    /// How long the end may take once something has cut the sync short. Until then it waits even for a broker that is stalled.
     time_limit: Duration,
 }
 

@@ -17,6 +17,12 @@ fn simulator() -> Simulator {
     Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap()
 }
 
+fn engine_with_a_role(simulator: &Simulator) -> Engine {
+    let mut config = config(simulator);
+    config.assume_role_arns = vec![role(0)];
+    Engine::dry(config, REGION.to_owned())
+}
+
 fn print() -> Sink {
     Sink::Print(Box::new(std::io::sink()))
 }
@@ -49,9 +55,7 @@ async fn a_run_tells_at_any_moment_what_is_counted_and_ends_when_it_is_asked_to(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_reads_again_and_its_sessions_outlive_a_sync() {
     let simulator = simulator();
-    let mut config = config(&simulator);
-    config.assume_role_arns = vec![role(0)];
-    let mut engine = Engine::dry(config, REGION.to_owned());
+    let mut engine = engine_with_a_role(&simulator);
     let first = engine.start(print()).finish().await;
     let second = engine.start(print()).finish().await;
     assert!(second.sync >= first.sync);
@@ -68,9 +72,7 @@ async fn an_engine_reads_again_and_its_sessions_outlive_a_sync() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_was_refused_is_asked_again_by_the_next_sync() {
     let simulator = simulator();
-    let mut config = config(&simulator);
-    config.assume_role_arns = vec![role(0)];
-    let mut engine = Engine::dry(config, REGION.to_owned());
+    let mut engine = engine_with_a_role(&simulator);
     drop(simulator.fault(Fault::refuse("AssumeRole", 403, "AccessDenied", "not trusted yet").times(1)));
     let refused = engine.start(print()).finish().await;
     assert_eq!(refused.outcome, Outcome::Failed, "{}", refused.text());
@@ -81,9 +83,7 @@ async fn a_role_that_was_refused_is_asked_again_by_the_next_sync() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_was_refused_something_is_not_kept_for_the_next_sync() {
     let simulator = simulator();
-    let mut config = config(&simulator);
-    config.assume_role_arns = vec![role(0)];
-    let mut engine = Engine::dry(config, REGION.to_owned());
+    let mut engine = engine_with_a_role(&simulator);
     for (fault, issued) in [
         (Fault::access_denied("ListClusters").times(1), 1),
         (
