@@ -1,6 +1,7 @@
 //! The command line: commands, flags and their help, and what goes to standard output and standard error.
 
 pub(crate) mod check;
+pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod schemas;
 pub(crate) mod settings;

@@ -7,6 +7,8 @@ mod schema;
 mod statistics;
 mod text;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
@@ -14,15 +16,15 @@ pub use self::counts::{Counters, Counts};
 pub(crate) use self::event::{SYNC_EVENT, SyncEvent};
 pub use self::outcome::{Outcome, StopReason};
 pub(crate) use self::schema::sync_event_schema;
-pub(crate) use self::statistics::{Cause, Issue, Judgement, Listing};
+pub(crate) use self::statistics::{Cause, Issue, IssueLimit, Judgement, Listing};
 pub use self::statistics::{State, TypeStatistics};
+use crate::config::Config;
 use crate::contract::rfc3339;
 
-/// The report of one sync, with the members and the order of the specification.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The report of one sync.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// `LAST_CAPTURED` of every record of this sync.
-    #[serde(serialize_with = "instant")]
     pub sync: i64,
     /// This producer's name.
     pub name: String,
@@ -31,10 +33,8 @@ pub struct Report {
     /// How the sync ended.
     pub outcome: Outcome,
     /// Milliseconds since the epoch.
-    #[serde(serialize_with = "instant")]
     pub started: i64,
     /// Milliseconds since the epoch.
-    #[serde(serialize_with = "instant")]
     pub ended: i64,
     /// One per account, region, role and object.
     pub types: Vec<TypeReport>,
@@ -42,9 +42,58 @@ pub struct Report {
     pub calls: CallCounts,
     /// Where the records lie.
     pub partitions: Vec<PartitionRange>,
-    /// What ended the sync early. It goes to standard error, not into the JSON.
-    #[serde(skip)]
+    /// What ended the sync early.
     pub stop_reason: Option<StopReason>,
+}
+
+/// JSON, with the members and the order of the specification.
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_struct("Report", 10)?;
+        members.serialize_field("sync", &rfc3339(self.sync))?;
+        members.serialize_field("name", &self.name)?;
+        members.serialize_field("emit", self.emit)?;
+        members.serialize_field("outcome", &self.outcome)?;
+        members.serialize_field("error", &self.error())?;
+        members.serialize_field("started", &rfc3339(self.started))?;
+        members.serialize_field("ended", &rfc3339(self.ended))?;
+        members.serialize_field("types", &self.types)?;
+        members.serialize_field("calls", &self.calls)?;
+        members.serialize_field("partitions", &self.partitions)?;
+        members.end()
+    }
+}
+
+impl Report {
+    /// The report of a sync that was stopped before its settings were read: its name is the default, and there are no types.
+    pub fn not_begun(reason: StopReason) -> Self {
+        let now = now();
+        Self::new(now, Config::default().name, Vec::new(), CallCounts::default(), Some(reason))
+    }
+
+    /// A report that is made now, without the ranges of records.
+    pub(crate) fn new(
+        sync: i64,
+        name: String,
+        types: Vec<TypeReport>,
+        calls: CallCounts,
+        stop_reason: Option<StopReason>,
+    ) -> Self {
+        let outcome = Outcome::of(&types, stop_reason.as_ref());
+        let partitions = Vec::new();
+        Self { sync, name, emit: EMIT_ALL, outcome, started: sync, ended: now(), types, calls, partitions, stop_reason }
+    }
+
+    /// Why the sync as a whole is FAILED or ABORTED, if it is.
+    pub fn error(&self) -> Option<String> {
+        if !matches!(self.outcome, Outcome::Failed | Outcome::Aborted) {
+            return None;
+        }
+        let first = || self.types.iter().find_map(|one| one.error.as_deref());
+        let nothing =
+            || format!("nothing was acknowledged, and no type is complete: {}", first().unwrap_or("no scope"));
+        Some(self.stop_reason.as_ref().map_or_else(nothing, StopReason::to_string))
+    }
 }
 
 /// The value of `emit` when a sync sends every record.
@@ -105,7 +154,7 @@ impl TypeReport {
 }
 
 /// The ECS requests of a sync.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename = "SyncCalls")]
 pub struct CallCounts {
     /// Requests sent, with retries.
@@ -132,8 +181,10 @@ pub struct PartitionRange {
     pub high: i64,
 }
 
-fn instant<S: Serializer>(millis: &i64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*millis))
+/// Milliseconds since the epoch.
+pub(crate) fn now() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Avro has no unsigned integers.

@@ -12,9 +12,10 @@ mod statistics;
 mod stop;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use self::admission::{Identities, Scopes};
 use self::context::SyncContext;
@@ -30,7 +31,10 @@ use crate::aws::base::Base;
 use crate::config::Config;
 use crate::kafka::Producer;
 use crate::registry::Registry;
-use crate::report::{EMIT_ALL, Outcome, PartitionRange, Report, StopReason, SyncEvent, TypeReport};
+use crate::report::{PartitionRange, Report, StopReason, SyncEvent};
+
+/// How long it may take to give up what is not acknowledged. A thread of librdkafka's that resolves a name cannot answer.
+const GIVE_UP: Duration = Duration::from_secs(2);
 
 /// One sync from its start to its report.
 struct Sync<'a> {
@@ -48,7 +52,7 @@ impl Sync<'_> {
         let stop = Arc::clone(&self.handle.stop);
         let (base, context, ranges) = match stop.unless_requested(self.start()).await {
             Ok(started) => started,
-            Err(reason) => return self.report(Vec::new(), Some(reason)),
+            Err(reason) => return self.handle.report(Some(reason)),
         };
         let reason = match stop.unless_requested(self.publish_started(&context, &ranges)).await {
             Ok(()) => {
@@ -56,10 +60,10 @@ impl Sync<'_> {
                 self.read(base, &context, sink).await
             }
             // Readers do not know of this sync, so there is no outcome to publish.
-            Err(reason @ StopReason::Failure(_)) => return self.report(Vec::new(), Some(reason)),
+            Err(reason @ StopReason::Failure(_)) => return self.handle.report(Some(reason)),
             Err(reason) => Some(reason),
         };
-        let mut report = self.report(statistics::judge(context.scopes()), reason);
+        let mut report = self.handle.report(reason);
         if let Some(publisher) = &context.publisher {
             Finish { publisher, context: &context }.run(&mut report, ranges).await;
         }
@@ -134,13 +138,19 @@ impl Sync<'_> {
             }
         }
         let delivered = self.delivered(&mut scopes, &mut sink);
-        if tokio::time::timeout(self.config.limits.drain_timeout, delivered).await.is_err() {
+        if timeout(self.config.limits.drain_timeout, delivered).await.is_ok() {
+            return reason;
+        }
+        let given_up = async {
             // The purge comes last, so that nothing is sent after it.
             scopes.shutdown().await;
             sink.shutdown().await;
             if let Some(producer) = self.producer {
                 producer.purge().await;
             }
+        };
+        if timeout(GIVE_UP, given_up).await.is_err() {
+            tracing::warn!("librdkafka does not give back what was purged; it counts as not acknowledged");
         }
         reason
     }
@@ -153,25 +163,4 @@ impl Sync<'_> {
         }
         last
     }
-
-    fn report(&self, types: Vec<TypeReport>, stop_reason: Option<StopReason>) -> Report {
-        Report {
-            sync: self.handle.captured,
-            name: self.config.name.clone(),
-            emit: EMIT_ALL,
-            outcome: Outcome::of(&types, stop_reason.as_ref()),
-            started: self.handle.captured,
-            ended: now(),
-            types,
-            calls: context::calls(&self.handle.caller),
-            partitions: Vec::new(),
-            stop_reason,
-        }
-    }
-}
-
-/// Milliseconds since the epoch.
-fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }

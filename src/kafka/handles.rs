@@ -7,11 +7,12 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
+use super::closed_apart::ClosedApart;
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
 
 /// A producer of librdkafka with its poll thread.
-pub(super) type Handle = ThreadedProducer<Context>;
+pub(super) type Handle = ClosedApart<ThreadedProducer<Context>>;
 
 /// How long to wait when librdkafka's queue is full. In-flight permits should prevent that; if they do not, nothing is lost.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
@@ -26,13 +27,13 @@ pub(super) struct Handles {
     properties: ClientConfig,
     context: Context,
     pub(super) batching: Arc<Handle>,
-    /// Made when a record is refused, which is rare. Dropping it blocks.
+    /// Made when a record is refused, which is rare.
     pub(super) single: Option<Arc<Handle>>,
 }
 
 impl Handles {
     pub(super) fn new(properties: ClientConfig, context: Context) -> Result<Self, KafkaError> {
-        let batching = Arc::new(properties.create_with_context(context.clone())?);
+        let batching = create(&properties, &context)?;
         Ok(Self { properties, context, batching, single: None })
     }
 
@@ -43,7 +44,7 @@ impl Handles {
         }
         let mut properties = self.properties.clone();
         properties.set("batch.num.messages", "1").set("linger.ms", "0");
-        let single = Arc::new(properties.create_with_context(self.context.clone())?);
+        let single = create(&properties, &self.context)?;
         Ok(Arc::clone(self.single.insert(single)))
     }
 
@@ -53,19 +54,20 @@ impl Handles {
         Some((code, format!("{code}: {reason}")))
     }
 
-    /// Makes the producers anew. When it returns, the old ones have called back all their records.
+    /// Makes the producers anew. When it returns, the old ones have called back all their records, unless one of librdkafka's threads
+    /// does not answer: then these come back later, and are sent again all the same.
     pub(super) async fn renew(&mut self) -> Result<(), KafkaError> {
-        let batching = Arc::new(self.properties.create_with_context(self.context.clone())?);
+        let batching = create(&self.properties, &self.context)?;
         let old = [Some(std::mem::replace(&mut self.batching, batching)), self.single.take()];
-        // A flush blocks, and so does dropping a producer.
+        // A flush blocks.
         let ended = tokio::task::spawn_blocking(move || {
             for handle in old.into_iter().flatten() {
                 if let Err(error) = handle.flush(ANSWERS) {
                     tracing::debug!(%error, "a failed producer had records in flight");
                 }
-                handle.purge(PurgeConfig::default().queue().inflight());
+                purge(&handle);
                 if let Err(error) = handle.flush(CALLBACKS) {
-                    tracing::error!(%error, "a failed producer did not call back its records; this is a bug of ours");
+                    tracing::warn!(%error, "a failed producer has not given back its records yet");
                 }
             }
         });
@@ -74,14 +76,9 @@ impl Handles {
         Ok(())
     }
 
-    /// Purges what is not acknowledged. The call blocks while one of librdkafka's threads resolves a name.
-    pub(super) async fn purge(&self) {
-        let all = [Some(Arc::clone(&self.batching)), self.single.clone()];
-        let purge = move || {
-            all.iter().flatten().for_each(|handle| handle.purge(PurgeConfig::default().queue().inflight()));
-        };
-        // Only the end of the runtime makes it fail.
-        let _ = tokio::task::spawn_blocking(purge).await;
+    /// Purges what is not acknowledged.
+    pub(super) fn purge(&self) {
+        std::iter::once(&self.batching).chain(&self.single).for_each(|handle| purge(handle));
     }
 
     /// Starts to send what waits for `linger.ms`.
@@ -108,4 +105,13 @@ impl Handles {
             }
         }
     }
+}
+
+fn create(properties: &ClientConfig, context: &Context) -> Result<Arc<Handle>, KafkaError> {
+    Ok(Arc::new(ClosedApart::new(properties.create_with_context(context.clone())?)))
+}
+
+/// Purges a producer without a wait for librdkafka's threads. They give the records back one after the other.
+fn purge(handle: &Handle) {
+    handle.purge(PurgeConfig::default().queue().inflight().non_blocking());
 }

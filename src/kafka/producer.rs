@@ -113,7 +113,7 @@ impl Producer {
     pub(crate) async fn purge(&self) {
         tracing::warn!(records = self.in_flight.count(), "what is not acknowledged is given up");
         self.context.deliveries.give_up();
-        self.handles.read().await.purge().await;
+        self.handles.read().await.purge();
         self.in_flight.drained().await;
     }
 

@@ -19,9 +19,8 @@ const RENEWALS: u32 = 3;
 impl Producer {
     /// Recovers for as long as it is polled, which is one sync.
     pub async fn recover(&self) -> Infallible {
-        // An earlier sync may have left this producer. Dropping it blocks.
-        let single = self.handles.write().await.single.take();
-        let _ = tokio::task::spawn_blocking(move || drop(single)).await;
+        // An earlier sync may have left this producer.
+        self.handles.write().await.single = None;
         let mut renewals = 0;
         let mut stall = StallDetector::new(self.stall);
         let mut tick = interval((self.stall / 4).clamp(Duration::from_millis(10), Duration::from_secs(1)));

@@ -7,6 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
 
+use super::closed_apart::ClosedApart;
 use super::context::Context;
 use super::handles::Handle;
 use super::{Error, Producer, client};
@@ -67,7 +68,7 @@ impl Producer {
             return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
         }
         if !absent.is_empty() {
-            create(&absent, config, self.context.clone()).await?;
+            create(&absent, config, self.context.clone(), deadline).await?;
         }
         for (topic, _, holds) in absent {
             ranges.extend(holds.ranges(&topic, self.appear(&topic).await?));
@@ -200,16 +201,32 @@ fn new_topic<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a s
     }
 }
 
-async fn create(absent: &[(String, String, Holds)], config: &Config, context: Context) -> Result<(), Error> {
+/// Creates topics. A request that gets no answer is sent again until the deadline.
+async fn create(
+    absent: &[(String, String, Holds)],
+    config: &Config,
+    context: Context,
+    deadline: Instant,
+) -> Result<(), Error> {
     let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
     let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
     // It has our context for the sake of sign-in: what goes wrong with it can end the sync like any other error of a connection.
     let admin: AdminClient<Context> = client::admin(config).create_with_context(context).map_err(all)?;
+    let admin = ClosedApart::new(admin);
     let retention = config.kafka.retention.as_millis().to_string();
     let new: Vec<NewTopic<'_>> =
         absent.iter().map(|(topic, _, holds)| new_topic(topic, *holds, config, &retention)).collect();
-    let created = admin.create_topics(&new, &AdminOptions::new().operation_timeout(Some(ANSWER))).await;
-    for created in created.map_err(all)? {
+    let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
+    let created = loop {
+        match admin.create_topics(&new, &options).await {
+            Err(error) if is_unanswered(&error) && Instant::now() < deadline => {
+                tracing::debug!(%error, "the topics are created once more");
+                tokio::time::sleep(PAUSE).await;
+            }
+            created => break created.map_err(all)?,
+        }
+    };
+    for created in created {
         match created {
             Ok(topic) => tracing::info!(topic, "created the topic"),
             // Another producer may have created it meanwhile.
@@ -218,4 +235,9 @@ async fn create(absent: &[(String, String, Holds)], config: &Config, context: Co
         }
     }
     Ok(())
+}
+
+/// Whether a connection was lost, or the broker did not answer in time.
+fn is_unanswered(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::AdminOp(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut))
 }

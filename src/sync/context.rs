@@ -18,7 +18,7 @@ use crate::contract::OBJECTS;
 use crate::ecs::Object;
 use crate::kafka::framing::Frames;
 use crate::record::{Encoder, OffsetTracker, SchemaError, cloud_events};
-use crate::report::{CallCounts, SyncEvent, TypeStatistics};
+use crate::report::{CallCounts, IssueLimit, SyncEvent, TypeStatistics, now};
 
 /// What all scopes of a sync share.
 pub(super) struct SyncContext {
@@ -34,8 +34,10 @@ pub(super) struct SyncContext {
     /// By topic, since objects may share one.
     pub(super) offsets: HashMap<String, Arc<OffsetTracker>>,
     scopes: Mutex<Vec<Arc<ScopeStatistics>>>,
+    /// Of all types together.
+    pub(super) issue_limit: IssueLimit,
     /// The error that was last logged of an identity. Hundreds of roles may fail for one reason, which is logged once.
-    last_message: Mutex<String>,
+    last_message: Mutex<Arc<str>>,
 }
 
 /// What a sync needs to send to Kafka.
@@ -72,7 +74,8 @@ impl SyncContext {
             encoders,
             offsets,
             scopes: Mutex::default(),
-            last_message: Mutex::default(),
+            issue_limit: IssueLimit::new(config.limits.issues),
+            last_message: Mutex::new("".into()),
         })
     }
 
@@ -106,14 +109,16 @@ impl SyncContext {
 
     /// Enters the scopes of an identity that cannot be resolved. Each of their types is denied.
     pub(super) fn deny(&self, identity: &Identity, error: &IdentityError) -> Vec<Arc<ScopeStatistics>> {
-        let message = error.to_string();
+        let message: Arc<str> = error.to_string().into();
         let mut last_message = self.last_message.lock();
         if *last_message != message {
             tracing::warn!(role = identity.role, refused = %error, "an identity can read nothing");
-            last_message.clone_from(&message);
+            *last_message = Arc::clone(&message);
         }
         drop(last_message);
-        self.enter_all(identity, &identity.account(), &identity.regions, |statistics| statistics.deny(&message))
+        self.enter_all(identity, &identity.account(), &identity.regions, |statistics| {
+            statistics.deny(Arc::clone(&message));
+        })
     }
 
     /// Enters scopes that the sync did not get to. Each of their types is partial.
@@ -131,8 +136,8 @@ impl SyncContext {
         explain: impl Fn(&TypeStatistics),
     ) -> Vec<Arc<ScopeStatistics>> {
         let scope = |region: &String| {
-            let types: Vec<(_, Arc<TypeStatistics>)> =
-                wanted(&self.config).map(|object| (object, Arc::default())).collect();
+            let statistics = |object| (object, Arc::new(TypeStatistics::new(&self.issue_limit)));
+            let types: Vec<_> = wanted(&self.config).map(statistics).collect();
             types.iter().for_each(|(_, statistics)| explain(statistics));
             self.enter(account, region, &identity.role, types)
         };
@@ -167,7 +172,7 @@ impl SyncContext {
         let ScopeStatistics { account, region, role, .. } = scope;
         let source = cloud_events::source(&self.config.name, account.get(), region, role.as_deref());
         let types = scope.judge();
-        let event = SyncEvent::scope(&self.config.name, self.captured, super::now(), &types);
+        let event = SyncEvent::scope(&self.config.name, self.captured, now(), &types);
         let delivered = publisher.publish_scope(&source, &event).await.is_ok();
         // A scope whose task is aborted before this line is published at the end of the sync.
         scope.published.store(delivered, Ordering::Relaxed);

@@ -4,12 +4,12 @@ use std::sync::{Arc, OnceLock};
 
 use super::context::{self, SyncContext};
 use super::stop::Stop;
-use super::{Sink, Sync, now, statistics};
+use super::{Sink, Sync, statistics};
 use crate::aws::{Access, Caller};
 use crate::config::Config;
 use crate::kafka::Producer;
 use crate::registry::Registry;
-use crate::report::{CallCounts, Report, StopReason, TypeReport};
+use crate::report::{CallCounts, Report, StopReason, TypeReport, now};
 
 /// One sync. It borrows the engine, so that no engine has two syncs at a time.
 #[must_use = "a sync runs while `finish` is awaited"]
@@ -26,6 +26,7 @@ pub struct Run<'a> {
 /// What others hold of a run. Clones share it, and it may outlive the run.
 #[derive(Clone)]
 pub struct RunHandle {
+    name: Arc<str>,
     /// `LAST_CAPTURED` of every record.
     pub(super) captured: i64,
     pub(super) caller: Arc<Caller>,
@@ -88,8 +89,9 @@ impl Run<'_> {
 }
 
 impl RunHandle {
-    pub(crate) fn new(caller: Caller) -> Self {
-        Self { captured: now(), caller: Arc::new(caller), stop: Arc::new(Stop::new()), context: Arc::default() }
+    pub(crate) fn new(name: &str, caller: Caller) -> Self {
+        let (caller, stop) = (Arc::new(caller), Arc::new(Stop::new()));
+        Self { name: name.into(), captured: now(), caller, stop, context: Arc::default() }
     }
 
     /// From now on [`Self::status`] can judge the types.
@@ -101,6 +103,12 @@ impl RunHandle {
     /// Ends the reading. There is some time left to deliver what was read.
     pub fn stop(&self, reason: StopReason) {
         self.stop.request(reason);
+    }
+
+    /// The report of the run as it stands now, had it ended for this reason. It has no ranges of records.
+    pub fn report(&self, reason: Option<StopReason>) -> Report {
+        let Progress { sync, types, calls } = self.status();
+        Report::new(sync, self.name.to_string(), types, calls, reason)
     }
 
     /// Judges the counters as they are now.

@@ -238,7 +238,10 @@ fn a_dry_run_prints_json_lines_and_ends_with_the_report() {
     let lines: Vec<Value> = text(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (report, records) = lines.split_last().unwrap();
     let members: Vec<&String> = report.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["sync", "name", "emit", "outcome", "started", "ended", "types", "calls", "partitions"]);
+    assert_eq!(
+        members,
+        ["sync", "name", "emit", "outcome", "error", "started", "ended", "types", "calls", "partitions"]
+    );
     assert_eq!((&report["outcome"], &report["partitions"]), (&Value::from("COMPLETED"), &serde_json::json!([])));
     let of_type =
         |object: &str| report["types"].as_array().unwrap().iter().find(|one| one["object"] == object).unwrap().clone();

@@ -1,7 +1,8 @@
 //! The report for people.
 
-use ecs_sdm_producer::report::{PartitionRange, Report, State, TypeReport};
+use ecs_sdm_producer::report::{Outcome, PartitionRange, Report, State, StopReason, TypeReport};
 use kit::report::completed;
+use serde_json::Value;
 
 fn empty() -> Report {
     completed(0, "EcsTask", 0, PartitionRange { topic: String::new(), partition: 0, low: 0, high: 0 })
@@ -35,4 +36,18 @@ fn what_fails_for_one_reason_is_one_line() {
         "  denied: EcsTask of 200, 201, 202 and 2 more accounts in eu-a as 5 roles: certificate",
     ];
     assert_eq!(lines, expected);
+}
+
+#[test]
+fn a_sync_that_failed_as_a_whole_says_why_in_json_too() {
+    let error = |report: &Report| serde_json::to_value(report).unwrap()["error"].clone();
+    assert_eq!(error(&empty()), Value::Null);
+    let types =
+        vec![denied("111", "eu-a", "EcsTask", "AssumeRole: no"), denied("222", "eu-a", "EcsTask", "not either")];
+    let failed = Report { types, outcome: Outcome::Failed, ..empty() };
+    assert_eq!(error(&failed), "nothing was acknowledged, and no type is complete: AssumeRole: no");
+    let timed_out = Report { outcome: Outcome::Partial, stop_reason: Some(StopReason::Timeout), ..empty() };
+    assert_eq!(error(&timed_out), Value::Null, "its types say so");
+    let stopped = Report { outcome: Outcome::Aborted, stop_reason: Some(StopReason::Signal), ..empty() };
+    assert_eq!(error(&stopped), "stopped by a signal");
 }

@@ -24,8 +24,8 @@ pub(super) struct Link {
 impl Link {
     pub(super) fn start() -> Self {
         let proxy = FaultProxy::start();
-        let broker = Broker::start_behind(Some(proxy.port())).unwrap();
-        proxy.lead_to(broker.behind_proxy());
+        let broker = Broker::start_behind(proxy.port()).unwrap();
+        proxy.lead_to(broker.second());
         Self { proxy, broker }
     }
 

@@ -51,7 +51,16 @@ pub fn bootstrap_servers() -> Result<&'static str, String> {
 pub struct Broker {
     process: Child,
     bootstrap_servers: String,
-    behind_proxy: String,
+    second: String,
+}
+
+/// A listener beside the plain one.
+#[derive(Debug, Clone, Copy)]
+enum Second {
+    /// It says that it is to be reached at this port.
+    Proxied(u16),
+    /// It wants SASL PLAIN, of the user `prod` with the password `prod-pw`.
+    Password,
 }
 
 impl Broker {
@@ -60,16 +69,28 @@ impl Broker {
     /// # Errors
     /// One line: what is missing, or how the broker's log ends, and the way out.
     pub fn start() -> Result<Broker, String> {
-        Broker::start_behind(None)
+        Broker::start_with(None)
     }
 
     /// The same, with a second listener that says it is to be reached at the port `proxy`.
     ///
     /// # Errors
     /// As [`Broker::start`].
-    pub fn start_behind(proxy: Option<u16>) -> Result<Broker, String> {
+    pub fn start_behind(proxy: u16) -> Result<Broker, String> {
+        Broker::start_with(Some(Second::Proxied(proxy)))
+    }
+
+    /// The same, with a second listener that wants SASL PLAIN, of the user `prod` with the password `prod-pw`.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_with_password() -> Result<Broker, String> {
+        Broker::start_with(Some(Second::Password))
+    }
+
+    fn start_with(second: Option<Second>) -> Result<Broker, String> {
         distribution()
-            .and_then(|distribution| Broker::start_from(&distribution, ARCHIVE, proxy))
+            .and_then(|distribution| Broker::start_from(&distribution, ARCHIVE, second))
             .map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}"))
     }
 
@@ -78,9 +99,9 @@ impl Broker {
         &self.bootstrap_servers
     }
 
-    /// Where the proxy finds the second listener.
-    pub fn behind_proxy(&self) -> &str {
-        &self.behind_proxy
+    /// Where the second listener is: `127.0.0.1:PORT`.
+    pub fn second(&self) -> &str {
+        &self.second
     }
 
     /// Stops the broker where it stands: connections stay open, nothing is answered.
@@ -94,29 +115,29 @@ impl Broker {
     }
 
     /// A port found free may be taken before Kafka binds it: then others are tried.
-    fn start_from(distribution: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
+    fn start_from(distribution: &Path, archive: &str, second: Option<Second>) -> IoResult<Broker> {
         let mut tries = 1..=3;
         loop {
             let last = tries.next() == Some(3);
-            match Broker::try_start_from(distribution, archive, proxy) {
+            match Broker::try_start_from(distribution, archive, second) {
                 Err(why) if !last && why.to_string().contains("BindException") => {}
                 outcome => return outcome,
             }
         }
     }
 
-    fn try_start_from(distribution: &Path, archive: &str, proxy: Option<u16>) -> IoResult<Broker> {
-        let [broker_port, controller_port, behind] = server::free_ports()?;
+    fn try_start_from(distribution: &Path, archive: &str, second: Option<Second>) -> IoResult<Broker> {
+        let [broker_port, controller_port, second_port] = server::free_ports()?;
         let folder = server::new_folder("kafka-")?;
         let mut properties = server_properties(broker_port, controller_port, &folder.join("data"));
-        if let Some(proxy) = proxy {
+        if let Some(second) = second {
             // Of a property that comes twice the last one counts.
-            properties.push_str(&proxied(broker_port, controller_port, behind, proxy));
+            properties.push_str(&second.properties([broker_port, controller_port, second_port]));
         }
         run(Command::new("cp").arg("-R").arg(distribution.join("formatted")).arg(folder.join("data")))?;
         let process = spawn(distribution, archive, &folder, &properties)?;
         let bootstrap_servers = format!("127.0.0.1:{broker_port}");
-        let mut broker = Broker { process, bootstrap_servers, behind_proxy: format!("127.0.0.1:{behind}") };
+        let mut broker = Broker { process, bootstrap_servers, second: format!("127.0.0.1:{second_port}") };
         wait_until_started(&mut broker.process, &folder)?;
         Ok(broker)
     }
@@ -211,13 +232,20 @@ transaction.state.log.min.isr=1
     )
 }
 
-/// A second listener, behind a proxy.
-fn proxied(broker_port: u16, controller_port: u16, behind: u16, proxy: u16) -> String {
-    format!(
-        "listeners=PLAINTEXT://127.0.0.1:{broker_port},CONTROLLER://127.0.0.1:{controller_port},PROXIED://127.0.0.1:{behind}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker_port},PROXIED://127.0.0.1:{proxy}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+impl Second {
+    fn properties(self, [broker, controller, second]: [u16; 3]) -> String {
+        let (name, protocol, advertised) = match self {
+            Self::Proxied(proxy) => ("PROXIED", "PLAINTEXT", proxy),
+            Self::Password => ("PASSWORD", "SASL_PLAINTEXT", second),
+        };
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},{name}://127.0.0.1:{second}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker},{name}://127.0.0.1:{advertised}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,{name}:{protocol}
 inter.broker.listener.name=PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_prod=\"prod-pw\";
 "
-    )
+        )
+    }
 }

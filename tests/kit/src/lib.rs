@@ -8,7 +8,7 @@
 //! | `topic`, `truth`, `judgement` | what is on a topic; what must be there; the comparison |
 //! | `oracle` | a second reading of the contract, which shares no code with the product |
 //! | `broker`, `cluster`, `registry` | Kafka and a schema registry, as child processes on loopback |
-//! | `guard`, `proxy`, `toxic`, `certificates` | what stands between a client and a server, and what can go wrong there |
+//! | `guard`, `proxy`, `toxic`, `tls_port`, `certificates` | what stands between a client and a server, and what can go wrong there |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
 //! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
@@ -35,6 +35,7 @@ pub mod server;
 pub mod settings;
 pub mod snapshot;
 pub mod sync;
+pub mod tls_port;
 pub mod topic;
 pub mod toxic;
 pub mod truth;
