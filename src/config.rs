@@ -200,6 +200,8 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// How long the outcome's way onto the sync topic may take after a stop.
     pub outcome_timeout: Duration,
+    /// How many issues a sync keeps of all its types together, beside those that decide their states.
+    pub issues: usize,
 }
 
 impl Default for Limits {
@@ -213,6 +215,7 @@ impl Default for Limits {
             stall: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(15),
             outcome_timeout: Duration::from_secs(3),
+            issues: 10_000,
         }
     }
 }

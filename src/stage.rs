@@ -43,7 +43,7 @@ impl RowContext {
 /// The issue of a request that failed for good.
 fn issue(action: &str, parent: &Parent, fault: &Fault) -> Issue {
     let denied = fault.verdict == Verdict::Denied;
-    Issue { denied, parent: parent.clone(), error: format!("{action}: {fault}") }
+    Issue { denied, parent: parent.clone(), error: format!("{action}: {fault}").into() }
 }
 
 /// The next stage has ended, so there is nobody to work for.

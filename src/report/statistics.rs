@@ -1,7 +1,7 @@
 //! The statistics of one object in one scope: counters and issues, and the state that follows from them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
@@ -28,7 +28,12 @@ pub struct TypeStatistics {
     ended_by_refusal: AtomicBool,
     has_dead_letters: AtomicBool,
     issues: Mutex<Vec<Issue>>,
+    limit: IssueLimit,
 }
+
+/// How many issues the types of a sync may keep together, beside those that decide their states. Clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct IssueLimit(Arc<AtomicUsize>);
 
 /// Whether a lister came to the end of all its lists, and the first issue if it did not.
 #[derive(Debug, Default)]
@@ -44,7 +49,8 @@ pub(crate) struct Issue {
     pub(crate) denied: bool,
     /// The cluster whose children are missing, or the account.
     pub(crate) parent: Parent,
-    pub(crate) error: String,
+    /// In words. What fails many types is held once.
+    pub(crate) error: Arc<str>,
 }
 
 /// Whether a type was read and delivered as a whole.
@@ -99,15 +105,37 @@ impl Listing {
     }
 }
 
-impl TypeStatistics {
-    /// The statistics of a type that is listed for each cluster of `clusters`.
-    pub(crate) fn under(clusters: Arc<Listing>) -> Self {
-        Self { parent_listing: Some(clusters), ..Self::default() }
+impl IssueLimit {
+    pub(crate) fn new(issues: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(issues)))
     }
 
-    /// The statistics of the type whose own list is `listing`, which other types share.
-    pub(crate) fn with_listing(listing: Arc<Listing>) -> Self {
-        Self { listing, ..Self::default() }
+    fn take(&self) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+/// The limit of a type that stands alone.
+impl Default for IssueLimit {
+    fn default() -> Self {
+        Self::new(CAUSES)
+    }
+}
+
+impl TypeStatistics {
+    /// The statistics of a type in a sync with this limit.
+    pub(crate) fn new(limit: &IssueLimit) -> Self {
+        Self { limit: limit.clone(), ..Self::default() }
+    }
+
+    /// For a type that is listed for each cluster of `clusters`.
+    pub(crate) fn under(self, clusters: Arc<Listing>) -> Self {
+        Self { parent_listing: Some(clusters), ..self }
+    }
+
+    /// For the type whose own list is `listing`, which other types share.
+    pub(crate) fn with_listing(self, listing: Arc<Listing>) -> Self {
+        Self { listing, ..self }
     }
 
     /// Notes that AWS answered a request, so that the type is not denied.
@@ -128,12 +156,12 @@ impl TypeStatistics {
     }
 
     /// Anything else that makes the type partial. Records without an acknowledgement need no counter: `described` includes them.
-    pub(crate) fn issue(&self, parent: &Parent, error: impl Into<String>) {
+    pub(crate) fn issue(&self, parent: &Parent, error: impl Into<Arc<str>>) {
         self.keep(Issue { denied: false, parent: parent.clone(), error: error.into() });
     }
 
     /// The credentials of the scope fail, so that nothing of the type can be read.
-    pub(crate) fn deny(&self, error: impl Into<String>) {
+    pub(crate) fn deny(&self, error: impl Into<Arc<str>>) {
         self.keep(Issue { denied: true, parent: None, error: error.into() });
     }
 
@@ -169,7 +197,7 @@ impl TypeStatistics {
         if issues.is_empty()
             && let Some(error) = self.shortfall(&counts)
         {
-            issues.push(Issue { denied: false, parent: None, error });
+            issues.push(Issue { denied: false, parent: None, error: error.into() });
         }
         let state = if issues.is_empty() {
             State::Complete
@@ -178,11 +206,10 @@ impl TypeStatistics {
         } else {
             State::Partial
         };
-        let error = issues.first().map(|issue| issue.error.clone());
-        let causes = issues.into_iter().take(CAUSES);
-        let causes =
-            causes.map(|issue| Cause { parent: issue.parent.as_deref().map(str::to_owned), error: issue.error });
-        Judgement { counts, state, error, causes: causes.collect() }
+        let error = issues.first().map(|issue| issue.error.to_string());
+        let cause =
+            |issue: Issue| Cause { parent: issue.parent.as_deref().map(str::to_owned), error: issue.error.to_string() };
+        Judgement { counts, state, error, causes: issues.into_iter().take(CAUSES).map(cause).collect() }
     }
 
     /// What is missing although there is no issue.
@@ -201,16 +228,18 @@ impl TypeStatistics {
         }
     }
 
-    /// Keeps an issue if it is new and a report has room for it, and returns whether it did. Many records that fail for one reason
-    /// are one issue.
+    /// Keeps an issue if it is new and there is room for it, and returns whether it did. Many records that fail for one reason are one
+    /// issue. There is always room for what decides the state: the first issue, and the first that is no denial.
     fn keep(&self, issue: Issue) -> bool {
         let mut issues = self.issues.lock();
-        let all_denied = issues.iter().all(|known| known.denied);
-        let has_room = issues.len() < CAUSES || (all_denied && !issue.denied);
-        let is_new = !issues.iter().any(|known| known.parent == issue.parent && known.error == issue.error);
-        if has_room && is_new {
+        if issues.iter().any(|known| known.parent == issue.parent && known.error == issue.error) {
+            return false;
+        }
+        let decides = issues.is_empty() || (!issue.denied && issues.iter().all(|known| known.denied));
+        let keeps = decides || (issues.len() < CAUSES && self.limit.take());
+        if keeps {
             issues.push(issue);
         }
-        has_room && is_new
+        keeps
     }
 }

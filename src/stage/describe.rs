@@ -105,7 +105,7 @@ async fn ask<O: Object>(
                 tracing::warn!(action, arn, reason, "an object stays unanswered");
             }
             let (arn, reason) = &reconciled.unanswered[0];
-            let error = format!("{action}: {arn}: {reason}");
+            let error = format!("{action}: {arn}: {reason}").into();
             statistics.unanswered(reconciled.unanswered.len(), Issue { denied: false, parent: parent.clone(), error });
             return Ok(());
         }

@@ -106,7 +106,7 @@ async fn list_pass<O: Object>(
         };
         if arns.iter().any(String::is_empty) {
             // As a parent it would mean the cluster named `default`, so it is left out.
-            let error = format!("{}: an empty ARN", O::ACTIONS.list);
+            let error = format!("{}: an empty ARN", O::ACTIONS.list).into();
             row.statistics.list_failed(Issue { denied: false, parent: parent.clone(), error });
         }
         let fresh: Vec<String> = arns.into_iter().filter(|arn| !arn.is_empty() && seen.insert(arn)).collect();

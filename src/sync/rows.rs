@@ -96,12 +96,12 @@ impl Visitor for Wiring<'_> {
         match O::PARENT {
             ParentKind::Cluster if is_wanted => {
                 let (feed, parents) = mpsc::channel(PARENTS);
-                let statistics = TypeStatistics::under(Arc::clone(&self.clusters));
+                let statistics = self.statistics().under(Arc::clone(&self.clusters));
                 self.row::<O>(statistics, parents, Vec::new());
                 self.feeds.push(feed);
             }
             ParentKind::Account if O::IS_PARENT => {
-                let statistics = TypeStatistics::with_listing(Arc::clone(&self.clusters));
+                let statistics = self.statistics().with_listing(Arc::clone(&self.clusters));
                 let feeds = std::mem::take(&mut self.feeds);
                 if is_wanted {
                     self.row::<O>(statistics, account(), feeds);
@@ -109,7 +109,7 @@ impl Visitor for Wiring<'_> {
                     self.list_only::<O>(statistics, feeds);
                 }
             }
-            ParentKind::Account if is_wanted => self.row::<O>(TypeStatistics::default(), account(), Vec::new()),
+            ParentKind::Account if is_wanted => self.row::<O>(self.statistics(), account(), Vec::new()),
             _ => {}
         }
     }
@@ -138,6 +138,10 @@ impl Wiring<'_> {
         let statistics = Arc::new(statistics);
         let row = self.row_context(&statistics);
         self.rows.read(&statistics, list::<O>(row, account(), Outlets { pages: None, feeds }));
+    }
+
+    fn statistics(&self) -> TypeStatistics {
+        TypeStatistics::new(&self.context.issue_limit)
     }
 
     fn row_context(&self, statistics: &Arc<TypeStatistics>) -> Arc<RowContext> {

@@ -7,8 +7,9 @@ use ecs_sdm_producer::config::{Config, RoleConfig};
 use ecs_sdm_producer::report::State::{self, Complete, Denied, Partial};
 use ecs_sdm_producer::report::{Outcome, Report, TypeReport};
 use ecs_sim::{Fault, Refusal, RoleRule, Shape, Simulator, World};
+use kit::dry::Dry;
 use kit::judgement::{assert_landed, assert_landed_as_reported};
-use kit::settings::{account, config_on_kafka, role};
+use kit::settings::{account, config, config_on_kafka, role};
 use kit::sync::sync;
 use kit::{OBJECTS, REGION};
 
@@ -263,4 +264,24 @@ async fn what_is_listed_again_and_what_is_odd_lands_once_and_whole() {
         arns
     });
     assert!(shared.values().filter(|count| **count == 2).count() > 10, "services share short ARNs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_causes_of_a_whole_sync_are_bounded_and_each_type_has_its_reason() {
+    let simulator = Simulator::start(World { shape: Shape { clusters: 6, ..SHAPE }, ..World::default() }).unwrap();
+    for action in ["ListServices", "ListTasks"] {
+        simulator.fault(Fault::refuse(action, 400, "ClientException", "it is not to be"));
+    }
+    let mut config = config(&simulator);
+    config.regions = (0..10).map(|number| format!("region-{number}")).collect();
+    config.limits.issues = 15;
+    let report = Dry::run(&config).await.report;
+    let incomplete: Vec<&TypeReport> = report.types.iter().filter(|one| one.state != Complete).collect();
+    assert_eq!(incomplete.len(), 20, "services and tasks of ten regions: {}", report.text());
+    for one in &incomplete {
+        assert!(one.error.as_ref().is_some_and(|error| error.contains("it is not to be")), "{one:?}");
+    }
+    // Without the bound there would be one for each cluster: 120.
+    let causes: usize = incomplete.iter().map(|one| one.causes.len()).sum();
+    assert_eq!(causes, 20 + 15, "one of each type, and as many more as the sync keeps");
 }
