@@ -11,7 +11,8 @@ COPY examples examples
 COPY benches benches
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bins && cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/
+    cargo build --release --locked --bins --features jemalloc,vendored-openssl && \
+    cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS simulator
 COPY --from=build /usr/local/bin/ecs_sim /usr/local/bin/

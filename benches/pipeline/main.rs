@@ -25,15 +25,18 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame, meter};
-use tikv_jemallocator::Jemalloc;
 
-/// The program's own, for ours and the floors alike.
+/// The program's own, for ours and the floors alike: with the feature that of a release, else the system's.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+#[cfg(not(feature = "jemalloc"))]
+#[global_allocator]
+static ALLOCATOR: std::alloc::System = std::alloc::System;
 
 /// Measures the pipeline between the ECS simulator and a real broker.
 #[derive(Debug, Parser)]
-#[command(name = "cargo bench --bench pipeline --")]
+#[command(name = "cargo bench --features jemalloc --bench pipeline --")]
 struct Flags {
     #[command(subcommand)]
     role: Option<Role>,

@@ -23,14 +23,17 @@ use clap::{Args, Parser, Subcommand};
 use kit::bench::table::{Bar, Table, grouped, write_bars};
 use kit::bench::{Result, frame, meter};
 use kit::broker::Broker;
-use tikv_jemallocator::Jemalloc;
 
 use crate::course::Course;
 use crate::series::FULL;
 
-/// The program's own.
+/// The program's own: with the feature that of a release, else the system's.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+#[cfg(not(feature = "jemalloc"))]
+#[global_allocator]
+static ALLOCATOR: std::alloc::System = std::alloc::System;
 
 /// Half of them are on the topic when the broker stops.
 const TASKS: u64 = 100_000;
@@ -51,7 +54,7 @@ const AGAIN_BAR: f64 = 5.0;
 
 /// Measures a sync whose broker stands still for a while.
 #[derive(Debug, Parser)]
-#[command(name = "cargo bench --bench stall --")]
+#[command(name = "cargo bench --features jemalloc --bench stall --")]
 struct Flags {
     #[command(subcommand)]
     role: Option<Role>,

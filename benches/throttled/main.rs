@@ -25,15 +25,18 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame};
-use tikv_jemallocator::Jemalloc;
 
-/// The program's own.
+/// The program's own: with the feature that of a release, else the system's.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+#[cfg(not(feature = "jemalloc"))]
+#[global_allocator]
+static ALLOCATOR: std::alloc::System = std::alloc::System;
 
 /// Measures syncs against AWS's token buckets.
 #[derive(Debug, Parser)]
-#[command(name = "cargo bench --bench throttled --")]
+#[command(name = "cargo bench --features jemalloc --bench throttled --")]
 struct Flags {
     #[command(subcommand)]
     role: Option<Role>,
