@@ -26,5 +26,6 @@ mod report;
 mod run;
 mod schemas;
 mod scopes;
+mod signals;
 mod soak;
 mod sync_topic;
