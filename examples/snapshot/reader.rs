@@ -28,7 +28,7 @@ const SCHEMAS: [(&str, &str); 5] = [
     ("SyncEvent", include_str!("../../schemas/SyncEvent.avsc")),
 ];
 
-const ANSWER: Duration = Duration::from_secs(20);
+const ANSWER: Duration = Duration::from_secs(60);
 
 /// A producer's topics, and how to reach and read them.
 #[derive(Debug, Args)]

@@ -1,7 +1,5 @@
 //! `examples/snapshot`, which reads Kafka alone: what it says of a sync is what the sync says of itself.
 
-use std::time::Duration;
-
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::writer::datum::GenericDatumWriter;
@@ -14,6 +12,7 @@ use kit::settings::config_on_kafka;
 use kit::snapshot::{Snapshot, snapshot_with};
 use kit::sync::{stopped_by, sync};
 use kit::topic::{admin, read};
+use kit::wait::PATIENCE;
 use kit::{REGION, oracle, registry};
 use rdkafka::admin::AdminOptions;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -124,7 +123,7 @@ async fn say_again_with_one_more(config: &Config) {
     let headers = started.headers.iter().fold(OwnedHeaders::new(), add);
     let producer: BaseProducer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
     producer.send(BaseRecord::to(&topic).key(&started.key).payload(&value).headers(headers)).unwrap();
-    producer.flush(Duration::from_secs(20)).unwrap();
+    producer.flush(PATIENCE).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

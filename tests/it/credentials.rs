@@ -14,16 +14,19 @@ use kit::settings::{config_on_kafka, role};
 use kit::sync::{SHAPE, sync, sync_with};
 use tempfile::TempDir;
 
-/// Long enough for several short sessions: pages of five, each answer after 30 ms, in one list.
+/// A session this short is renewed two seconds before its end: time enough for a request on its way.
+const LIFE: Duration = Duration::from_secs(6);
+
+/// Long enough for several short sessions: pages of five, each answer after 100 ms, in one list.
 const LONG: Shape =
     Shape { clusters: 1, services: 0, tasks: 600, stopped_tasks: 0, task_definitions: 0, inactive_clusters: 0 };
 
 async fn with_short_sessions(test: &str, told: Option<Duration>) -> (Report, Simulator, Duration) {
-    let latency = Duration::from_millis(30);
+    let latency = Duration::from_millis(100);
     let world = World {
         shape: LONG,
         latency: latency..=latency,
-        session_life: Some(Duration::from_secs(2)),
+        session_life: Some(LIFE),
         session_told: told,
         ..World::default()
     };
@@ -51,7 +54,7 @@ async fn a_session_is_renewed_before_it_ends_once_in_its_life() {
     let (_, simulator, took) = with_short_sessions("renewed", None).await;
     let issued = simulator.counters().roles[&role(0)].issued;
     // A third of its life before its end.
-    let most = took.as_secs_f64() / (2.0 / 1.5) + 1.0;
+    let most = took.as_secs_f64() / (LIFE.as_secs_f64() / 1.5) + 1.0;
     assert!(issued >= 2 && issued as f64 <= most, "{issued} sessions in {took:?}");
 }
 
@@ -60,7 +63,7 @@ async fn a_session_that_ends_in_the_middle_of_a_list_is_replaced_and_the_list_go
     let (report, simulator, took) = with_short_sessions("replaced", Some(Duration::from_secs(3_600))).await;
     let counters = simulator.counters();
     let (issued, expired) = (counters.roles[&role(0)].issued, counters.errors["ExpiredTokenException"]);
-    let most = took.as_secs_f64() / 2.0 + 1.0;
+    let most = took.as_secs_f64() / LIFE.as_secs_f64() + 1.0;
     assert!(issued >= 2 && issued as f64 <= most, "{issued} sessions in {took:?}");
     assert_eq!(report.calls.retried, expired, "each refused request was sent once more");
 }

@@ -90,7 +90,7 @@ async fn refused_starts_end_with_their_exit_code() {
                 let (address, properties, says) = ports.case(refusal);
                 let mut command = program(None);
                 command.args(["sync", "--set", &format!("kafka.bootstrap_servers={address}")]);
-                command.args(["--set", "default_region=eu-west-1", "--set", "kafka.startup_timeout=300ms"]);
+                command.args(["--set", "default_region=eu-west-1"]);
                 for property in properties {
                     command.args(["--set", &format!("kafka.properties.{property}")]);
                 }

@@ -146,12 +146,16 @@ impl Round {
         let slow = Simulator::start(World { latency, ..self.world() }).unwrap();
         let simulator = Simulator::start(self.world()).unwrap();
         let gates = ["ListClusters", "ListTaskDefinitions"].map(|action| simulator.fault(Fault::hold(action)));
+        // The doomed one has its tasks, some hundreds, to send while both run, and cannot end.
+        let tasks = slow.fault(Fault::hold("DescribeTasks"));
+        drop(slow.fault(Fault::hold("ListTaskDefinitions")));
         let mut watch = Watch::from_now(&self.config);
         let mut doomed = self.program(&slow).spawn().unwrap();
         until(&mut doomed, || watch.landed().events >= 1);
         let mut clean = self.program(&simulator).spawn().unwrap();
         until(&mut clean, || watch.landed().events >= 2);
         let some = watch.landed().records + self.rng.u64(50..150);
+        tasks.release();
         until(&mut doomed, || watch.landed().records >= some);
         doomed.kill().unwrap();
         assert_eq!(doomed.wait().unwrap().signal(), Some(9), "it was in the middle");

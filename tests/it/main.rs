@@ -27,6 +27,7 @@ mod report;
 mod run;
 mod schemas;
 mod scopes;
+mod signals;
 mod soak;
 mod stops;
 mod sync_topic;

@@ -122,9 +122,10 @@ async fn task_definitions_hold_up_nothing_else_even_with_one_request_at_a_time()
     let shape = Shape { clusters: 12, services: 200, tasks: 400, task_definitions: 400, ..NOTHING };
     let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
     let mut config = Config { parallel_requests: 1, page_size: 5, ..config(&simulator) };
-    config.rates.task_definition_read = Rate { burst: 30, per_second: 2 };
+    // Minutes pass before too many are asked for.
+    config.rates.task_definition_read = Rate { burst: 30, per_second: 1 };
     let (mut engine, paper) = (Engine::dry(config, REGION.to_owned()), Paper::default());
-    let (others, too_many) = (12 + 200 + 400, 60);
+    let (others, too_many) = (12 + 200 + 400, 200);
     let bell = simulator.fault(Fault::drop_objects("DescribeTaskDefinition", 0));
     let stop = async {
         tokio::select! {

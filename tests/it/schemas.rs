@@ -3,8 +3,9 @@
 use std::process::Output;
 
 use kit::program::{code, program, text};
+use kit::registry;
+use kit::server::Closed;
 use kit::settings::unique;
-use kit::{registry, server};
 use serde_json::json;
 
 /// Runs `schemas` with subjects of the test's own.
@@ -73,8 +74,8 @@ fn without_a_registry_there_is_one_error() {
     assert_eq!(code(&none), 64);
     assert!(text(&none.stderr).starts_with("error: schema_registry.url: is missing"), "{}", text(&none.stderr));
 
-    let [port] = server::free_ports().unwrap();
-    let closed = schemas("test", "any", &[&format!("schema_registry.url=http://127.0.0.1:{port}")]);
+    let port = Closed::new().unwrap();
+    let closed = schemas("test", "any", &[&format!("schema_registry.url=http://{}", port.address().unwrap())]);
     assert_eq!(code(&closed), 2);
     let said = text(&closed.stderr);
     assert!(said.contains("Connection refused") && said.contains("see schema_registry.url"), "{said}");

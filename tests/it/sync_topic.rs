@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ecs_sdm_producer::config::LogFormat;
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sync::Sink;
+use ecs_sdm_producer::telemetry;
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
+use kit::dry::Paper;
 use kit::report::COUNTS;
 use kit::settings::{config, config_on_kafka, on_broker};
 use kit::sync::{stopped_by, sync};
 use kit::topic::{Landed, admin, read};
+use kit::wait::PATIENCE;
 use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
@@ -199,8 +203,14 @@ async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
         cluster.create_topic(topic, 1, 1).unwrap();
     }
     config.limits.outcome_timeout = Duration::from_millis(300);
+    config.limits.stall = Duration::from_millis(300);
+    let logs = Paper::default();
     let mut engine = Engine::new(config, REGION.to_owned()).unwrap();
-    let stop = tokio::time::sleep(Duration::from_secs(2)); // why: nothing tells that a record waits for its acknowledgement
+    let paper = logs.clone();
+    // What tells of a stall runs beside the sync, on this thread.
+    let _quiet =
+        tracing::subscriber::set_default(telemetry::subscriber(LogFormat::Text, "info", move || paper.clone(), false));
+    let stop = logs.wait_for_line(&["Kafka does not acknowledge"]);
     let report = stopped_by(engine.start(Sink::Kafka), stop).await;
     assert_eq!(
         (report.outcome, report.stop_reason.as_ref()),
@@ -262,14 +272,16 @@ async fn the_ends_of_partitions_lie_behind_another_programs_open_transaction() {
     let other = tokio::task::spawn_blocking({
         let topic = topic.clone();
         move || {
-            let other: BaseProducer =
-                ClientConfig::new().set("bootstrap.servers", servers).set("transactional.id", &topic).create().unwrap();
-            other.init_transactions(Duration::from_secs(20)).unwrap();
+            let mut client = ClientConfig::new();
+            client.set("bootstrap.servers", servers).set("transactional.id", &topic);
+            // It stays open for longer than anything takes.
+            let other: BaseProducer = client.set("transaction.timeout.ms", "600000").create().unwrap();
+            other.init_transactions(PATIENCE).unwrap();
             other.begin_transaction().unwrap();
             for _ in 0..5 {
                 other.send(BaseRecord::to(&topic).partition(0).key("other").payload("open")).unwrap();
             }
-            other.flush(Duration::from_secs(20)).unwrap();
+            other.flush(PATIENCE).unwrap();
             other
         }
     });

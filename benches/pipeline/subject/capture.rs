@@ -3,55 +3,21 @@
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use kit::bench::Result;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use kit::topic::each_record;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::Topics;
 use crate::tape::{Line, Record, Recorder};
 
-/// How long a broker on loopback may take to answer.
-const ANSWER: Duration = Duration::from_secs(30);
-
 pub(crate) fn capture(topics: &Topics) -> Result<()> {
     let config = topics.config();
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", &topics.brokers)
-        .set("group.id", "bench")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .create()?;
-    let mut partitions = TopicPartitionList::new();
-    let mut named = Vec::new();
-    for object in &topics.objects {
-        let topic = config.kafka.topic(object);
-        let metadata = consumer.fetch_metadata(Some(&topic), ANSWER)?;
-        for partition in metadata.topics().iter().flat_map(|found| found.partitions()) {
-            partitions.add_partition_offset(&topic, partition.id(), Offset::Beginning)?;
-        }
-        named.push((topic, object.clone()));
-    }
-    consumer.assign(&partitions)?;
-
     // Rust's own standard output looks for the end of each line.
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut recorder = Recorder::new(BufWriter::with_capacity(1 << 20, file));
-    let mut ends = 0;
-    while ends < partitions.count() {
-        match consumer.poll(ANSWER) {
-            Some(Ok(message)) => {
-                let object = named.iter().find(|(topic, _)| topic == message.topic());
-                let (_, object) = object.ok_or("a topic that was not asked for")?;
-                record(&mut recorder, object, &message)?;
-            }
-            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
-            Some(Err(error)) => return Err(error.into()),
-            None => return Err("the broker does not answer".into()),
-        }
+    for object in &topics.objects {
+        each_record(&topics.brokers, &config.kafka.topic(object), |message| record(&mut recorder, object, message))?;
     }
     recorder.end()
 }

@@ -33,7 +33,7 @@ import org.apache.kafka.common.serialization.StringDeserializer;
  * {@code http://localhost:8080/apis/registry/v2}.
  */
 public class Consumer {
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration PATIENCE = Duration.ofSeconds(60);
 
     private static final DateTimeFormatter MILLISECONDS =
             DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HH:mm:ss.SSSX").withZone(ZoneOffset.UTC);

@@ -65,9 +65,9 @@ public class Counts {
         try (var streams = new KafkaStreams(builder.build(), settings)) {
             streams.start();
             while (newest.values().stream().mapToLong(Long::longValue).sum() < tasks) {
-                KeyValue<String, Long> change = changes.poll(30, TimeUnit.SECONDS);
+                KeyValue<String, Long> change = changes.poll(60, TimeUnit.SECONDS);
                 if (change == null) {
-                    throw new TimeoutException("no change for 30 s, and yet not " + tasks + ": " + newest);
+                    throw new TimeoutException("no change for 60 s, and yet not " + tasks + ": " + newest);
                 }
                 newest.put(change.key, change.value);
             }

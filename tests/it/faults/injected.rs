@@ -20,7 +20,7 @@ use rdkafka::types::RDKafkaRespErr::{
 };
 
 use super::judgement::Allowed;
-use super::scene::{IN_FLIGHT, Scene};
+use super::scene::{IN_FLIGHT, PAUSE, Scene};
 use super::{Cell, Line};
 
 /// A broker and a producer that do not agree on what came last.
@@ -73,7 +73,9 @@ impl Mock {
     /// A sync whose next produce requests are answered with each of the series of errors; the next once a producer was made anew.
     fn sync(&mut self, series: &[&[RDKafkaRespErr]]) {
         let cluster = &self.cluster;
-        self.scene.sync_amid(|scene, _| {
+        // So slowly that batches come for as long as there are errors to meet.
+        let pause = if series.len() > 1 { Duration::from_millis(160) } else { PAUSE };
+        self.scene.sync_slowly_amid(pause, |scene, _| {
             for (before, errors) in (0..).zip(series) {
                 wait_until("a producer was made anew", || scene.heard.renewed() == before);
                 cluster.request_errors(Produce, errors);
@@ -100,11 +102,13 @@ fn renewed(cell: &'static str, series: &[&[RDKafkaRespErr]]) -> Line {
 /// The producer fails while a broker has a batch and has not said so: it is sent again, and comes twice.
 fn answered_late((): &mut (), cell: &'static str) -> Line {
     const LATE: i32 = 2;
+    /// Longer than all that has to happen before the answer.
+    const LATE_BY: Duration = Duration::from_secs(60);
     let mut mock = Mock::new(cell);
     let cluster = &mock.cluster;
     cluster.partition_leader(&mock.scene.topic("EcsTask"), 0, Some(LATE)).unwrap();
     mock.scene.sync_amid(|scene, _| {
-        cluster.broker_round_trip_time(LATE, Duration::from_secs(6)).unwrap();
+        cluster.broker_round_trip_time(LATE, LATE_BY).unwrap();
         wait_until("a batch waits for its answer", || scene.heard.stalled() > 0);
         // With one request in flight the late broker is sent no other: it is not the one that answers.
         cluster.request_errors(Produce, OUT_OF_ORDER);
@@ -129,7 +133,7 @@ fn unknown_producer((): &mut (), cell: &'static str) -> Line {
                 asked = Instant::now();
                 cluster.request_errors(Produce, &[REQUEST_TIMED_OUT, UNKNOWN_PRODUCER_ID]);
             }
-            scene.heard.renewed() == 1
+            scene.heard.renewed() > 0
         });
         cluster.clear_request_errors(Produce);
         flow.flood();

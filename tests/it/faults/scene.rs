@@ -12,7 +12,7 @@ use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use kit::settings::{config, on_broker};
 use kit::topic::read;
 use kit::truth::{event_id, truth};
-use kit::wait::wait_until;
+use kit::wait::{PATIENCE, wait_until};
 use kit::{ACCOUNT, OBJECTS, REGION, oracle};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -48,7 +48,7 @@ pub(super) const LARGE: u64 = 2;
 const BEGUN: i64 = 300;
 
 /// Each Describe answer of tasks comes in eight pieces with this pause before each: some 300 tasks a second.
-const PAUSE: Duration = Duration::from_millis(60);
+pub(super) const PAUSE: Duration = Duration::from_millis(60);
 
 /// A record that waits for so long is told of as a stall.
 const STALL: Duration = Duration::from_secs(1);
@@ -60,6 +60,8 @@ const LAST: u64 = 20;
 pub(super) struct Flow {
     slow: FaultHandle,
     last: FaultHandle,
+    /// Stalls that were told of before.
+    stalled: u64,
 }
 
 impl Flow {
@@ -118,12 +120,12 @@ impl Scene {
         let calls = TASKS / u64::from(PAGE);
         let last = self.simulator.fault(Fault::hold("DescribeTasks").skip(calls - LAST));
         let slow = self.simulator.fault(Fault::slow("DescribeTasks", pause));
-        let flow = Flow { slow, last };
         let mut running = self.begin();
         wait_until("the sync is in its middle", || match running.try_join_next() {
             Some(report) => panic!("it ended before its middle: {}", report.unwrap().text()),
             None => self.on_topic("EcsTask") >= BEGUN,
         });
+        let flow = Flow { slow, last, stalled: self.heard.stalled() };
         fault(self, &flow);
         flow.slow.release();
         flow.last.release();
@@ -165,17 +167,16 @@ impl Scene {
     /// Records on the topic of an object; none while the topic is not there.
     pub(super) fn on_topic(&self, object: &str) -> i64 {
         let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", &self.servers).create().unwrap();
-        let patience = Duration::from_secs(20);
         let topic = self.topic(object);
-        let metadata = consumer.fetch_metadata(Some(&topic), patience).unwrap();
+        let metadata = consumer.fetch_metadata(Some(&topic), PATIENCE).unwrap();
         let partitions = metadata.topics()[0].partitions().iter();
-        let ends = partitions.map(|partition| consumer.fetch_watermarks(&topic, partition.id(), patience));
+        let ends = partitions.map(|partition| consumer.fetch_watermarks(&topic, partition.id(), PATIENCE));
         ends.map(|ends| ends.map_or(0, |(low, high)| high - low)).sum()
     }
 
-    /// The fault was felt, and told of: nothing else shows a cluster that does not acknowledge.
-    pub(super) fn assert_stalled(&self) {
-        assert!(self.heard.stalled() > 0, "{}: nothing stood still", self.cell);
+    /// Waits until the fault is felt, and told of: nothing else shows a cluster that does not acknowledge.
+    pub(super) fn wait_stalled(&self, flow: &Flow) {
+        wait_until("a stall is told of", || self.heard.stalled() > flow.stalled);
     }
 
     /// Waits until more tasks are on their topic.

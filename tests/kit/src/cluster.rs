@@ -52,7 +52,17 @@ impl Cluster {
     /// # Errors
     /// One line: what is missing, or how a node's log ends, and the way out.
     pub fn start() -> Result<Cluster, String> {
-        Cluster::try_start().map_err(|why| format!("no Kafka cluster for this test: {why}; {WAY_OUT}"))
+        let mut tries = 1..=3;
+        loop {
+            let last = tries.next() == Some(3);
+            match Cluster::try_start() {
+                // A port found free may be taken before a node binds it.
+                Err(why) if !last && why.to_string().contains("BindException") => {}
+                outcome => {
+                    return outcome.map_err(|why| format!("no Kafka cluster for this test: {why}; {WAY_OUT}"));
+                }
+            }
+        }
     }
 
     fn try_start() -> IoResult<Cluster> {
@@ -127,6 +137,16 @@ impl Cluster {
         self.partitions(topic, |partitions| node(partitions[partition].leader()))
     }
 
+    /// The same, once there is one.
+    pub fn wait_for_leader(&self, topic: &str, partition: usize) -> usize {
+        let mut leader = None;
+        wait_until("a node leads", || {
+            leader = self.leader(topic, partition);
+            leader.is_some()
+        });
+        leader.expect("it was waited for")
+    }
+
     /// The nodes that have a copy of a partition.
     pub fn holders(&self, topic: &str, partition: usize) -> Vec<usize> {
         self.partitions(topic, |partitions| {
@@ -189,7 +209,7 @@ controller.quorum.voters={}
 default.replication.factor=3
 min.insync.replicas=2
 broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=6000
 replica.lag.time.max.ms=3000
 ",
                 node + 1,

@@ -14,9 +14,11 @@ use ecs_sdm_producer::sync::Sink;
 use ecs_sim::World;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::program::text;
 use crate::truth::{event_id, truth};
+use crate::wait::PATIENCE;
 use crate::{ACCOUNT, OBJECTS, REGION, oracle};
 
 /// The records of each object under their names: `ce_source`, and `ce_id` without its instant. They lack LAST_CAPTURED too, so that
@@ -31,7 +33,7 @@ pub struct Dry {
     pub records: Records,
 }
 
-/// What a dry run writes to, and a test may watch.
+/// What a dry run or a log writes to, and a test may watch.
 #[derive(Clone, Default)]
 pub struct Paper(Arc<watch::Sender<Vec<u8>>>);
 
@@ -54,6 +56,22 @@ impl Paper {
         // The sender lives as long as this paper, so waiting cannot fail.
         let _ = self.0.subscribe().wait_for(|written| counted(written) >= count).await;
     }
+
+    /// Waits until a line stands there that has all these words.
+    ///
+    /// # Panics
+    /// There is none after [`PATIENCE`].
+    pub async fn wait_for_line(&self, words: &[&str]) {
+        let is_it = |line: &str| words.iter().all(|word| line.contains(word));
+        let mut paper = self.0.subscribe();
+        let line = paper.wait_for(|written| text(written).lines().any(is_it));
+        assert!(timeout(PATIENCE, line).await.is_ok(), "no line with {words:?}: {}", self.text());
+    }
+
+    /// All that stands there.
+    pub fn text(&self) -> String {
+        text(&self.0.borrow())
+    }
 }
 
 impl Dry {
@@ -66,7 +84,7 @@ impl Dry {
     pub async fn run_with(engine: &mut Engine) -> Dry {
         let paper = Paper::default();
         let report = engine.start(Sink::Print(Box::new(paper.clone()))).finish().await;
-        let records = read(&text(&paper.0.borrow()), &rfc3339(report.sync));
+        let records = read(&paper.text(), &rfc3339(report.sync));
         Dry { report, records }
     }
 

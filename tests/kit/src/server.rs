@@ -3,16 +3,19 @@
 
 use std::fs::{self, File};
 use std::io::{Error, Result as IoResult};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpSocket;
+
 use crate::folders;
 
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Five Java processes may start at once beside everything else. One that cannot start ends, and is told of at once.
+const START_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Becomes the command in `$@`, with a watcher beside it that kills it and removes the folder `$0` once standard input
 /// ends. Only the test process holds the other end of that pipe, and no way to die leaves a pipe open.
@@ -110,6 +113,23 @@ pub fn free_ports<const N: usize>() -> IoResult<[u16; N]> {
         *port = listener.local_addr()?.port();
     }
     Ok(ports)
+}
+
+/// A port of 127.0.0.1 where nobody listens. Nobody else can get it before this is dropped.
+pub struct Closed(TcpSocket);
+
+impl Closed {
+    /// Takes a port.
+    pub fn new() -> IoResult<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self(socket))
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> IoResult<SocketAddr> {
+        self.0.local_addr()
+    }
 }
 
 /// Runs a command to its end. The error names it and holds its first line: Maven's reason, before pages of advice.

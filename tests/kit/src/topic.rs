@@ -1,13 +1,16 @@
 //! Topics, as others than the product see them.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use crate::bench::Result;
+use crate::wait::PATIENCE;
 
 /// A record as a consumer finds it.
 #[derive(Debug)]
@@ -27,23 +30,12 @@ pub struct Landed {
 }
 
 /// Reads a topic from its beginning to its end with a plain consumer.
+///
+/// # Panics
+/// The topic is not there, or the broker does not answer.
 pub fn read(servers: &str, topic: &str) -> Vec<Landed> {
-    const PATIENCE: Duration = Duration::from_secs(20);
-    let consumer: BaseConsumer =
-        ClientConfig::new().set("bootstrap.servers", servers).set("group.id", "reader").create().unwrap();
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
-    let (mut open, mut assignment) = (BTreeMap::new(), TopicPartitionList::new());
-    for partition in metadata.topics()[0].partitions() {
-        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), PATIENCE).unwrap();
-        if low < high {
-            open.insert(partition.id(), high);
-            assignment.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
-        }
-    }
-    consumer.assign(&assignment).unwrap();
     let mut landed = Vec::new();
-    while !open.is_empty() {
-        let message = consumer.poll(PATIENCE).expect("a record before the end of the topic").unwrap();
+    each_record(servers, topic, |message| {
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
         let text = |bytes: Option<&[u8]>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
         landed.push(Landed {
@@ -54,11 +46,51 @@ pub fn read(servers: &str, topic: &str) -> Vec<Landed> {
             partition: message.partition(),
             offset: message.offset(),
         });
-        if open[&message.partition()] <= message.offset() + 1 {
-            open.remove(&message.partition());
+        Ok(())
+    })
+    .unwrap();
+    landed
+}
+
+/// Shows each record of a topic, from its beginning to a moment at which every partition has been read to its end.
+///
+/// librdkafka says which partition has ended and not of which topic, so that a consumer of several could not tell.
+///
+/// # Errors
+/// The topic is not there, the broker does not answer, or what `see` says.
+pub fn each_record(servers: &str, topic: &str, mut see: impl FnMut(&BorrowedMessage<'_>) -> Result<()>) -> Result<()> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", servers)
+        .set("group.id", "reader")
+        .set("enable.auto.commit", "false")
+        .set("enable.partition.eof", "true")
+        // A broker that has no more to give says so after this time.
+        .set("fetch.wait.max.ms", "20")
+        .create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let found = metadata.topics().first().ok_or("no metadata of the topic")?;
+    if let Some(error) = found.error() {
+        return Err(format!("{topic}: {}", RDKafkaErrorCode::from(error)).into());
+    }
+    let mut open: BTreeSet<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
+    let mut assignment = TopicPartitionList::new();
+    for partition in &open {
+        assignment.add_partition_offset(topic, *partition, Offset::Beginning)?;
+    }
+    consumer.assign(&assignment)?;
+    while !open.is_empty() {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(message)) => {
+                // A partition that grew after its end has another end, so that ends cannot be counted.
+                open.insert(message.partition());
+                see(&message)?;
+            }
+            Some(Err(KafkaError::PartitionEOF(partition))) => _ = open.remove(&partition),
+            Some(Err(error)) => return Err(error.into()),
+            None => return Err(format!("{topic}: no answer within {PATIENCE:?}").into()),
         }
     }
-    landed
+    Ok(())
 }
 
 /// Who may make, change and delete topics there.

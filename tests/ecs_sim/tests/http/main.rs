@@ -19,7 +19,7 @@ impl Client {
         let stream = TcpStream::connect(simulator.endpoint().trim_start_matches("http://")).expect("a connection");
         // Without it the parts of a request would wait for acknowledgements.
         stream.set_nodelay(true).expect("no delay");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time-out");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time-out");
         Client(BufReader::new(stream))
     }
 
