@@ -38,7 +38,7 @@ impl Engine {
 
     /// Prepares a sync, which begins when [`Run::finish`] is awaited. It borrows the engine, so that there is one at a time.
     pub fn start(&mut self, sink: Sink) -> Run<'_> {
-        let handle = RunHandle::new(&self.config.name, self.access.caller(&self.config));
+        let handle = RunHandle::new(&self.config, self.access.caller(&self.config));
         // A dry run must not end because Kafka is gone.
         let producer = self.producer.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let registry = self.registry.as_ref();

@@ -1,7 +1,7 @@
 //! Kafka, from settings to the last acknowledgement. No other module uses rdkafka. ARCHITECTURE.md says what each file holds.
 
 pub mod client;
-mod closed_apart;
+mod closing;
 mod context;
 mod delivery;
 mod error;

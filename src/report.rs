@@ -65,10 +65,10 @@ impl Serialize for Report {
 }
 
 impl Report {
-    /// The report of a sync that was stopped before its settings were read: its name is the default, and there are no types.
-    pub fn not_begun(reason: StopReason) -> Self {
-        let now = now();
-        Self::new(now, Config::default().name, Vec::new(), CallCounts::default(), Some(reason))
+    /// The report of a sync that was stopped before it began. Without a name, because no settings are read yet, it has the default.
+    pub fn not_begun(name: Option<String>, reason: StopReason) -> Self {
+        let name = name.unwrap_or_else(|| Config::default().name);
+        Self::new(now(), name, Vec::new(), CallCounts::default(), Some(reason))
     }
 
     /// A report that is made now, without the ranges of records.
@@ -80,6 +80,8 @@ impl Report {
         stop_reason: Option<StopReason>,
     ) -> Self {
         let outcome = Outcome::of(&types, stop_reason.as_ref());
+        // What came after all was complete has stopped nothing.
+        let stop_reason = stop_reason.filter(|_| outcome != Outcome::Completed);
         let partitions = Vec::new();
         Self { sync, name, emit: EMIT_ALL, outcome, started: sync, ended: now(), types, calls, partitions, stop_reason }
     }

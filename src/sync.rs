@@ -59,9 +59,8 @@ impl Sync<'_> {
                 self.handle.begin(&context);
                 self.read(base, &context, sink).await
             }
-            // Readers do not know of this sync, so there is no outcome to publish.
-            Err(reason @ StopReason::Failure(_)) => return self.handle.report(Some(reason)),
-            Err(reason) => Some(reason),
+            // Readers do not wait for the outcome of a sync whose STARTED is not acknowledged.
+            Err(reason) => return self.handle.report(Some(reason)),
         };
         let mut report = self.handle.report(reason);
         if let Some(publisher) = &context.publisher {

@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame, meter};
 
-/// The program's own, for ours and the floors alike: with the feature that of a release, else the system's.
+/// The allocator of ours and of the floors: with the feature it is a release's, else the system's.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

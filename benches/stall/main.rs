@@ -27,7 +27,7 @@ use kit::broker::Broker;
 use crate::course::Course;
 use crate::series::FULL;
 
-/// The program's own: with the feature that of a release, else the system's.
+/// The program's allocator: with the feature it is a release's, else the system's.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

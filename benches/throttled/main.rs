@@ -26,7 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame};
 
-/// The program's own: with the feature that of a release, else the system's.
+/// The program's allocator: with the feature it is a release's, else the system's.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

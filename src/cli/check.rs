@@ -3,15 +3,18 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+
+use super::process::CommandRuntime;
 use super::settings::{network, read, report_errors};
 use super::{SettingsArgs, print, warn};
 
 /// Prints the valid settings, then what is wrong with the others. Contacts nothing.
 pub(crate) fn check(settings: &SettingsArgs) -> ExitCode {
     let mut loaded = read(settings);
-    match tokio::runtime::Builder::new_current_thread().build() {
+    match CommandRuntime::new(Builder::new_current_thread()) {
         Ok(runtime) => _ = runtime.block_on(network(&mut loaded)),
-        Err(error) => warn(&format!("AWS's own variables are not checked: {error}")),
+        Err(code) => return code,
     }
     let mut listing = String::new();
     let effective = loaded.effective();

@@ -1,20 +1,27 @@
 //! The process around a command. Signals are heard from its first moment on, whatever the command waits for.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::io;
 use std::process::ExitCode;
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::fail;
+
+/// How long it may take to write a line after a signal.
+const WORDS: Duration = Duration::from_millis(100);
 
 /// The exit code of a command that panicked, as the standard library has it for a main thread.
 pub(crate) const PANICKED: u8 = 101;
 
-/// The main thread. It only waits, for signals and for the command, so that nothing that blocks a command keeps a signal unheard.
+/// The main thread. It only waits, for signals and for the command, and writes nothing. So nothing that blocks keeps a signal unheard,
+/// nor does a pipe that nobody reads.
 pub(crate) struct Process {
     runtime: Runtime,
     signals: Signals,
@@ -46,13 +53,13 @@ impl Process {
         Ok(Self { runtime, signals })
     }
 
-    /// Runs a command that leaves nothing half done. A signal ends it at once.
+    /// Runs a command that may simply be run again. A signal ends it at once.
     pub(crate) fn run(self, command: impl FnOnce() -> ExitCode + Send + 'static) -> ExitCode {
         self.supervise(async |mut signals| {
             tokio::select! {
                 biased;
-                code = beside(command) => code.unwrap_or(ExitCode::from(PANICKED)),
-                () = signals.next() => fail(1, "ended by a signal"),
+                code = on_thread(command) => code.unwrap_or(PANICKED.into()),
+                () = signals.next() => fail_soon(1, "ended by a signal").await,
             }
         })
     }
@@ -83,14 +90,43 @@ impl Signals {
 }
 
 /// Runs something on a thread of its own. None if it panics, or if there is no thread for it.
-pub(crate) fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> impl Future<Output = Option<T>> {
+pub(crate) fn on_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Option<T>> {
     let (done, result) = oneshot::channel();
-    // The result is not wanted any more if the receiver is gone.
-    let thread = thread::Builder::new().spawn(move || drop(done.send(work())));
-    if let Err(error) = thread {
-        super::complain(&format!("error: no thread can be started: {error}"));
-    }
+    // The result is not wanted any more if the receiver is gone. Without a thread there is no result.
+    drop(thread::Builder::new().spawn(move || drop(done.send(work()))));
     async { result.await.ok() }
+}
+
+/// Writes an error to standard error, and returns its exit code. It does not wait for a pipe that nobody reads.
+pub(crate) async fn fail_soon(code: u8, error: impl Display + Send + 'static) -> ExitCode {
+    let _ = timeout(WORDS, on_thread(move || fail(code, error))).await;
+    code.into()
+}
+
+/// The runtime of a command. Its end waits for no blocking call, such as one of a resolver that does not answer.
+pub(crate) struct CommandRuntime(Option<Runtime>);
+
+impl CommandRuntime {
+    /// # Errors
+    /// The exit code of an error that was told.
+    pub(crate) fn new(mut builder: Builder) -> Result<Self, ExitCode> {
+        match builder.enable_all().build() {
+            Ok(runtime) => Ok(Self(Some(runtime))),
+            Err(error) => Err(fail(2, format_args!("the runtime cannot start: {error}"))),
+        }
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.0.as_ref().expect("only drop takes it").block_on(future)
+    }
+}
+
+impl Drop for CommandRuntime {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 /// Whether SIGHUP is ignored, by the mask that Linux shows in `/proc` (proc_pid_status(5), `SigIgn`). Other systems do not say.

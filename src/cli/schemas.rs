@@ -6,6 +6,9 @@ use ecs_sdm_producer::contract::OBJECTS;
 use ecs_sdm_producer::record;
 use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects};
 
+use tokio::runtime::Builder;
+
+use super::process::CommandRuntime;
 use super::settings::{read, report_errors};
 use super::{SchemasCommand, SettingsArgs, USAGE, fail, print, print_then, warn};
 
@@ -49,9 +52,9 @@ fn with_registry(
         Ok(config) => config,
         Err(diagnostics) => return report_errors(&diagnostics),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match CommandRuntime::new(Builder::new_current_thread()) {
         Ok(runtime) => runtime,
-        Err(error) => return fail(2, format_args!("the runtime cannot start: {error}")),
+        Err(code) => return code,
     };
     let registry = match runtime.block_on(Client::new(&config)) {
         Ok(registry) => registry,

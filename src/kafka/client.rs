@@ -22,7 +22,7 @@ const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("
 
 /// The whole configuration of the client.
 pub fn properties(config: &Config) -> ClientConfig {
-    keep_openssl();
+    without_openssl_cleanup();
     let mut client = ClientConfig::new();
     for (name, value) in TUNED {
         client.set(*name, *value);
@@ -50,7 +50,7 @@ pub(crate) fn admin(config: &Config) -> ClientConfig {
 
 /// Why librdkafka refuses a property, if it does. Nothing is contacted, and no client is created.
 pub fn refusal(property: &str, value: &str) -> Option<String> {
-    keep_openssl();
+    without_openssl_cleanup();
     match ClientConfig::new().set(property, value).create_native_config() {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
@@ -61,7 +61,7 @@ pub fn refusal(property: &str, value: &str) -> Option<String> {
 /// Has OpenSSL not clean up when the process exits. librdkafka's threads may be in a TLS handshake at that moment, and would use what
 /// is gone: a crash in place of an exit code. It has to come before librdkafka's own use of OpenSSL, which starts with its first
 /// configuration (`OPENSSL_init_crypto`(3), `OPENSSL_INIT_NO_ATEXIT`).
-fn keep_openssl() {
+fn without_openssl_cleanup() {
     openssl_sys::init();
 }
 

@@ -36,6 +36,8 @@ pub(super) struct Deliveries {
 #[derive(Debug, Default)]
 struct Returned {
     records: Vec<(OwnedRecord, Arc<Opaque>)>,
+    /// `LAST_CAPTURED` of the sync that runs. Records of an earlier one may come back late, and are not sent again.
+    captured: i64,
     /// What is not acknowledged is being purged: nothing is sent again.
     given_up: bool,
 }
@@ -56,8 +58,10 @@ impl Deliveries {
     }
 
     /// Accepts returned records again after an earlier sync has given up.
-    pub(super) fn begin_sync(&self) {
-        self.returned.lock().given_up = false;
+    pub(super) fn begin_sync(&self, captured: i64) {
+        let mut returned = self.returned.lock();
+        returned.captured = captured;
+        returned.given_up = false;
     }
 
     pub(super) fn delivered(&self, result: &DeliveryResult<'_>, opaque: &Arc<Opaque>) {
@@ -131,7 +135,7 @@ impl Deliveries {
 
     fn put_back(&self, record: OwnedRecord, opaque: Arc<Opaque>) {
         let mut returned = self.returned.lock();
-        if returned.given_up {
+        if returned.given_up || opaque.context.captured < returned.captured {
             drop(returned);
             return opaque.lose(&KafkaError::MessageProduction(Code::PurgeQueue));
         }

@@ -7,12 +7,12 @@ use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
 
-use super::closed_apart::ClosedApart;
+use super::closing::ClosedInBackground;
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
 
 /// A producer of librdkafka with its poll thread.
-pub(super) type Handle = ClosedApart<ThreadedProducer<Context>>;
+pub(super) type Handle = ClosedInBackground<ThreadedProducer<Context>>;
 
 /// How long to wait when librdkafka's queue is full. In-flight permits should prevent that; if they do not, nothing is lost.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
@@ -65,7 +65,8 @@ impl Handles {
                 if let Err(error) = handle.flush(ANSWERS) {
                     tracing::debug!(%error, "a failed producer had records in flight");
                 }
-                purge(&handle);
+                // It is not used any more, so that the purge can take nothing that comes later.
+                handle.purge(PurgeConfig::default().queue().inflight().non_blocking());
                 if let Err(error) = handle.flush(CALLBACKS) {
                     tracing::warn!(%error, "a failed producer has not given back its records yet");
                 }
@@ -76,9 +77,15 @@ impl Handles {
         Ok(())
     }
 
-    /// Purges what is not acknowledged.
-    pub(super) fn purge(&self) {
-        std::iter::once(&self.batching).chain(&self.single).for_each(|handle| purge(handle));
+    /// Purges what is not acknowledged. The call blocks while one of librdkafka's threads resolves a name. Without that wait, a purge
+    /// could take events that are sent after it.
+    pub(super) async fn purge(&self) {
+        let all = [Some(Arc::clone(&self.batching)), self.single.clone()];
+        let purge = move || {
+            all.iter().flatten().for_each(|handle| handle.purge(PurgeConfig::default().queue().inflight()));
+        };
+        // Only the end of the runtime makes it fail.
+        let _ = tokio::task::spawn_blocking(purge).await;
     }
 
     /// Starts to send what waits for `linger.ms`.
@@ -108,10 +115,5 @@ impl Handles {
 }
 
 fn create(properties: &ClientConfig, context: &Context) -> Result<Arc<Handle>, KafkaError> {
-    Ok(Arc::new(ClosedApart::new(properties.create_with_context(context.clone())?)))
-}
-
-/// Purges a producer without a wait for librdkafka's threads. They give the records back one after the other.
-fn purge(handle: &Handle) {
-    handle.purge(PurgeConfig::default().queue().inflight().non_blocking());
+    Ok(Arc::new(ClosedInBackground::new(properties.create_with_context(context.clone())?)))
 }

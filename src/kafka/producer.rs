@@ -49,9 +49,9 @@ impl Producer {
     }
 
     /// Forgets what happened to an earlier sync.
-    pub(crate) fn begin_sync(&self) {
+    pub(crate) fn begin_sync(&self, captured: i64) {
         self.context.status.begin_sync();
-        self.context.deliveries.begin_sync();
+        self.context.deliveries.begin_sync(captured);
     }
 
     /// Hands a batch to librdkafka as soon as there is an in-flight permit for it. It does not wait for the delivery, which the
@@ -113,7 +113,7 @@ impl Producer {
     pub(crate) async fn purge(&self) {
         tracing::warn!(records = self.in_flight.count(), "what is not acknowledged is given up");
         self.context.deliveries.give_up();
-        self.handles.read().await.purge();
+        self.handles.read().await.purge().await;
         self.in_flight.drained().await;
     }
 

@@ -7,7 +7,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::Producer as _;
 
-use super::closed_apart::ClosedApart;
+use super::closing::ClosedInBackground;
 use super::context::Context;
 use super::handles::Handle;
 use super::{Error, Producer, client};
@@ -212,7 +212,7 @@ async fn create(
     let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
     // It has our context for the sake of sign-in: what goes wrong with it can end the sync like any other error of a connection.
     let admin: AdminClient<Context> = client::admin(config).create_with_context(context).map_err(all)?;
-    let admin = ClosedApart::new(admin);
+    let admin = ClosedInBackground::new(admin);
     let retention = config.kafka.retention.as_millis().to_string();
     let new: Vec<NewTopic<'_>> =
         absent.iter().map(|(topic, _, holds)| new_topic(topic, *holds, config, &retention)).collect();

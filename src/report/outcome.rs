@@ -17,7 +17,7 @@ pub enum Outcome {
     Completed,
     /// Anything else that delivered or completed something.
     Partial,
-    /// A signal stopped it.
+    /// A signal stopped it before every type was complete.
     Aborted,
     /// Nothing was acknowledged and no type is complete, a topic or schema is missing, or Kafka is gone.
     Failed,
@@ -55,19 +55,17 @@ impl PartialEq for StopReason {
 impl Outcome {
     /// The outcome of a sync with these types and this stop reason.
     pub(crate) fn of(types: &[TypeReport], stop_reason: Option<&StopReason>) -> Self {
-        match stop_reason {
-            Some(StopReason::Signal) => return Self::Aborted,
-            Some(StopReason::Failure(_)) => return Self::Failed,
-            Some(StopReason::Timeout | StopReason::Closed) | None => {}
-        }
         let complete = types.iter().filter(|one| one.state == State::Complete).count();
         // If there is no type, nothing was read. An empty account has types.
-        if complete == types.len() && !types.is_empty() {
-            Self::Completed
-        } else if complete > 0 || types.iter().any(|one| one.counts.acknowledged > 0) {
-            Self::Partial
-        } else {
-            Self::Failed
+        let all_complete = complete == types.len() && !types.is_empty();
+        match stop_reason {
+            Some(StopReason::Failure(_)) => Self::Failed,
+            _ if all_complete => Self::Completed,
+            Some(StopReason::Signal) => Self::Aborted,
+            Some(StopReason::Timeout | StopReason::Closed) | None => {
+                let has_some = complete > 0 || types.iter().any(|one| one.counts.acknowledged > 0);
+                if has_some { Self::Partial } else { Self::Failed }
+            }
         }
     }
 

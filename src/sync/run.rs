@@ -1,15 +1,19 @@
 //! A sync that one can hold: wait for it, stop it, and ask at any moment how far it is.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::context::{self, SyncContext};
 use super::stop::Stop;
-use super::{Sink, Sync, statistics};
+use super::{GIVE_UP, Sink, Sync, statistics};
 use crate::aws::{Access, Caller};
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::kafka::Producer;
 use crate::registry::Registry;
-use crate::report::{CallCounts, Report, StopReason, TypeReport, now};
+use crate::report::{CallCounts, Outcome, Report, State, StopReason, TypeReport, now};
+
+/// What a busy machine may need beside the time limits of a stop.
+const SLACK: Duration = Duration::from_secs(2);
 
 /// One sync. It borrows the engine, so that no engine has two syncs at a time.
 #[must_use = "a sync runs while `finish` is awaited"]
@@ -27,6 +31,7 @@ pub struct Run<'a> {
 #[derive(Clone)]
 pub struct RunHandle {
     name: Arc<str>,
+    limits: Limits,
     /// `LAST_CAPTURED` of every record.
     pub(super) captured: i64,
     pub(super) caller: Arc<Caller>,
@@ -40,7 +45,7 @@ pub struct RunHandle {
 pub struct Progress {
     /// `LAST_CAPTURED` of every record of this sync, milliseconds since the epoch.
     pub sync: i64,
-    /// The types of all scopes that were admitted. Types under way are partial.
+    /// The types of all scopes that were admitted, judged by what has been counted so far: a type under way may look complete.
     pub types: Vec<TypeReport>,
     /// ECS requests.
     pub calls: CallCounts,
@@ -56,7 +61,7 @@ impl Run<'_> {
     pub async fn finish(self) -> Report {
         let Self { config, access, producer, registry, sink, handle } = self;
         if let Some(producer) = producer {
-            producer.begin_sync();
+            producer.begin_sync(handle.captured);
         }
         let sync = Sync { config, access, producer, registry, handle: &handle };
         let stop = &handle.stop;
@@ -89,9 +94,15 @@ impl Run<'_> {
 }
 
 impl RunHandle {
-    pub(crate) fn new(name: &str, caller: Caller) -> Self {
-        let (caller, stop) = (Arc::new(caller), Arc::new(Stop::new()));
-        Self { name: name.into(), captured: now(), caller, stop, context: Arc::default() }
+    pub(crate) fn new(config: &Config, caller: Caller) -> Self {
+        Self {
+            name: config.name.as_str().into(),
+            limits: config.limits.clone(),
+            captured: now(),
+            caller: Arc::new(caller),
+            stop: Arc::new(Stop::new()),
+            context: Arc::default(),
+        }
     }
 
     /// From now on [`Self::status`] can judge the types.
@@ -105,8 +116,25 @@ impl RunHandle {
         self.stop.request(reason);
     }
 
-    /// The report of the run as it stands now, had it ended for this reason. It has no ranges of records.
-    pub fn report(&self, reason: Option<StopReason>) -> Report {
+    /// How long the run may take to end after a stop: it delivers what was read, gives up the rest, and publishes its outcome.
+    pub fn stop_timeout(&self) -> Duration {
+        let Limits { drain_timeout, outcome_timeout, .. } = self.limits;
+        drain_timeout + GIVE_UP + outcome_timeout + SLACK
+    }
+
+    /// The report of a run that was stopped and does not end. What is under way may look complete, so that no type is.
+    pub fn abandon(&self) -> Report {
+        let mut report = self.report(Some(StopReason::Signal));
+        report.outcome = Outcome::Aborted;
+        for one in report.types.iter_mut().filter(|one| one.state == State::Complete) {
+            one.state = State::Partial;
+            one.error = Some("the sync was left unfinished".to_owned());
+        }
+        report
+    }
+
+    /// The report of the run if it ends now, for this reason. It has no ranges of records.
+    pub(super) fn report(&self, reason: Option<StopReason>) -> Report {
         let Progress { sync, types, calls } = self.status();
         Report::new(sync, self.name.to_string(), types, calls, reason)
     }

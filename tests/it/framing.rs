@@ -19,6 +19,7 @@ use kit::report::assert_failed;
 use kit::settings::config_on_kafka;
 use kit::sync::sync;
 use kit::topic::read;
+use kit::wait::PATIENCE;
 use kit::{ACCOUNT, OBJECTS, REGION, oracle, registry};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -79,7 +80,6 @@ fn values(config: &Config) -> [Vec<Vec<u8>>; 5] {
 
 /// There is no record and no event on any topic of the test, if there are topics.
 fn assert_nothing_produced(config: &Config) {
-    const PATIENCE: Duration = Duration::from_secs(20);
     let servers = &config.kafka.bootstrap_servers[0];
     let consumer: BaseConsumer = ClientConfig::new().set("bootstrap.servers", servers).create().unwrap();
     let metadata = consumer.fetch_metadata(None, PATIENCE).unwrap();

@@ -198,7 +198,7 @@ async fn a_role_that_hangs_lets_others_pass_between_its_tries_even_with_one_requ
     config.assume_role_arns = (0..4).map(role).collect();
     config.parallel_requests = 1;
     config.maximum_retries = 1;
-    config.limits.attempt_timeout = Duration::from_secs(2);
+    config.limits.attempt_timeout = Duration::from_secs(10);
     let gate = simulator.fault(Fault::hold("AssumeRole").role(&role(0)));
     let second_try = async {
         gate.wait_met(2).await;

@@ -12,11 +12,13 @@ use std::env;
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ecs_sdm_producer::config::{Config, KafkaConfig};
+use ecs_sdm_producer::contract::rfc3339;
 use ecs_sim::{Fault, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::broker::Broker;
@@ -24,6 +26,7 @@ use kit::cases::side_by_side;
 use kit::program::{program, text};
 use kit::server;
 use kit::settings::unique;
+use kit::topic::read;
 use kit::toxic::{FaultProxy, Toxics};
 use serde_json::Value;
 
@@ -53,8 +56,8 @@ struct Moment {
 }
 
 impl Moment {
-    fn draw(trouble: Trouble, rng: &mut Rng) -> Self {
-        let requests = if rng.bool() { 0 } else { rng.u64(1..60) };
+    fn draw(trouble: Trouble, amid_reading: bool, rng: &mut Rng) -> Self {
+        let requests = if amid_reading { rng.u64(1..60) } else { 0 };
         let mut wait = || Duration::from_millis(rng.u64(0..1_200));
         Self { trouble, requests, waits: [wait(), wait()] }
     }
@@ -77,16 +80,30 @@ impl Moment {
     }
 }
 
-/// The shared object with the resolver, made once.
-fn resolver() -> PathBuf {
-    let made = server::made_once("hung-resolver", |folder| {
-        let source = folder.join("hung_resolver.c");
-        fs::write(&source, RESOLVER)?;
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-o"]).arg(folder.join("hung_resolver.so")).arg(source);
-        server::run(compiler.arg("-ldl"))
+/// The shared object with the resolver.
+fn resolver(folder: &Path) -> PathBuf {
+    let (source, object) = (folder.join("hung_resolver.c"), folder.join("hung_resolver.so"));
+    fs::write(&source, RESOLVER).unwrap();
+    let mut compiler = Command::new("cc");
+    server::run(compiler.args(["-shared", "-fPIC", "-o"]).arg(&object).arg(source).arg("-ldl")).unwrap();
+    object
+}
+
+/// Waits until the program handles SIGTERM. `SigCgt` is the mask of handled signals, with signal 1 as its lowest bit.
+fn wait_for_handler(sync: &mut Child) {
+    wait_for(sync, |pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
     });
-    made.unwrap().join("hung_resolver.so")
+}
+
+/// How many records of a sync lie on the topic of an object.
+fn landed(servers: &str, prefix: &str, report: &Value, object: &str) -> u64 {
+    let config = KafkaConfig { topic_prefix: prefix.to_owned(), ..Config::default().kafka };
+    let records = read(servers, &config.topic(object));
+    let captured = report["sync"].as_str().unwrap();
+    records.iter().filter(|record| rfc3339(record.timestamp) == captured).count() as u64
 }
 
 /// Stops one sync, and returns how long it took.
@@ -104,13 +121,15 @@ fn stop(moment: Moment) -> Duration {
 
     let mut command = program(Some(&simulator));
     command.env("AWS_ENDPOINT_URL", simulator.endpoint().replace("127.0.0.1", "localhost"));
-    command.env("LD_PRELOAD", resolver()).env("RESOLVER_HANGS_WHILE", &hangs);
+    command.env("LD_PRELOAD", resolver(folder.path())).env("RESOLVER_HANGS_WHILE", &hangs);
     command.args(["sync", "--report", "json", "--set", "kafka.topics_create=if_missing", "--set", "page_size=20"]);
     command.args(["--set", &format!("kafka.bootstrap_servers=localhost:{}", proxy.port())]);
-    command.args(["--set", &format!("kafka.topic_prefix={}", unique("stops"))]);
+    let prefix = unique("stops");
+    command.args(["--set", &format!("kafka.topic_prefix={prefix}")]);
     let mut sync = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
-    wait_for(&mut sync, || simulator.counters().requests >= moment.requests);
+    wait_for_handler(&mut sync);
+    wait_for(&mut sync, |_| simulator.counters().requests >= moment.requests);
     thread::sleep(moment.waits[0]); // why: the moment of chance
     match moment.trouble {
         Trouble::Nothing => {}
@@ -140,21 +159,21 @@ fn stop(moment: Moment) -> Duration {
     assert_eq!(report["outcome"], "ABORTED", "{moment}: {report}: {errors}");
     assert_eq!(report["error"], "stopped by a signal", "{moment}");
     for one in report["types"].as_array().unwrap() {
-        let count = |name: &str| one[name].as_u64().unwrap();
-        let is_whole =
-            count("asked") == count("described") + count("gone") && count("described") == count("acknowledged");
-        assert!(one["state"] != "complete" || is_whole, "{moment}: a false complete: {one}");
+        let (object, acknowledged) = (one["object"].as_str().unwrap(), one["acknowledged"].as_u64().unwrap());
+        assert!(one["state"] != "complete" || object != "EcsTask", "{moment}: a false complete: {one}");
+        let landed = landed(broker.bootstrap_servers(), &prefix, &report, object);
+        assert!(acknowledged <= landed, "{moment}: {landed} have landed of {one}");
     }
     hold.release();
     took
 }
 
-fn wait_for(sync: &mut Child, mut seen: impl FnMut() -> bool) {
+fn wait_for(sync: &mut Child, mut seen: impl FnMut(u32) -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !seen() {
+    while !seen(sync.id()) {
         assert!(Instant::now() < deadline, "a sync that does not come to its moment");
         assert!(sync.try_wait().unwrap().is_none(), "a sync that has ended before its stop");
-        thread::sleep(Duration::from_millis(1)); // why: the simulator's counters tell nobody that they change
+        thread::sleep(Duration::from_millis(1)); // why: a process and the simulator's counters tell nobody that they change
     }
 }
 
@@ -171,7 +190,7 @@ async fn a_stop_ends_within_its_time_in_any_state() {
             requests: 0,
             waits: [Duration::ZERO, Duration::from_millis(rng.u64(100..900))],
         });
-        moments.extend((1..stops).map(|_| Moment::draw(trouble, &mut rng)));
+        moments.extend((1..stops).map(|number| Moment::draw(trouble, number % 2 == 1, &mut rng)));
     }
     // What stands beside a sync has runtimes of its own.
     let work = |moment| async move { (moment, tokio::task::spawn_blocking(move || stop(moment)).await.unwrap()) };

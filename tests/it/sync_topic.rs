@@ -219,6 +219,7 @@ async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
         report.text()
     );
     assert_eq!((report.types.len(), simulator.counters().requests), (0, 0), "{}", report.text());
+    assert!(!logs.text().contains("on the sync topic"), "no outcome is tried: {}", logs.text());
 }
 
 #[tokio::test(flavor = "multi_thread")]

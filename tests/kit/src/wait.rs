@@ -1,5 +1,6 @@
 //! Waiting for something that tells nobody when it is so.
 
+use std::os::fd::AsFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,4 +17,12 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "not so after {PATIENCE:?}: {what}");
         thread::sleep(Duration::from_millis(20)); // why: what is waited for tells nobody
     }
+}
+
+/// How many bytes wait in a pipe.
+///
+/// # Panics
+/// It is no pipe.
+pub fn unread(pipe: &impl AsFd) -> u64 {
+    rustix::io::ioctl_fionread(pipe).unwrap()
 }

@@ -30,7 +30,9 @@ pub fn describe(load: &str, allocator: &impl GlobalAlloc, out: &mut impl Write) 
     let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
     writeln!(out, "{cores} cores of {cpu}, Linux {}, load average {load} at start", kernel.trim())?;
     writeln!(out, "{}, librdkafka {librdkafka}, Kafka {}, {date}", rustc(), broker::VERSION)?;
-    writeln!(out, "allocator of ours and of the floors, librdkafka's C excepted: {}", type_name_of_val(allocator))?;
+    let allocator = type_name_of_val(allocator);
+    let note = if allocator.contains("Jemalloc") { "" } else { " (a release has jemalloc: --features jemalloc)" };
+    writeln!(out, "allocator of ours and of the floors, librdkafka's C excepted: {allocator}{note}")?;
     Ok(())
 }
 
