@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Sync(RunArgs),
     /// Checks the settings and shows each with where it comes from; contacts nothing
     #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
-    Check(SettingsArgs),
+    Check(CheckArgs),
     /// Prints the Avro schemas, registers them, or tests whether they may be registered
     Schemas {
         #[command(subcommand)]
@@ -72,6 +72,15 @@ pub(crate) struct RunArgs {
     /// How the report is given at the end: text on standard error, or JSON as the last line of standard output
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Checks for a dry run, which needs no broker
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -29,6 +29,7 @@ pub use kafka::{
 pub use load::{Effective, Loaded, load};
 pub use property::guarantees;
 pub use reference::{Reference, reference};
+pub use rule::region_fault;
 pub use secret::{Properties, Secret, SecretError, pem};
 pub use source::Sources;
 pub use table::keys;

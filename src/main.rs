@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         // A sidecar that is stopped has done what was asked of it, a single sync has not.
         Command::Run(run) => cli::run::run(run, process, 0),
         Command::Sync(run) => cli::run::run(run, process, 1),
-        Command::Check(settings) => process.run(move || cli::check::check(&settings)),
+        Command::Check(check) => process.run(move || cli::check::check(&check)),
         Command::Schemas { command } => process.run(move || cli::schemas::schemas(&command)),
         Command::Completions { shell } => process.run(move || cli::completions(shell)),
     }

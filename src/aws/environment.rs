@@ -23,6 +23,12 @@ pub struct EnvironmentIssue {
 /// The variables that name an endpoint. The SDK panics if one of them is empty (`aws-smithy-types`, `endpoint.rs`).
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_STS"];
 
+/// Whether the metadata service of an instance may be asked: `AWS_EC2_METADATA_DISABLED` is not `true` (AWS SDKs and Tools Reference
+/// Guide, "IMDS credential provider").
+pub fn has_metadata() -> bool {
+    !std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|disabled| disabled.eq_ignore_ascii_case("true"))
+}
+
 /// Every issue in the process's environment and in the AWS profile.
 pub async fn issues() -> Vec<EnvironmentIssue> {
     let variable = |name: &str| std::env::var(name).ok();

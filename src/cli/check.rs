@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use tokio::runtime::Builder;
 
 use super::process::CommandRuntime;
-use super::settings::{network, read, report_errors};
-use super::{SettingsArgs, print, warn};
+use super::settings::{judge, read, report_errors};
+use super::{CheckArgs, print, warn};
 
-/// Prints the valid settings, then what is wrong with the others. Contacts nothing.
-pub(crate) fn check(settings: &SettingsArgs) -> ExitCode {
-    let mut loaded = read(settings);
+/// Prints the valid settings, then what is wrong with the others. It contacts nothing, and judges as a sync does.
+pub(crate) fn check(args: &CheckArgs) -> ExitCode {
+    let mut loaded = read(&args.settings);
     match CommandRuntime::new(Builder::new_current_thread()) {
-        Ok(runtime) => _ = runtime.block_on(network(&mut loaded)),
+        Ok(runtime) => _ = runtime.block_on(judge(&mut loaded, args.dry_run, false)),
         Err(code) => return code,
     }
     let mut listing = String::new();

@@ -1,11 +1,11 @@
-//! Settings for a command: loads them, adds what the command needs, and reports all errors at once.
+//! Settings for a command: loads them, judges what can be judged without contacting anybody, and reports all errors at once.
 
 use std::process::ExitCode;
 
 use ecs_sdm_producer::aws::environment;
 use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
-use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load};
+use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load, region_fault};
 use ecs_sdm_producer::kafka::client;
 
 use super::{SettingsArgs, USAGE, complain, warn};
@@ -22,35 +22,49 @@ pub(crate) fn read(settings: &SettingsArgs) -> Loaded {
 /// The default region chain reads the environment and the profile. It asks the instance's metadata only if nothing else is wrong.
 pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(Config, String), ExitCode> {
     let mut loaded = read(settings);
-    if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
-        loaded.add(diagnostic);
-    }
-    let trust = network(&mut loaded).await;
-    let set = loaded.config.as_ref().ok().and_then(|config| {
-        let first = config.regions.first();
-        config.default_region.clone().or_else(|| first.cloned())
-    });
-    let is_diagnosed = loaded.has("default_region") || loaded.has("regions");
-    let region = match set {
-        Some(region) => Some(region),
-        None if is_diagnosed => None,
-        None => default_region(loaded.config.is_ok(), &trust).await,
-    };
-    // A region from AWS's chain is checked like default_region, since it becomes part of a host name.
-    let is_label = |region: &str| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    match &region {
-        Some(region) if !is_label(region) => {
-            loaded.add(Diagnostic { reason: format!("{region:?} is not a region"), ..no_region() });
-        }
-        None if !is_diagnosed => loaded.add(no_region()),
-        _ => {}
-    }
+    let region = judge(&mut loaded, dry_run, true).await;
     loaded.warnings.iter().for_each(|warning| warn(warning));
     match (loaded.config, region) {
         (Ok(config), Some(region)) => Ok((config, region)),
         (Err(diagnostics), _) => Err(report_errors(&diagnostics)),
         (Ok(_), None) => Err(report_errors(&[no_region()])),
     }
+}
+
+/// Adds everything that would keep a sync from its start, and returns the region of the base credentials, if one is known.
+///
+/// With `ask_instance` the instance may tell the region. Without, it is a warning that only the instance could.
+pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool) -> Option<String> {
+    if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
+        loaded.add(diagnostic);
+    }
+    let trust = network(loaded).await;
+    if !dry_run {
+        loaded.judge_client(client::refusal_of_all);
+    }
+    let set = loaded.config.as_ref().ok().and_then(|config| {
+        let first = config.regions.first();
+        config.default_region.clone().or_else(|| first.cloned())
+    });
+    if loaded.has("default_region") || loaded.has("regions") {
+        return set;
+    }
+    let asks = ask_instance && loaded.config.is_ok();
+    let region = default_region(asks, &trust).await;
+    match &region {
+        Some(region) => {
+            // What AWS's chain tells is checked like default_region, since it becomes part of a host name.
+            if let Some((reason, way_out)) = region_fault(region) {
+                loaded.add(Diagnostic { reason, way_out, ..no_region() });
+            }
+        }
+        None if environment::has_metadata() && !asks => loaded.warnings.push(format!(
+            "{}; only the metadata of an instance could tell it, which is asked when a sync starts",
+            no_region()
+        )),
+        None => loaded.add(no_region()),
+    }
+    region
 }
 
 /// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant.

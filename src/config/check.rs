@@ -20,7 +20,7 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
     let mut error = |key: &str, reason: String, way_out: &str| {
         diagnostics.error(key, entries.origin(key), reason, way_out);
     };
-    for setting in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Secret)) {
+    for setting in SETTINGS.iter().filter(|setting| matches!(setting.kind, Kind::Secret(_))) {
         let (key, file) = (setting.key, format!("{}_file", setting.key));
         if entries.exactly(key) && entries.exactly(&file) {
             error(key, format!("{file} ({}) is set too", entries.origin(&file)), "keep one of the two");

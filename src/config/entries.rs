@@ -105,9 +105,10 @@ impl Entries {
         self.last(key).is_some_and(|entry| entry.value.is_none() || entry.value != default)
     }
 
-    /// Where the last source has set it.
+    /// Where the last source has set it, or something in the table of that name.
     pub(super) fn origin(&self, key: &str) -> &Origin {
-        self.last(key).map_or(&Origin::Default, |entry| &entry.origin)
+        let within = || self.0.iter().rfind(|entry| table::is_under(&entry.key, key));
+        self.last(key).or_else(within).map_or(&Origin::Default, |entry| &entry.origin)
     }
 
     fn last(&self, key: &str) -> Option<&Entry> {

@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 use super::diagnostics::Diagnostics;
 use super::nearest::nearest_of;
 use super::rule::Rule;
-use super::secret::{REDACTED, Secret};
+use super::secret::{REDACTED, Secret, SecretForm};
 use super::value::{Origin, RawValue, SpannedValue, inline};
 use super::{OBJECTS, property};
 
@@ -20,9 +20,9 @@ const LEAST_RATIO: f64 = 0.01;
 pub(super) enum Kind {
     Text(&'static Rule),
     /// Text that no output shows. `KEY_file` may name a file instead.
-    Secret,
+    Secret(SecretForm),
     /// The path of a secret's file, which has to be readable at the start and not only at the first sync.
-    SecretFile,
+    SecretFile(SecretForm),
     Flag,
     /// A whole number from, to, and its unit.
     Int(i64, i64, &'static str),
@@ -90,6 +90,18 @@ impl Kind {
                 Ok(list(key, of, &parts.collect::<Vec<_>>(), diagnostics))
             }
             (Kind::Table(settings), RawValue::Table(entries)) => Ok(table(key, settings, entries, origin, diagnostics)),
+            (Kind::Secret(form), RawValue::Untyped(text) | RawValue::Text(text)) if !text.trim().is_empty() => {
+                let secret = form.judge(key, text, origin, diagnostics);
+                secret.map(|()| Value::from(text.as_str())).map_err(str::to_owned)
+            }
+            (Kind::SecretFile(form), RawValue::Untyped(path) | RawValue::Text(path)) if !path.trim().is_empty() => {
+                let secret = Secret::File(PathBuf::from(path.trim())).read().map_err(|error| error.with_cause());
+                let judge = |secret: String| {
+                    form.judge(key, &secret, origin, diagnostics)
+                        .map_err(|fault| format!("{}: the secret {fault}", path.trim()))
+                };
+                secret.and_then(judge).map(|()| Value::from(path.trim()))
+            }
             (Kind::Clamped(_, most), raw) if raw.whole().is_some_and(|number| number > *most) => {
                 diagnostics.warnings.push(format!("{key}: more than {most} ({origin}); {most} is used"));
                 Ok(Value::from(*most))
@@ -115,13 +127,7 @@ impl Kind {
         let unlike = || self.unlike(raw);
         let out_of_range = |shown: &dyn std::fmt::Display| Err(format!("{shown} is out of range"));
         match self {
-            Kind::Secret | Kind::SecretFile | Kind::Text(_) if text == Some("") => Err("is empty".to_owned()),
-            Kind::Secret => raw.text().map(Value::from).ok_or_else(unlike),
-            Kind::SecretFile => {
-                let path = text.ok_or_else(unlike)?;
-                Secret::File(PathBuf::from(path)).read().map_err(|error| error.with_cause())?;
-                Ok(Value::from(path))
-            }
+            Kind::Secret(_) | Kind::SecretFile(_) | Kind::Text(_) if text == Some("") => Err("is empty".to_owned()),
             Kind::Text(rule) => text.filter(|text| (rule.holds)(text)).map(Value::from).ok_or_else(unlike),
             Kind::Choice(options) => text.filter(|text| options.contains(text)).map(Value::from).ok_or_else(unlike),
             Kind::Flag => match raw {
@@ -142,6 +148,8 @@ impl Kind {
                 let number = raw.whole().ok_or_else(unlike)?;
                 if (*least..=*most).contains(&number) { Ok(Value::from(number)) } else { out_of_range(&number) }
             }
+            // What is left of these has another type.
+            Kind::Secret(_) | Kind::SecretFile(_) => Err(unlike()),
             Kind::List(_) | Kind::Table(_) | Kind::Properties | Kind::Property => Err(unlike()),
         }
     }
@@ -150,8 +158,11 @@ impl Kind {
     fn unlike(&self, raw: &RawValue) -> String {
         let (noun, _) = self.words();
         let is_number = matches!(self, Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio);
+        if let Some((what, _)) = self.mistaken(raw) {
+            return format!("{:?} is {what}", raw.text().unwrap_or_default().trim());
+        }
         let shown = match raw {
-            _ if matches!(self, Kind::Secret) => return "is not text".to_owned(),
+            _ if matches!(self, Kind::Secret(_)) => return "is not text".to_owned(),
             RawValue::Text(text) if is_number && text.parse::<f64>().is_ok() => {
                 return format!("{text:?} is text, not {noun}");
             }
@@ -172,7 +183,16 @@ impl Kind {
             (Kind::Choice(options), Some(text)) => nearest_of(text.trim(), options.iter().copied()),
             _ => None,
         };
+        if let Some((_, meant)) = self.mistaken(raw) {
+            return format!("use {meant}");
+        }
         near.map_or_else(|| format!("it {}", self.takes()), |near| format!("did you mean {near}?"))
+    }
+
+    /// What a text is instead of what it has to be, and what was meant, where that can be told.
+    fn mistaken(&self, raw: &RawValue) -> Option<(&'static str, String)> {
+        let Kind::Text(rule) = self else { return None };
+        (rule.mistaken)(raw.text()?.trim())
     }
 
     /// What it takes: `it …`.
@@ -185,8 +205,10 @@ impl Kind {
         let takes_tables = "takes tables, such as [{ arn = \"…\" }]".to_owned();
         match self {
             Kind::Text(rule) => (rule.noun, rule.takes.to_owned()),
-            Kind::Secret => ("text", "takes text, or leave it out".to_owned()),
-            Kind::SecretFile => ("a path", "takes the path of a file that holds the secret".to_owned()),
+            Kind::Secret(SecretForm::Text) => ("text", "takes text, or leave it out".to_owned()),
+            Kind::Secret(SecretForm::AwsKey) => ("text", "takes printable ASCII without blanks and quotes".to_owned()),
+            Kind::Secret(SecretForm::Pem) => ("text", "takes a path, or PEM text".to_owned()),
+            Kind::SecretFile(_) => ("a path", "takes the path of a file that holds the secret".to_owned()),
             Kind::Flag => ("true or false", "takes true or false, in lower case".to_owned()),
             Kind::Int(least, most, unit) => ("a whole number", format!("takes {least} to {most}{unit}")),
             Kind::Clamped(least, most) => ("a whole number", format!("takes {least} to {most}")),

@@ -80,6 +80,14 @@ impl Loaded {
         }
     }
 
+    /// Lets librdkafka judge its configuration as a whole: properties that are right alone and wrong together.
+    pub fn judge_client(&mut self, refusal: impl Fn(&Config) -> Option<String>) {
+        let Some(reason) = self.config.as_ref().ok().and_then(refusal) else { return };
+        let (key, origin) = (PROPERTIES.to_owned(), self.entries.origin(PROPERTIES).to_string());
+        let way_out = "librdkafka's CONFIGURATION.md says what goes together".to_owned();
+        self.add(Diagnostic { key, origin, reason, way_out });
+    }
+
     /// Adds what was found wrong elsewhere, so that everything is reported together.
     pub fn add(&mut self, error: Diagnostic) {
         match &mut self.config {
@@ -115,7 +123,7 @@ impl Loaded {
         for setting in SETTINGS.iter() {
             match (setting.kind, self.figment.find_value(setting.key)) {
                 (_, Err(_)) => {}
-                (Kind::Secret, Ok(Value::Dict(_, file))) => {
+                (Kind::Secret(_), Ok(Value::Dict(_, file))) => {
                     let key = format!("{}_file", setting.key);
                     listing.extend(file.values().map(|path| self.shown(key.clone(), path, false)));
                 }
@@ -126,7 +134,7 @@ impl Loaded {
                     listing.extend(properties.iter().map(shown));
                 }
                 (kind, Ok(value)) => {
-                    listing.push(self.shown(setting.key.to_owned(), &value, matches!(kind, Kind::Secret)));
+                    listing.push(self.shown(setting.key.to_owned(), &value, matches!(kind, Kind::Secret(_))));
                 }
             }
         }

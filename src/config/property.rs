@@ -1,8 +1,11 @@
 //! librdkafka's properties that may not be changed: a setting sets them, or a guarantee rests on them.
 
+use std::fs::File;
+
 use figment::value::Value;
 
 use super::diagnostics::Diagnostics;
+use super::secret::{SecretForm, is_secret_property};
 use super::value::{Origin, RawValue};
 
 /// The table of librdkafka's own properties.
@@ -35,6 +38,22 @@ const FIXED: &[(&str, &[&str])] = &[
 /// Properties that the producer leaves out, with the values that do no harm.
 const CLOSED: &[(&str, &[&str])] = &[("request.required.acks", &["all", "-1"]), ("transactional.id", &[])];
 
+/// Properties that name a file. librdkafka tells of one that it cannot read without its path.
+const FILES: &[&str] = &[
+    "ssl.ca.location",
+    "https.ca.location",
+    "ssl.certificate.location",
+    "ssl.crl.location",
+    "ssl.key.location",
+    "ssl.keystore.location",
+    "sasl.oauthbearer.assertion.file",
+    "sasl.oauthbearer.assertion.private.key.file",
+    "sasl.oauthbearer.assertion.jwt.template.file",
+];
+
+/// With it in place of a path librdkafka looks for the system's certificates itself.
+const PROBE: &str = "probe";
+
 /// librdkafka's properties that nobody changes, with the values that the producer sets.
 pub fn guarantees() -> impl Iterator<Item = (&'static str, &'static str)> {
     FIXED.iter().filter_map(|(name, values)| Some((*name, *values.first()?)))
@@ -65,5 +84,22 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
         diagnostics.error(key, origin, reason, format!("leave it out{keep}"));
         return None;
     }
-    Some(Value::from(text))
+    let fault = if is_secret_property(name) {
+        // Some hold PEM text, others a whole configuration, with blanks in it.
+        let form = if name.ends_with(".pem") { SecretForm::Pem } else { SecretForm::Text };
+        form.judge(key, &text, origin, diagnostics).err().map(str::to_owned)
+    } else if FILES.contains(&name) && text != PROBE {
+        File::open(&text).err().map(|error| format!("cannot read {text}: {error}"))
+    } else {
+        None
+    };
+    match fault {
+        Some(fault) => {
+            let is_file = FILES.contains(&name);
+            let way_out = if is_file { "name a file that can be read" } else { "it takes text of one line" };
+            diagnostics.error(key, origin, fault, way_out);
+            None
+        }
+        None => Some(Value::from(text)),
+    }
 }

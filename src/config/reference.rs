@@ -45,7 +45,7 @@ impl Reference {
             meaning: setting.meaning,
             form: form(&setting.kind),
             has_bounds: matches!(setting.kind, Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_)),
-            is_secret: matches!(setting.kind, Kind::Secret),
+            is_secret: matches!(setting.kind, Kind::Secret(_)),
             default: setting.default.map(toml),
             example: setting.example.map(toml),
             variable: variable(setting.key),
@@ -59,7 +59,7 @@ fn form(kind: &Kind) -> String {
     let takes = kind.takes();
     let takes = takes.strip_prefix("takes ").unwrap_or(&takes);
     match kind {
-        Kind::Secret => "text, a secret".to_owned(),
+        Kind::Secret(_) => "text, a secret".to_owned(),
         Kind::Text(rule) if rule.noun != takes => format!("{}, {takes}", rule.noun).replace("looks like", "such as"),
         Kind::List(of) if !of.is_table() => format!("{takes}; each element: {}", form(of)),
         _ => takes.to_owned(),

@@ -9,10 +9,12 @@ pub(super) struct Rule {
     /// What the setting takes: `it …`.
     pub(super) takes: &'static str,
     pub(super) holds: fn(&str) -> bool,
+    /// What the text is instead, and the text that was meant, where that can be told.
+    pub(super) mistaken: fn(&str) -> Option<(&'static str, String)>,
 }
 
 const fn rule(noun: &'static str, takes: &'static str, holds: fn(&str) -> bool) -> Rule {
-    Rule { noun, takes, holds }
+    Rule { noun, takes, holds, mistaken: |_| None }
 }
 
 /// Any text but the empty one, which no rule is asked about.
@@ -23,10 +25,40 @@ pub(super) const ROLE_ARN: Rule =
     rule("a role ARN", "looks like arn:aws:iam::123456789012:role/NAME", |text| is_role_arn(text).unwrap_or(false));
 
 /// A region becomes a label of a host name. New regions must not need a new release.
-pub(super) const REGION: Rule = rule("a region", "looks like eu-central-1", |text| {
-    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    text.len() <= 63 && text.bytes().all(legal) && !text.starts_with('-') && !text.ends_with('-')
-});
+pub(super) const REGION: Rule = Rule {
+    mistaken: zone,
+    ..rule("a region", "looks like eu-central-1", |text| {
+        let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_label = text.bytes().all(legal) && !text.starts_with('-') && !text.ends_with('-');
+        (1..=63).contains(&text.len()) && is_label && zone(text).is_none()
+    })
+};
+
+/// Why a text is no region and what to do, if it is none.
+pub fn region_fault(text: &str) -> Option<(String, String)> {
+    match (REGION.mistaken)(text) {
+        Some((what, region)) => Some((format!("{text:?} is {what}"), format!("use {region}"))),
+        None if (REGION.holds)(text) => None,
+        None => Some((format!("{text:?} is not {}", REGION.noun), format!("it {}", REGION.takes))),
+    }
+}
+
+/// The kind of zone that a text names, and its region. A zone is its region with a letter (`eu-west-1a`), or with more parts
+/// (`us-west-2-lax-1a`): docs.aws.amazon.com/global-infrastructure/latest/regions.
+fn zone(text: &str) -> Option<(&'static str, String)> {
+    let at = text
+        .match_indices('-')
+        .map(|(at, _)| at + 1)
+        .find(|at| text[*at..].starts_with(|c: char| c.is_ascii_digit()))?;
+    let digits = text[at..].bytes().take_while(u8::is_ascii_digit).count();
+    let (region, rest) = text.split_at(at + digits);
+    let what = match rest.as_bytes() {
+        [letter] if letter.is_ascii_lowercase() => "an availability zone",
+        [b'-', ..] => "a local zone",
+        _ => return None,
+    };
+    Some((what, region.to_owned()))
+}
 
 /// AssumeRole's ExternalId.
 pub(super) const EXTERNAL_ID: Rule = rule("an external id", "takes 2 to 1224 letters, digits and _+=,.@:/-", |text| {

@@ -7,6 +7,12 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
 
+use super::diagnostics::Diagnostics;
+use super::value::Origin;
+
+/// What PEM text begins with (RFC 7468).
+const PEM: &str = "-----BEGIN ";
+
 /// What every output shows instead of a secret.
 pub(super) const REDACTED: &str = "<redacted>";
 
@@ -38,6 +44,85 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
     },
+    /// It holds what is no secret of this form.
+    #[error("{}: the secret {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, without the secret.
+        reason: &'static str,
+    },
+}
+
+/// What a secret may look like. One that holds a line break would be cut or refused by whoever takes it, for a reason that names
+/// neither the secret nor its setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SecretForm {
+    /// Text of one line.
+    Text,
+    /// A part of an AWS access key: printable ASCII without blanks and quotes.
+    AwsKey,
+    /// PEM text, or the path of a file that holds it.
+    Pem,
+}
+
+impl SecretForm {
+    /// Judges a secret that a source sets: an error where it has a fault, a warning where it is quoted or shown by others.
+    pub(super) fn judge(
+        self,
+        key: &str,
+        secret: &str,
+        origin: &Origin,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<(), &'static str> {
+        if let Some(fault) = self.fault(secret) {
+            return Err(fault);
+        }
+        if matches!(origin, Origin::Set(_)) {
+            diagnostics.warnings.push(format!(
+                "{key}: the list of processes shows a secret that is given by --set; use a variable or a file"
+            ));
+        }
+        if is_quoted(secret) {
+            diagnostics.warnings.push(format!("{key}: the secret stands in quotes, which belong to it ({origin})"));
+        }
+        Ok(())
+    }
+
+    /// What is wrong with a secret, if anything is.
+    pub(super) fn fault(self, secret: &str) -> Option<&'static str> {
+        if self == Self::Pem && secret.contains(PEM) {
+            return (!is_pem(secret)).then_some("is not whole PEM text");
+        }
+        if secret.contains(['\n', '\r']) {
+            Some("holds a line break")
+        } else if secret.contains(char::is_control) {
+            Some("holds a control character")
+        } else if secret.trim() != secret {
+            Some("begins or ends with a blank")
+        } else if self == Self::AwsKey
+            && !secret.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`".contains(&byte))
+        {
+            Some("holds a blank, a quote or a character beyond ASCII")
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether each block of a PEM text has its end (RFC 7468).
+fn is_pem(text: &str) -> bool {
+    let mut blocks = text.split(PEM).skip(1).peekable();
+    blocks.peek().is_some()
+        && blocks.all(|block| {
+            let label = block.split_once("-----").map(|(label, _)| label);
+            label.is_some_and(|label| block.contains(&format!("-----END {label}-----")))
+        })
+}
+
+/// Whether a secret stands in a pair of quotes, which most likely belong to the place that it comes from.
+fn is_quoted(secret: &str) -> bool {
+    ['"', '\''].iter().any(|quote| secret.len() > 1 && secret.starts_with(*quote) && secret.ends_with(*quote))
 }
 
 impl SecretError {
@@ -45,7 +130,7 @@ impl SecretError {
     pub(super) fn with_cause(&self) -> String {
         match self {
             SecretError::Unreadable { source, .. } => format!("{self}: {source}"),
-            SecretError::Empty { .. } => self.to_string(),
+            SecretError::Empty { .. } | SecretError::Malformed { .. } => self.to_string(),
         }
     }
 }
@@ -54,7 +139,7 @@ impl Secret {
     /// The secret as of now, without the one newline that editors leave at the end of a file.
     ///
     /// # Errors
-    /// When its file cannot be read as UTF-8, or is empty.
+    /// When its file cannot be read as UTF-8, is empty, or holds what is no secret.
     pub fn read(&self) -> Result<String, SecretError> {
         let path = match self {
             Secret::Inline(secret) => return Ok(secret.clone()),
@@ -68,7 +153,15 @@ impl Secret {
                 secret.pop();
             }
         }
-        if secret.is_empty() { Err(SecretError::Empty { path: path.clone() }) } else { Ok(secret) }
+        if secret.trim().is_empty() {
+            return Err(SecretError::Empty { path: path.clone() });
+        }
+        // PEM text is the only secret of several lines.
+        let form = if secret.contains(PEM) { SecretForm::Pem } else { SecretForm::Text };
+        match form.fault(&secret) {
+            Some(reason) => Err(SecretError::Malformed { path: path.clone(), reason }),
+            None => Ok(secret),
+        }
     }
 }
 
@@ -77,7 +170,7 @@ impl Secret {
 /// # Errors
 /// When the file cannot be read as UTF-8, or is empty.
 pub fn pem(text_or_path: &str) -> Result<String, SecretError> {
-    if text_or_path.contains("-----BEGIN ") {
+    if text_or_path.contains(PEM) {
         return Ok(text_or_path.to_owned());
     }
     Secret::File(PathBuf::from(text_or_path)).read()

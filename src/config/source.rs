@@ -8,7 +8,7 @@ use toml_edit::Document;
 
 use super::diagnostics::Diagnostics;
 use super::property::PROPERTIES;
-use super::table::keys;
+use super::table::{self, keys};
 use super::value::{Origin, SpannedValue, entries, not_toml};
 
 /// Where settings come from, lowest first; the defaults lie below. Not `Debug`, because secrets are among them.
@@ -70,11 +70,11 @@ pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagno
         let Some(rest) = strip_prefix_any_case(&name, "ECS_SDM_") else {
             continue;
         };
-        // Kubernetes sets ECS_SDM_PRODUCER_SERVICE_HOST and more for a Service named ecs-sdm-producer.
-        if strip_prefix_any_case(rest, "PRODUCER_").is_some() {
+        let (key, origin) = (key_of(rest), Origin::Variable(name.to_string()));
+        // Compose and Helm pass `VAR=${VAR:-}`.
+        if value.is_empty() || (table::find(&key).is_none() && is_of_a_service(rest)) {
             continue;
         }
-        let (key, origin) = (key_of(rest), Origin::Variable(name.to_string()));
         if let Some((_, other)) = entries.iter().find(|(known, _)| *known == key) {
             let reason = format!("{} means the same", other.origin);
             diagnostics.error(&key, &origin, reason, "keep one of the two");
@@ -122,6 +122,20 @@ fn key_of(rest: &str) -> String {
         return format!("{PROPERTIES}.{}", property.replace('_', "."));
     }
     keys().find(|known| known.eq_ignore_ascii_case(&key)).map_or(lower, str::to_owned)
+}
+
+/// Whether Kubernetes makes such a variable for a Service: `…SERVICE_HOST`, `…SERVICE_PORT_HTTP`, `…PORT`, `…PORT_80_TCP_ADDR`
+/// (kubernetes.io/docs/concepts/services-networking/service, "Environment variables"). `rest` is what follows `ECS_SDM_`.
+fn is_of_a_service(rest: &str) -> bool {
+    let parts: Vec<&str> = rest.split('_').collect();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_protocol = |part: &str| ["TCP", "UDP", "SCTP"].contains(&part);
+    (0..parts.len()).any(|at| match &parts[at..] {
+        ["SERVICE", "HOST"] | ["SERVICE", "PORT", ..] | ["PORT"] => true,
+        ["PORT", number, protocol] => is_number(number) && is_protocol(protocol),
+        ["PORT", number, protocol, "PROTO" | "PORT" | "ADDR"] => is_number(number) && is_protocol(protocol),
+        _ => false,
+    })
 }
 
 fn strip_prefix_any_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {

@@ -11,6 +11,7 @@ use super::kind::{Kind, Setting};
 use super::nearest::allowed;
 use super::property::PROPERTIES;
 use super::rule;
+use super::secret::SecretForm::{AwsKey, Pem, Text as OneLine};
 
 /// Each object's name in the texts of a row. A row with it in its key is one setting for each object.
 const EACH_OBJECT: &str = "<Object>";
@@ -69,9 +70,9 @@ pub(super) static SETTINGS: LazyLock<Vec<Setting>> = LazyLock::new(|| {
 
 #[rustfmt::skip]
 const ROWS: &[Setting] = &[
-    unset("access_key_id", Secret, "AKIAIOSFODNN7EXAMPLE", "The id of a static access key. Set it together with `secret_access_key`, or set neither. Without them AWS's default credential chain decides: environment, profile (SSO and credential processes too), web identity, container, instance."),
-    unset("secret_access_key", Secret, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "The secret part of the static access key."),
-    unset("session_token", Secret, "IQoJb3JpZ2luX2VjEXAMPLETOKEN", "The token of a static access key that is temporary."),
+    unset("access_key_id", Secret(AwsKey), "AKIAIOSFODNN7EXAMPLE", "The id of a static access key. Set it together with `secret_access_key`, or set neither. Without them AWS's default credential chain decides: environment, profile (SSO and credential processes too), web identity, container, instance."),
+    unset("secret_access_key", Secret(AwsKey), "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "The secret part of the static access key."),
+    unset("session_token", Secret(AwsKey), "IQoJb3JpZ2luX2VjEXAMPLETOKEN", "The token of a static access key that is temporary."),
     unset("default_region", Text(&rule::REGION), "eu-central-1", "The region of the base credentials, and the region that is synced where `regions` names none. Without it AWS's default region chain decides: `AWS_REGION`, then the profile, then the instance."),
     row("assume_role_arns", List(&Text(&rule::ROLE_ARN)), "[]", "Roles to assume with the base credentials. All are synced in the same sync. The base credentials are synced themselves only where no role is set. An ARN that is repeated is dropped.").example("arn:aws:iam::123456789012:role/ecs-sdm-producer"),
     row("session_duration", Int(900, 43_200, " seconds"), "3600", "How long the credentials of an assumed role hold, in seconds. Role chaining allows at most 3600. Each role has a maximum of its own in IAM."),
@@ -111,14 +112,14 @@ const ROWS: &[Setting] = &[
     row("kafka.security.protocol", Choice(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL.").later(SECURITY),
     unset("kafka.security.mechanism", Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism.").later(SECURITY),
     unset("kafka.security.username", Text(&rule::ANY), "producer", "The user of PLAIN and SCRAM.").later(SECURITY),
-    unset("kafka.security.password", Secret, "a secret", "The password of PLAIN and SCRAM.").later(SECURITY),
+    unset("kafka.security.password", Secret(OneLine), "a secret", "The password of PLAIN and SCRAM.").later(SECURITY),
     unset("kafka.security.ca", Text(&rule::ANY), "/etc/kafka/ca.pem", "Certificates of the authorities to trust: a path, or PEM text.").later(SECURITY),
     unset("kafka.security.certificate", Text(&rule::ANY), "/etc/kafka/client.pem", "The client's certificate: a path, or PEM text.").later(SECURITY),
-    unset("kafka.security.key", Secret, "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text.").later(SECURITY),
-    unset("kafka.security.key_password", Secret, "a secret", "The password that opens the key.").later(SECURITY),
+    unset("kafka.security.key", Secret(Pem), "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text.").later(SECURITY),
+    unset("kafka.security.key_password", Secret(OneLine), "a secret", "The password that opens the key.").later(SECURITY),
     unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched.").later(SECURITY),
     unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched.").later(SECURITY),
-    unset("kafka.security.oauth.client_secret", Secret, "a secret", "The secret of this client.").later(SECURITY),
+    unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client.").later(SECURITY),
     unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for.").later(SECURITY),
     unset(PROPERTIES, Properties, "linger.ms = 50", "Any other property of librdkafka by its own name, nested or in quotes. In variables `_` stands for a dot: `ECS_SDM_KAFKA__PROPERTIES__linger_ms=100`. A property that contradicts a setting, or a guarantee of the producer, is refused."),
 
@@ -126,11 +127,11 @@ const ROWS: &[Setting] = &[
     row("schema_registry.mode", Choice(&["lookup", "auto"]), "lookup", "`lookup`: the schemas have to be registered (`ecs-sdm-producer schemas register` does it). `auto`: they are registered. The registry's compatibility levels are never changed."),
     row("schema_registry.subject_strategy", Choice(&["TopicName", "Record", "TopicRecord"]), "TopicName", "What a schema's subject is named after: the topic, the record, or both."),
     unset("schema_registry.username", Text(&rule::ANY), "producer", "The user of Basic authentication."),
-    unset("schema_registry.password", Secret, "a secret", "The password of Basic authentication."),
-    unset("schema_registry.bearer_token", Secret, "a secret", "A bearer token, in place of a user and password."),
+    unset("schema_registry.password", Secret(OneLine), "a secret", "The password of Basic authentication."),
+    unset("schema_registry.bearer_token", Secret(OneLine), "a secret", "A bearer token, in place of a user and password."),
     unset("schema_registry.ca", Text(&rule::ANY), "/etc/registry/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, else those of the system."),
     unset("schema_registry.certificate", Text(&rule::ANY), "/etc/registry/client.pem", "The client's certificate: a path, or PEM text."),
-    unset("schema_registry.key", Secret, "/etc/registry/client.key", "The key of the client's certificate: a path, or PEM text."),
+    unset("schema_registry.key", Secret(Pem), "/etc/registry/client.key", "The key of the client's certificate: a path, or PEM text."),
 
     row("errors.tolerance", Choice(&["none", "dlq"]), "none", "`none`: a record that Kafka refuses ends its type. `dlq`: it goes to the dead letter topic, and its type goes on."),
     unset("telemetry.listen", Text(&rule::LISTEN), "0.0.0.0:9464", "The address of the health and metrics server. Without it there is none.").later(LEAVE_OUT),
@@ -174,8 +175,9 @@ pub(super) fn find(key: &str) -> Option<Target> {
     if let Some(setting) = exact(key) {
         return Some(Target::Value { setting, kind: setting.kind, path: path(key, None) });
     }
-    let setting = exact(key.strip_suffix("_file")?).filter(|setting| matches!(setting.kind, Secret))?;
-    Some(Target::Value { setting, kind: Kind::SecretFile, path: path(setting.key, Some("file")) })
+    let setting = exact(key.strip_suffix("_file")?)?;
+    let Secret(form) = setting.kind else { return None };
+    Some(Target::Value { setting, kind: Kind::SecretFile(form), path: path(setting.key, Some("file")) })
 }
 
 /// Whether a key lies in a table of that name.
@@ -190,7 +192,7 @@ pub(super) fn nearest_key(unknown: &str) -> Option<String> {
         // Tables too: `[kafak]` is one error, not one for each setting in it.
         known.extend(key.match_indices('.').map(|(at, _)| key[..at].to_owned()));
         known.push((*key).to_owned());
-        if matches!(kind, Secret) {
+        if matches!(kind, Secret(_)) {
             known.push(format!("{key}_file"));
         }
     }

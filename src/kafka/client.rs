@@ -3,7 +3,9 @@
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
+use rdkafka::producer::BaseProducer;
 
+use super::closing::ClosedInBackground;
 use crate::config::{Config, guarantees};
 
 /// Defaults that suit a producer of snapshots. `kafka.properties` may override them.
@@ -54,6 +56,18 @@ pub fn refusal(property: &str, value: &str) -> Option<String> {
     match ClientConfig::new().set(property, value).create_native_config() {
         Ok(_) => None,
         Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Why librdkafka refuses the whole configuration, if it does. A client is created without brokers, so that nothing is contacted.
+pub fn refusal_of_all(config: &Config) -> Option<String> {
+    let mut properties = properties(config);
+    properties.remove("bootstrap.servers");
+    let created: Result<BaseProducer, KafkaError> = properties.create();
+    match created.map(ClosedInBackground::new) {
+        Ok(_) => None,
+        Err(KafkaError::ClientCreation(reason) | KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
         Err(error) => Some(error.to_string()),
     }
 }

@@ -25,6 +25,7 @@ fn check_shows_every_setting_with_its_origin_and_hides_secrets() {
     let output = program(None)
         .args(["check", "--set", "page_size=50", "--set", "secret_access_key=hunter2", "--set", "access_key_id=AKIA2"])
         .env("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", "localhost:9092")
+        .env("AWS_REGION", "eu-west-1")
         .output()
         .unwrap();
     let listing = text(&output.stdout);

@@ -12,6 +12,7 @@ mod contract;
 mod credentials;
 mod endings;
 mod faults;
+mod field;
 mod framing;
 mod interop;
 mod kafka;
