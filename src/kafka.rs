@@ -9,7 +9,9 @@ pub mod framing;
 mod handles;
 mod in_flight;
 mod producer;
+mod raw;
 mod recovery;
+mod startup;
 mod status;
 mod topics;
 

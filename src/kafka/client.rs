@@ -43,13 +43,6 @@ pub fn properties(config: &Config) -> ClientConfig {
     client
 }
 
-/// The configuration of an admin client: the producer's without idempotence, which an admin client does not need.
-pub(crate) fn admin(config: &Config) -> ClientConfig {
-    let mut client = properties(config);
-    client.set("enable.idempotence", "false");
-    client
-}
-
 /// Why librdkafka refuses a property, if it does. Nothing is contacted, and no client is created.
 pub fn refusal(property: &str, value: &str) -> Option<String> {
     without_openssl_cleanup();

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::{DeliveryResult, Message};
 
-use self::error_class::{ErrorClass, classify};
+use self::error_class::{ErrorClass, classify, explain};
 pub(super) use self::opaque::{Opaque, SendMode};
 pub(super) use self::owned_record::OwnedRecord;
 use super::status::Status;
@@ -112,10 +112,9 @@ impl Deliveries {
             (_, SendMode::DeadLetter) | (ErrorClass::Lost, _) => opaque.lose(error),
             (ErrorClass::Refused, _) => {
                 let too_large = matches!(code, Some(Code::MessageSizeTooLarge | Code::MessageBatchTooLarge));
-                let reason = code.map_or_else(|| error.to_string(), |code| code.to_string());
-                self.refuse(record(), opaque, &reason, too_large);
+                self.refuse(record(), opaque, &in_words(error), too_large);
             }
-            (ErrorClass::TopicClosed, _) => opaque.close_topic(error),
+            (ErrorClass::TopicClosed, _) => opaque.close_topic(&in_words(error)),
         }
         if code == Some(Code::MessageTimedOut) && self.status.silence() >= self.delivery_timeout {
             let timeout = humantime::format_duration(self.delivery_timeout);
@@ -142,5 +141,14 @@ impl Deliveries {
         returned.records.push((record, opaque));
         drop(returned);
         self.status.recovery.notify_one();
+    }
+}
+
+/// An error with what it means.
+fn in_words(error: &KafkaError) -> String {
+    let Some(code) = error.rdkafka_error_code() else { return error.to_string() };
+    match explain(code) {
+        Some(meaning) => format!("{code}: {meaning}"),
+        None => code.to_string(),
     }
 }

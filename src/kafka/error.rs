@@ -1,7 +1,8 @@
 //! The errors of Kafka that end a sync.
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
+use super::raw::Refusal;
 use super::status::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
@@ -21,14 +22,35 @@ pub enum Error {
     #[error("{}", missing(.0))]
     Topics(Vec<(String, String)>),
     /// `kafka.topics_create` did not succeed.
-    #[error("topic {topic} cannot be created: {reason}; create it, or allow CREATE on it")]
-    Create { topic: String, reason: String },
+    #[error("topic {topic} cannot be created: {reason}; {way_out}")]
+    Create { topic: String, reason: String, way_out: &'static str },
     /// The end offset of a partition could not be read.
-    #[error("the offsets of {topic} cannot be read: {source}")]
+    #[error("the end of {topic} cannot be read: {source}; see whether its partitions have a leader")]
     Offsets { topic: String, source: KafkaError },
+    /// A broker answered at a bootstrap address, and cannot be reached at the address that it advertises.
+    #[error(
+        "the Kafka broker that advertises {address} cannot be reached there: {reason}; see advertised.listeners of that broker, and \
+         whether this machine resolves and reaches the address"
+    )]
+    Unreachable { address: String, reason: String },
     /// The runtime ended during a blocking call.
     #[error("the call to Kafka was cancelled")]
     Cancelled,
+}
+
+impl Error {
+    /// A topic that a broker does not make, in the broker's own words.
+    pub(super) fn create(topic: &str, refusal: &Refusal) -> Self {
+        let way_out = match refusal.code {
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => "allow CREATE on it, or create it",
+            Code::InvalidReplicationFactor => "set kafka.replication_factor to what the cluster has brokers for",
+            Code::InvalidPartitions => "set kafka.partitions to what the cluster allows",
+            Code::InvalidConfig | Code::PolicyViolation => "create it with settings that the cluster allows",
+            _ => "create it, or see the broker's log",
+        };
+        let said = if refusal.sentence.is_empty() { "the broker gives no reason" } else { &refusal.sentence };
+        Self::Create { topic: topic.to_owned(), reason: format!("{:?}: {said}", refusal.code), way_out }
+    }
 }
 
 fn missing(topics: &[(String, String)]) -> String {

@@ -20,6 +20,8 @@ pub(super) struct Status {
     acknowledged: AtomicBool,
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
+    /// The address that a broker advertises, and its last error.
+    last_broker_error: Mutex<Option<(String, String)>>,
     /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
     pub(super) recovery: Notify,
 }
@@ -31,6 +33,7 @@ impl Status {
             acknowledged: AtomicBool::new(false),
             last_acknowledged: Mutex::new(Instant::now()),
             last_error: Mutex::default(),
+            last_broker_error: Mutex::default(),
             recovery: Notify::new(),
         }
     }
@@ -40,6 +43,7 @@ impl Status {
         self.fatal.send_replace(None);
         self.acknowledged.store(false, Ordering::Relaxed);
         *self.last_error.lock() = None;
+        *self.last_broker_error.lock() = None;
     }
 
     /// Why nothing more can be delivered, if so.
@@ -71,6 +75,11 @@ impl Status {
         self.last_error.lock().clone()
     }
 
+    /// The last error of a broker at the address, `host:port`, that it advertises, and the address.
+    pub(super) fn last_broker_error(&self) -> Option<(String, String)> {
+        self.last_broker_error.lock().clone()
+    }
+
     pub(super) fn note_acknowledgement(&self) {
         self.acknowledged.store(true, Ordering::Relaxed);
         *self.last_acknowledged.lock() = Instant::now();
@@ -86,6 +95,9 @@ impl Status {
     pub(super) fn note_error(&self, code: Option<Code>, reason: &str) {
         // The callback also reports fatal errors. Recovery asks each producer for them.
         self.recovery.notify_one();
+        if let Some((address, error)) = of_broker(reason) {
+            *self.last_broker_error.lock() = Some((address.to_owned(), error.to_owned()));
+        }
         let mut last = self.last_error.lock();
         // "All brokers are down" says less than an earlier error of one broker.
         if last.is_none() || code != Some(Code::AllBrokersDown) {
@@ -98,6 +110,15 @@ impl Status {
             self.fail(format!("{reason}; see {setting}"));
         }
     }
+}
+
+/// The address and the error in a reason such as `sasl_ssl://kafka-1:9092/1: Connection refused`. The number is the broker's: its
+/// address is the one that it advertises. A bootstrap address has `bootstrap` there.
+fn of_broker(reason: &str) -> Option<(&str, &str)> {
+    let (name, error) = reason.split_once(": ")?;
+    let name = name.rsplit_once("://").map_or(name, |(_, name)| name);
+    let (address, number) = name.rsplit_once('/')?;
+    number.parse::<u32>().is_ok().then_some((address, error))
 }
 
 /// The setting to look at, if the error is of a kind that waiting does not cure.

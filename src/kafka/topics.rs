@@ -1,27 +1,19 @@
-//! Topics: whether they exist, their creation if settings ask for it, and the end offsets of their partitions.
+//! Topics: which a sync needs, whether they exist, and their creation if settings ask for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
-use super::closing::ClosedInBackground;
-use super::context::Context;
-use super::handles::Handle;
-use super::{Error, Producer, client};
+use super::raw::{self, NewTopic};
+use super::startup::{ATTEMPT, PAUSE, StartupWait};
+use super::{Error, Producer};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
 
-/// How long a broker may take for one answer.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// How long one attempt to reach a first broker takes. It is short, so that a refusal ends the wait soon.
-const ATTEMPT: Duration = Duration::from_secs(1);
-
-/// The pause before a topic that was just created is looked for again.
-const PAUSE: Duration = Duration::from_millis(50);
+/// For how long brokers may say that a topic is absent before it counts as absent.
+const METADATA_LAG: Duration = Duration::from_secs(5);
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,44 +47,63 @@ impl Producer {
     /// # Errors
     /// No broker in time, a refused connection, or absent topics.
     pub async fn topics(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
-        let deadline = Instant::now() + self.startup_timeout;
-        let mut absent = Vec::new();
-        let mut ranges = Vec::new();
-        for (topic, holds) in topics(config) {
-            match self.find(&topic, deadline).await? {
+        let wait = Arc::new(StartupWait::new(self.startup_timeout));
+        let (mut ranges, mut absent) = self.find_all(topics(config), &wait).await?;
+        if config.kafka.topics_create == TopicsCreate::Never {
+            // The metadata of a topic that was made a moment ago lags.
+            let lag = Instant::now() + METADATA_LAG;
+            while !absent.is_empty() {
+                if Instant::now() > lag {
+                    return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
+                }
+                tokio::time::sleep(PAUSE).await;
+                let again = absent.into_iter().map(|(topic, _, holds)| (topic, holds)).collect();
+                let (found, still_absent) = self.find_all(again, &wait).await?;
+                ranges.extend(found);
+                absent = still_absent;
+            }
+        }
+        if !absent.is_empty() {
+            self.create(&absent, config, &wait).await?;
+        }
+        for (topic, _, holds) in absent {
+            ranges.extend(holds.ranges(&topic, self.appear(&topic, &wait).await?));
+        }
+        self.check_sync_topic(&config.kafka.sync_topic()).await?;
+        // Absent topics were looked for again, after others.
+        let order = |range: &PartitionRange| topics(config).iter().position(|(topic, _)| *topic == range.topic);
+        ranges.sort_by_key(|range| (order(range), range.partition));
+        Ok(ranges)
+    }
+
+    /// The ranges of the topics that are there, and the others with the reason.
+    async fn find_all(
+        self: &Arc<Self>,
+        topics: Vec<(String, Holds)>,
+        wait: &Arc<StartupWait>,
+    ) -> Result<(Vec<PartitionRange>, Vec<(String, String, Holds)>), Error> {
+        let (mut ranges, mut absent) = (Vec::new(), Vec::new());
+        for (topic, holds) in topics {
+            match self.find(&topic, wait).await? {
                 Ok(found) => ranges.extend(holds.ranges(&topic, found)),
                 Err(reason) => absent.push((topic, reason, holds)),
             }
         }
-        if config.kafka.topics_create == TopicsCreate::Never && !absent.is_empty() {
-            return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
-        }
-        if !absent.is_empty() {
-            create(&absent, config, self.context.clone(), deadline).await?;
-        }
-        for (topic, _, holds) in absent {
-            ranges.extend(holds.ranges(&topic, self.appear(&topic).await?));
-        }
-        Ok(ranges)
-    }
-
-    pub(crate) async fn end_offset(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
-        let topic = topic.to_owned();
-        self.blocking(move |_, handle| end_offset(handle, &topic, partition)).await
+        Ok((ranges, absent))
     }
 
     /// A topic's partitions, or why it cannot be used.
     async fn find(
         self: &Arc<Self>,
         topic: &str,
-        deadline: Instant,
+        wait: &Arc<StartupWait>,
     ) -> Result<Result<Vec<PartitionRange>, String>, Error> {
-        let topic = topic.to_owned();
-        self.blocking(move |producer, handle| match producer.partitions(handle, &topic, deadline)? {
+        let (topic, wait) = (topic.to_owned(), Arc::clone(wait));
+        self.blocking(move |producer, handle| match producer.partitions(handle, &topic, &wait)? {
             Err(reason) => Ok(Err(reason)),
             Ok(partitions) => {
                 let range = |partition| {
-                    let end = end_offset(handle, &topic, partition)?;
+                    let end = producer.end_offset_of(handle, &topic, partition, &wait)?;
                     Ok(PartitionRange { topic: topic.clone(), partition, low: end, high: end })
                 };
                 partitions.into_iter().map(range).collect::<Result<Vec<_>, Error>>().map(Ok)
@@ -102,12 +113,12 @@ impl Producer {
     }
 
     /// Waits until a topic that was just created is known to the broker that is asked.
-    async fn appear(self: &Arc<Self>, topic: &str) -> Result<Vec<PartitionRange>, Error> {
-        let deadline = Instant::now() + ANSWER;
+    async fn appear(self: &Arc<Self>, topic: &str, wait: &Arc<StartupWait>) -> Result<Vec<PartitionRange>, Error> {
+        let deadline = Instant::now() + METADATA_LAG;
         loop {
-            match self.find(topic, deadline).await? {
+            match self.find(topic, wait).await? {
                 Ok(ranges) => return Ok(ranges),
-                Err(reason) if Instant::now() > deadline => {
+                Err(reason) if Instant::now() > deadline && wait.is_over() => {
                     return Err(Error::Topics(vec![(topic.to_owned(), reason)]));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
@@ -115,59 +126,60 @@ impl Producer {
         }
     }
 
-    /// Asks for one topic by name. A listing of all topics would leave out those that may not be described.
-    fn partitions(&self, handle: &Handle, topic: &str, deadline: Instant) -> Result<Result<Vec<i32>, String>, Error> {
-        let metadata = loop {
-            match handle.client().fetch_metadata(Some(topic), ATTEMPT) {
-                Ok(metadata) => break metadata,
-                Err(error) => self.still_starting(&error.to_string(), deadline)?,
-            }
-        };
-        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-            return Ok(Err("not in the broker's answer".to_owned()));
-        };
-        if let Some(code) = found.error() {
-            return Ok(Err(Code::from(code).to_string()));
-        }
-        let mut partitions: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
-        partitions.sort_unstable();
-        if partitions.is_empty() {
-            return Ok(Err("it has no partition yet".to_owned()));
-        }
-        Ok(Ok(partitions))
-    }
-
-    /// An error ends the wait for a first broker: a refusal, or the time-out.
-    fn still_starting(&self, error: &str, deadline: Instant) -> Result<(), Error> {
-        if let Some(fatal) = self.fatal() {
-            return Err(Error::Refused(fatal));
-        }
-        if Instant::now() < deadline {
-            return Ok(());
-        }
-        let reason = self.context.status.last_error().unwrap_or_else(|| error.to_owned());
-        Err(Error::NoBroker {
-            servers: self.servers.clone(),
-            waited: humantime::format_duration(self.startup_timeout).to_string(),
-            reason: format!("{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL"),
-        })
-    }
-}
-
-/// The end offset of a partition. A partition that was just created may have no leader yet, so this tries for a while.
-fn end_offset(handle: &Handle, topic: &str, partition: i32) -> Result<i64, Error> {
-    let deadline = Instant::now() + ANSWER;
-    loop {
-        match handle.client().fetch_watermarks(topic, partition, ANSWER) {
-            Ok((_, end)) => return Ok(end),
-            Err(source) if Instant::now() > deadline => {
-                return Err(Error::Offsets { topic: topic.to_owned(), source });
-            }
-            Err(error) => {
-                tracing::debug!(topic, partition, %error, "the end offset of a partition is asked for again");
+    /// Creates topics. A request that gets no answer is sent again until the wait is over.
+    async fn create(
+        self: &Arc<Self>,
+        absent: &[(String, String, Holds)],
+        config: &Config,
+        wait: &Arc<StartupWait>,
+    ) -> Result<(), Error> {
+        let (config, wait) = (config.clone(), Arc::clone(wait));
+        let absent: Vec<(String, Holds)> = absent.iter().map(|(topic, _, holds)| (topic.clone(), *holds)).collect();
+        self.blocking(move |producer, handle| {
+            let new: Vec<NewTopic<'_>> =
+                absent.iter().map(|(topic, holds)| new_topic(topic, *holds, &config)).collect();
+            let created = loop {
+                match raw::create_topics(handle.client(), &new, wait.attempt()) {
+                    Ok(created) => break created,
+                    Err(refusal) if !is_unanswered(refusal.code) => return Err(Error::create(&absent[0].0, &refusal)),
+                    Err(refusal) => wait.or(|| match producer.unreachable() {
+                        Some(unreachable) => unreachable,
+                        None => Error::create(&absent[0].0, &refusal),
+                    })?,
+                }
                 std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
+            };
+            for (topic, refusal) in created {
+                match refusal {
+                    None => tracing::info!(topic, "created the topic"),
+                    // Another producer may have created it meanwhile.
+                    Some(refusal) if refusal.code == Code::TopicAlreadyExists => {}
+                    Some(refusal) => return Err(Error::create(&topic, &refusal)),
+                }
             }
-        }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Warns if compaction takes events away: STARTED and the outcome have one key. Where the settings may not be asked, nobody is
+    /// warned.
+    async fn check_sync_topic(self: &Arc<Self>, topic: &str) -> Result<(), Error> {
+        let topic = topic.to_owned();
+        self.blocking(move |_, handle| {
+            match raw::topic_settings(handle.client(), &topic, ATTEMPT) {
+                Ok(settings) if settings.get("cleanup.policy").is_some_and(|policy| policy.contains("compact")) => {
+                    tracing::warn!(
+                        topic,
+                        "the sync topic is compacted, and loses events; set its cleanup.policy to delete"
+                    );
+                }
+                Ok(_) => {}
+                Err(refusal) => tracing::debug!(topic, reason = refusal.sentence, "its settings may not be asked"),
+            }
+            Ok(())
+        })
+        .await
     }
 }
 
@@ -187,57 +199,25 @@ fn topics(config: &Config) -> Vec<(String, Holds)> {
 
 /// The settings of a new topic. Each sync sends every object again, so compaction and retention together keep the data whole and
 /// bounded. The compaction lag of a day lets a late reader find a whole snapshot. Events and dead letters are kept for a month.
-fn new_topic<'a>(topic: &'a str, holds: Holds, config: &Config, retention: &'a str) -> NewTopic<'a> {
-    // -1 leaves the replication factor to the broker (KIP-464).
-    let replication = TopicReplication::Fixed(config.kafka.replication_factor.unwrap_or(-1));
-    match holds {
-        Holds::Records => NewTopic::new(topic, config.kafka.partitions, replication)
-            .set("cleanup.policy", "compact,delete")
-            .set("retention.ms", retention)
-            .set("min.compaction.lag.ms", "86400000"),
+fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {
+    let replication_factor = config.kafka.replication_factor.unwrap_or(-1);
+    let (partitions, settings) = match holds {
+        Holds::Records => (
+            config.kafka.partitions,
+            vec![
+                ("cleanup.policy", "compact,delete".to_owned()),
+                ("retention.ms", config.kafka.retention.as_millis().to_string()),
+                ("min.compaction.lag.ms", "86400000".to_owned()),
+            ],
+        ),
         Holds::Events | Holds::DeadLetters => {
-            NewTopic::new(topic, 1, replication).set("cleanup.policy", "delete").set("retention.ms", "2592000000")
-        }
-    }
-}
-
-/// Creates topics. A request that gets no answer is sent again until the deadline.
-async fn create(
-    absent: &[(String, String, Holds)],
-    config: &Config,
-    context: Context,
-    deadline: Instant,
-) -> Result<(), Error> {
-    let failed = |topic: &str, reason: String| Error::Create { topic: topic.to_owned(), reason };
-    let all = |error: KafkaError| failed(&absent[0].0, error.to_string());
-    // It has our context for the sake of sign-in: what goes wrong with it can end the sync like any other error of a connection.
-    let admin: AdminClient<Context> = client::admin(config).create_with_context(context).map_err(all)?;
-    let admin = ClosedInBackground::new(admin);
-    let retention = config.kafka.retention.as_millis().to_string();
-    let new: Vec<NewTopic<'_>> =
-        absent.iter().map(|(topic, _, holds)| new_topic(topic, *holds, config, &retention)).collect();
-    let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
-    let created = loop {
-        match admin.create_topics(&new, &options).await {
-            Err(error) if is_unanswered(&error) && Instant::now() < deadline => {
-                tracing::debug!(%error, "the topics are created once more");
-                tokio::time::sleep(PAUSE).await;
-            }
-            created => break created.map_err(all)?,
+            (1, vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", "2592000000".to_owned())])
         }
     };
-    for created in created {
-        match created {
-            Ok(topic) => tracing::info!(topic, "created the topic"),
-            // Another producer may have created it meanwhile.
-            Err((_, Code::TopicAlreadyExists)) => {}
-            Err((topic, code)) => return Err(failed(&topic, code.to_string())),
-        }
-    }
-    Ok(())
+    NewTopic { name, partitions, replication_factor, settings }
 }
 
 /// Whether a connection was lost, or the broker did not answer in time.
-fn is_unanswered(error: &KafkaError) -> bool {
-    matches!(error, KafkaError::AdminOp(Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut))
+fn is_unanswered(code: Code) -> bool {
+    matches!(code, Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut | Code::NotController)
 }

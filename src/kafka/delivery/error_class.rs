@@ -43,10 +43,36 @@ pub(super) fn classify(code: Option<Code>, mode: SendMode) -> ErrorClass {
             | Code::InvalidTopic
             | Code::UnknownTopic
             | Code::UnknownTopicOrPartition
-            | Code::UnknownPartition,
+            | Code::UnknownPartition
+            | Code::UnsupportedCompressionType,
         ) => ErrorClass::TopicClosed,
         _ => ErrorClass::Lost,
     }
+}
+
+/// What the broker means by a code, and the way out. None where the code alone says it.
+pub(super) fn explain(code: Code) -> Option<&'static str> {
+    Some(match code {
+        Code::MessageSizeTooLarge => "the batch is beyond max.message.bytes of the topic; raise it",
+        Code::MessageBatchTooLarge => "the batch is beyond segment.bytes of the topic; raise it",
+        Code::InvalidTimestamp => {
+            "LAST_CAPTURED is further from the broker's clock than the topic allows; raise its message.timestamp.before.max.ms \
+             and message.timestamp.after.max.ms, or set this machine's clock"
+        }
+        Code::UnsupportedForMessageFormat => {
+            "the topic keeps an old message format, without headers; set kafka.headers to none"
+        }
+        Code::PolicyViolation => "a policy of the broker forbids it; the broker's log says which",
+        Code::InvalidRecord | Code::InvalidDifferentRecord => "the broker's log says why",
+        Code::TopicAuthorizationFailed => "there is no right to write to it; allow WRITE on the topic",
+        Code::ClusterAuthorizationFailed => "allow IDEMPOTENT_WRITE on the cluster: brokers before 2.8 ask for it",
+        Code::InvalidTopic => "the broker takes no producers on this topic, or not by this name; give it another name",
+        Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => "the topic is gone; create it",
+        Code::UnsupportedCompressionType => {
+            "the broker does not know the codec, zstd by default; set kafka.properties.compression.type to lz4, snappy or gzip"
+        }
+        _ => return None,
+    })
 }
 
 /// Whether the broker refused the batch because of a record in it. Its size limit applies to the compressed batch, and one invalid

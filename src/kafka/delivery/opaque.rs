@@ -80,14 +80,12 @@ impl Opaque {
     }
 
     /// The topic takes no record, and the type ends.
-    pub(super) fn close_topic(&self, error: &KafkaError) {
+    pub(super) fn close_topic(&self, error: &str) {
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
-            tracing::error!(topic, %error, "the topic is gone, or may not be written to; its type ends here");
+            tracing::error!(topic, error, "the topic takes no records; its type ends here");
         }
-        let way_out = "create it, or allow WRITE and DESCRIBE";
-        let error = format!("{topic} is gone, or there is no right to write to it: {error}; {way_out}");
-        self.context.statistics.issue(&None, error);
+        self.context.statistics.issue(&None, format!("{topic} takes no records: {error}"));
     }
 
     /// The record is not acknowledged, and will not be.

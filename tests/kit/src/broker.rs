@@ -54,14 +54,8 @@ pub struct Broker {
     second: String,
 }
 
-/// A listener beside the plain one.
-#[derive(Debug, Clone, Copy)]
-enum Second {
-    /// It says that it is to be reached at this port.
-    Proxied(u16),
-    /// It wants SASL PLAIN, of the user `prod` with the password `prod-pw`.
-    Password,
-}
+/// Further properties of a broker, from the ports of its plain listener, its controller and a second listener.
+type Further<'a> = &'a dyn Fn([u16; 3]) -> String;
 
 impl Broker {
     /// Starts a broker and returns once it serves: two seconds, after some twenty the first time ever.
@@ -69,7 +63,7 @@ impl Broker {
     /// # Errors
     /// One line: what is missing, or how the broker's log ends, and the way out.
     pub fn start() -> Result<Broker, String> {
-        Broker::start_with(None)
+        Broker::start_with(&|_| String::new())
     }
 
     /// The same, with a second listener that says it is to be reached at the port `proxy`.
@@ -77,7 +71,15 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub fn start_behind(proxy: u16) -> Result<Broker, String> {
-        Broker::start_with(Some(Second::Proxied(proxy)))
+        Broker::start_advertising(&format!("127.0.0.1:{proxy}"))
+    }
+
+    /// The same, with a second listener that says it is to be reached at this address.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_advertising(address: &str) -> Result<Broker, String> {
+        Broker::start_with(&|ports| second_listener(ports, "PROXIED", "PLAINTEXT", address))
     }
 
     /// The same, with a second listener that wants SASL PLAIN, of the user `prod` with the password `prod-pw`.
@@ -85,12 +87,25 @@ impl Broker {
     /// # Errors
     /// As [`Broker::start`].
     pub fn start_with_password() -> Result<Broker, String> {
-        Broker::start_with(Some(Second::Password))
+        Broker::start_with(&|ports| {
+            second_listener(ports, "PASSWORD", "SASL_PLAINTEXT", &format!("127.0.0.1:{}", ports[2]))
+                + "sasl.enabled.mechanisms=PLAIN
+listener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_prod=\"prod-pw\";
+"
+        })
     }
 
-    fn start_with(second: Option<Second>) -> Result<Broker, String> {
+    /// The same, with further properties.
+    ///
+    /// # Errors
+    /// As [`Broker::start`].
+    pub fn start_set(properties: &str) -> Result<Broker, String> {
+        Broker::start_with(&|_| properties.to_owned())
+    }
+
+    fn start_with(further: Further<'_>) -> Result<Broker, String> {
         distribution()
-            .and_then(|distribution| Broker::start_from(&distribution, ARCHIVE, second))
+            .and_then(|distribution| Broker::start_from(&distribution, ARCHIVE, further))
             .map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}"))
     }
 
@@ -115,25 +130,23 @@ impl Broker {
     }
 
     /// A port found free may be taken before Kafka binds it: then others are tried.
-    fn start_from(distribution: &Path, archive: &str, second: Option<Second>) -> IoResult<Broker> {
+    fn start_from(distribution: &Path, archive: &str, further: Further<'_>) -> IoResult<Broker> {
         let mut tries = 1..=3;
         loop {
             let last = tries.next() == Some(3);
-            match Broker::try_start_from(distribution, archive, second) {
+            match Broker::try_start_from(distribution, archive, further) {
                 Err(why) if !last && why.to_string().contains("BindException") => {}
                 outcome => return outcome,
             }
         }
     }
 
-    fn try_start_from(distribution: &Path, archive: &str, second: Option<Second>) -> IoResult<Broker> {
+    fn try_start_from(distribution: &Path, archive: &str, further: Further<'_>) -> IoResult<Broker> {
         let [broker_port, controller_port, second_port] = server::free_ports()?;
         let folder = server::new_folder("kafka-")?;
         let mut properties = server_properties(broker_port, controller_port, &folder.join("data"));
-        if let Some(second) = second {
-            // Of a property that comes twice the last one counts.
-            properties.push_str(&second.properties([broker_port, controller_port, second_port]));
-        }
+        // Of a property that comes twice the last one counts.
+        properties.push_str(&further([broker_port, controller_port, second_port]));
         run(Command::new("cp").arg("-R").arg(distribution.join("formatted")).arg(folder.join("data")))?;
         let process = spawn(distribution, archive, &folder, &properties)?;
         let bootstrap_servers = format!("127.0.0.1:{broker_port}");
@@ -193,7 +206,7 @@ fn make_distribution(part: &Path) -> IoResult<()> {
         .current_dir(part))?;
 
     // The archive is written at a clean end.
-    let mut broker = Broker::start_from(part, "-XX:ArchiveClassesAtExit=kafka.jsa", None)?;
+    let mut broker = Broker::start_from(part, "-XX:ArchiveClassesAtExit=kafka.jsa", &|_| String::new())?;
     server::end(&mut broker.process, "TERM")
 }
 
@@ -232,20 +245,13 @@ transaction.state.log.min.isr=1
     )
 }
 
-impl Second {
-    fn properties(self, [broker, controller, second]: [u16; 3]) -> String {
-        let (name, protocol, advertised) = match self {
-            Self::Proxied(proxy) => ("PROXIED", "PLAINTEXT", proxy),
-            Self::Password => ("PASSWORD", "SASL_PLAINTEXT", second),
-        };
-        format!(
-            "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},{name}://127.0.0.1:{second}
-advertised.listeners=PLAINTEXT://127.0.0.1:{broker},{name}://127.0.0.1:{advertised}
+/// A listener beside the plain one.
+fn second_listener([broker, controller, second]: [u16; 3], name: &str, protocol: &str, advertised: &str) -> String {
+    format!(
+        "listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},{name}://127.0.0.1:{second}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker},{name}://{advertised}
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,{name}:{protocol}
 inter.broker.listener.name=PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
-listener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_prod=\"prod-pw\";
 "
-        )
-    }
+    )
 }

@@ -100,7 +100,11 @@ pub fn admin(servers: &str) -> AdminClient<DefaultClientContext> {
 
 /// Lets a topic take no batch of more bytes.
 pub async fn limit(servers: &str, topic: &str, bytes: usize) {
-    let bytes = bytes.to_string();
-    let limit = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("max.message.bytes", &bytes);
-    admin(servers).alter_configs([&limit], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+    set_topic(servers, topic, "max.message.bytes", &bytes.to_string()).await;
+}
+
+/// Changes a setting of a topic.
+pub async fn set_topic(servers: &str, topic: &str, setting: &str, value: &str) {
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(setting, value);
+    admin(servers).alter_configs([&change], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
 }

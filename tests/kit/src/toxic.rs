@@ -47,8 +47,13 @@ struct Link {
 impl FaultProxy {
     /// A proxy without toxics. Its server is told later, for a broker has to know the proxy's port first.
     pub fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// The same, on a port that nobody has.
+    pub fn start_on(port: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port))).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (toxics, resets) = (watch::Sender::new(Toxics::default()), watch::Sender::new(0));
         let server = Arc::default();

@@ -1,0 +1,206 @@
+//! Administrative requests that rdkafka has no safe form for, or whose answer it cuts: what a broker says when it refuses to make a
+//! topic, and the settings of a topic. They go through the producer's own connections, so that no second client has to sign in.
+//!
+//! This is the only file with unsafe code. Each call blocks, for as long as its time-out at most.
+
+#![allow(unsafe_code, reason = "librdkafka is a C library, and rdkafka has no safe form of these calls")]
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+use std::time::Duration;
+
+use rdkafka::bindings as c;
+use rdkafka::client::Client;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::context::Context;
+
+/// A topic to be made.
+pub(super) struct NewTopic<'a> {
+    pub(super) name: &'a str,
+    pub(super) partitions: i32,
+    /// -1 leaves it to the broker (KIP-464).
+    pub(super) replication_factor: i32,
+    pub(super) settings: Vec<(&'a str, String)>,
+}
+
+/// Why a request failed, or a topic was refused: the error code, and the broker's own sentence where it gave one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) code: Code,
+    pub(super) sentence: String,
+}
+
+/// Makes topics. There is a refusal or none for each that was asked for (KIP-4, CreateTopics).
+///
+/// # Errors
+/// No broker answered, or a name holds a zero byte.
+pub(super) fn create_topics(
+    client: &Client<Context>,
+    topics: &[NewTopic<'_>],
+    timeout: Duration,
+) -> Result<Vec<(String, Option<Refusal>)>, Refusal> {
+    let new: Vec<Owned<c::rd_kafka_NewTopic_t>> = topics.iter().map(new_topic).collect::<Result<_, _>>()?;
+    let mut pointers: Vec<_> = new.iter().map(|topic| topic.0).collect();
+    let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS;
+    let answer = ask(client, op, timeout, |rk, options, queue| {
+        // SAFETY: the client outlives the call, and librdkafka copies the topics.
+        unsafe { c::rd_kafka_CreateTopics(rk, pointers.as_mut_ptr(), pointers.len(), options, queue) }
+    })?;
+    // SAFETY: the event lives until the end of this function, and with it the result and its topics.
+    unsafe {
+        let mut count = 0;
+        let result = c::rd_kafka_event_CreateTopics_result(answer.0);
+        if result.is_null() {
+            return Err(Refusal::own("another answer than that to CreateTopics"));
+        }
+        let results = c::rd_kafka_CreateTopics_result_topics(result, &raw mut count);
+        let results = slice(results, count).iter().map(|topic| {
+            let refusal =
+                refusal(c::rd_kafka_topic_result_error(*topic), c::rd_kafka_topic_result_error_string(*topic));
+            (text(c::rd_kafka_topic_result_name(*topic)), refusal)
+        });
+        Ok(results.collect())
+    }
+}
+
+/// The settings of a topic, its broker's defaults too (KIP-133, DescribeConfigs).
+///
+/// # Errors
+/// No broker answered, or there is no right to ask.
+pub(super) fn topic_settings(
+    client: &Client<Context>,
+    topic: &str,
+    timeout: Duration,
+) -> Result<HashMap<String, String>, Refusal> {
+    let name = c_string(topic)?;
+    let kind = c::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+    // SAFETY: the name is copied.
+    let resource = unsafe { c::rd_kafka_ConfigResource_new(kind, name.as_ptr()) };
+    let resource = Owned(resource, c::rd_kafka_ConfigResource_destroy);
+    let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS;
+    let answer = ask(client, op, timeout, |rk, options, queue| {
+        // SAFETY: the client outlives the call, and librdkafka copies the resource.
+        unsafe { c::rd_kafka_DescribeConfigs(rk, [resource.0].as_mut_ptr(), 1, options, queue) }
+    })?;
+    // SAFETY: the event lives until the end of this function, and with it the result, its resources and their entries.
+    unsafe {
+        let mut count = 0;
+        let result = c::rd_kafka_event_DescribeConfigs_result(answer.0);
+        if result.is_null() {
+            return Err(Refusal::own("another answer than that to DescribeConfigs"));
+        }
+        let resources = c::rd_kafka_DescribeConfigs_result_resources(result, &raw mut count);
+        let Some(resource) = slice(resources, count).first() else {
+            return Err(Refusal::own("no answer to DescribeConfigs"));
+        };
+        let error = c::rd_kafka_ConfigResource_error(*resource);
+        if let Some(refusal) = refusal(error, c::rd_kafka_ConfigResource_error_string(*resource)) {
+            return Err(refusal);
+        }
+        let entries = c::rd_kafka_ConfigResource_configs(*resource, &raw mut count);
+        let entries = slice(entries, count).iter();
+        Ok(entries
+            .map(|one| (text(c::rd_kafka_ConfigEntry_name(*one)), text(c::rd_kafka_ConfigEntry_value(*one))))
+            .collect())
+    }
+}
+
+/// What librdkafka made for us, with its destructor.
+struct Owned<T>(*mut T, unsafe extern "C" fn(*mut T));
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        if !self.0.is_null() {
+            // SAFETY: it was made by the constructor that belongs to this destructor, and nobody else has it.
+            unsafe { (self.1)(self.0) }
+        }
+    }
+}
+
+impl Refusal {
+    fn own(sentence: &str) -> Self {
+        Self { code: Code::Unknown, sentence: sentence.to_owned() }
+    }
+}
+
+/// Sends a request, and waits for its answer.
+fn ask(
+    client: &Client<Context>,
+    op: c::rd_kafka_admin_op_t,
+    timeout: Duration,
+    request: impl FnOnce(*mut c::rd_kafka_t, *const c::rd_kafka_AdminOptions_t, *mut c::rd_kafka_queue_t),
+) -> Result<Owned<c::rd_kafka_event_t>, Refusal> {
+    let rk = client.native_ptr();
+    let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the client outlives this call. Queue and options are destroyed at its end, after the request: an answer that comes later
+    // finds its queue gone, which librdkafka allows.
+    unsafe {
+        let queue = Owned(c::rd_kafka_queue_new(rk), c::rd_kafka_queue_destroy);
+        let options = Owned(c::rd_kafka_AdminOptions_new(rk, op), c::rd_kafka_AdminOptions_destroy);
+        let mut buffer = [0; 256];
+        c::rd_kafka_AdminOptions_set_request_timeout(options.0, millis, buffer.as_mut_ptr(), buffer.len());
+        request(rk, options.0, queue.0);
+        // librdkafka's own time-out comes first.
+        let event = Owned(c::rd_kafka_queue_poll(queue.0, millis.saturating_add(1_000)), c::rd_kafka_event_destroy);
+        if event.0.is_null() {
+            return Err(Refusal { code: Code::OperationTimedOut, sentence: "no answer in time".to_owned() });
+        }
+        match refusal(c::rd_kafka_event_error(event.0), c::rd_kafka_event_error_string(event.0)) {
+            Some(refusal) => Err(refusal),
+            None => Ok(event),
+        }
+    }
+}
+
+fn new_topic(topic: &NewTopic<'_>) -> Result<Owned<c::rd_kafka_NewTopic_t>, Refusal> {
+    let name = c_string(topic.name)?;
+    let mut buffer: [c_char; 256] = [0; 256];
+    // SAFETY: the strings are copied. The buffer holds a string that ends with a zero byte where there is no topic.
+    unsafe {
+        let (partitions, replicas) = (topic.partitions, topic.replication_factor);
+        let new = c::rd_kafka_NewTopic_new(name.as_ptr(), partitions, replicas, buffer.as_mut_ptr(), buffer.len());
+        if new.is_null() {
+            return Err(Refusal { code: Code::InvalidArgument, sentence: text(buffer.as_ptr()) });
+        }
+        let new = Owned(new, c::rd_kafka_NewTopic_destroy);
+        for (key, value) in &topic.settings {
+            let (key, value) = (c_string(key)?, c_string(value)?);
+            c::rd_kafka_NewTopic_set_config(new.0, key.as_ptr(), value.as_ptr());
+        }
+        Ok(new)
+    }
+}
+
+fn c_string(text: &str) -> Result<CString, Refusal> {
+    CString::new(text).map_err(|_| Refusal::own("a name holds a zero byte"))
+}
+
+/// # Safety
+/// The string is null, or ends with a zero byte.
+unsafe fn refusal(error: c::rd_kafka_resp_err_t, sentence: *const c_char) -> Option<Refusal> {
+    let code = Code::from(error);
+    // SAFETY: as the caller says.
+    (code != Code::NoError).then(|| Refusal { code, sentence: unsafe { text(sentence) } })
+}
+
+/// # Safety
+/// The string is null, or ends with a zero byte.
+unsafe fn text(string: *const c_char) -> String {
+    if string.is_null() {
+        return String::new();
+    }
+    // SAFETY: as the caller says.
+    unsafe { CStr::from_ptr(string) }.to_string_lossy().into_owned()
+}
+
+/// # Safety
+/// The array is null, or has so many elements and outlives what is done with the slice.
+unsafe fn slice<'a, T>(array: *mut T, count: usize) -> &'a [T] {
+    if array.is_null() {
+        return &[];
+    }
+    // SAFETY: as the caller says.
+    unsafe { &*ptr::slice_from_raw_parts(array, count) }
+}
