@@ -1,6 +1,7 @@
 # docker build .                       the producer alone: the last stage
 # docker build --target simulator .    the ECS simulator alone, which docker-compose.yml runs beside it
 FROM rust:1.95-slim-bookworm AS build
+ARG TARGETARCH
 # librdkafka, OpenSSL and jemalloc are built from source.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
@@ -10,7 +11,9 @@ COPY tests tests
 COPY examples examples
 COPY benches benches
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
+# Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc works with all up to the size that it is built for.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
+    if [ "$TARGETARCH" = arm64 ]; then export JEMALLOC_SYS_WITH_LG_PAGE=16; fi && \
     cargo build --release --locked --bins --features jemalloc,vendored-openssl && \
     cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/
 

@@ -16,8 +16,8 @@ pub use self::counts::{Counters, Counts};
 pub(crate) use self::event::{SYNC_EVENT, SyncEvent};
 pub use self::outcome::{Outcome, StopReason};
 pub(crate) use self::schema::sync_event_schema;
-pub(crate) use self::statistics::{Cause, Issue, IssueLimit, Judgement, Listing};
-pub use self::statistics::{State, TypeStatistics};
+pub use self::statistics::{Cause, State, TypeStatistics};
+pub(crate) use self::statistics::{Issue, IssueLimit, Judgement, Listing};
 use crate::config::Config;
 use crate::contract::rfc3339;
 

@@ -77,6 +77,8 @@ struct Incomplete<'a> {
     accounts: BTreeSet<&'a str>,
     regions: BTreeSet<&'a str>,
     roles: BTreeSet<&'a str>,
+    /// The names of the clusters whose children are missing.
+    clusters: BTreeSet<&'a str>,
 }
 
 /// Whether AWS denied the type, and the error.
@@ -88,16 +90,23 @@ impl<'a> Incomplete<'a> {
         let mut groups: Vec<(Reason<'_>, Self)> = Vec::new();
         let mut known = HashMap::new();
         for one in types.iter().filter(|one| one.state != State::Complete) {
-            let reason = (one.state == State::Denied, one.error.as_deref().unwrap_or("no reason is known"));
-            let at = *known.entry(reason).or_insert_with(|| {
-                groups.push((reason, Self::default()));
-                groups.len() - 1
-            });
-            let group = &mut groups[at].1;
-            group.objects.insert(one.object);
-            group.accounts.insert(one.account.as_deref().unwrap_or("unknown account"));
-            group.regions.extend(one.region.as_deref());
-            group.roles.extend(one.role.as_deref());
+            let first = one.error.as_deref().unwrap_or("no reason is known");
+            let causes = one.causes.iter().map(|cause| (cause.parent.as_deref(), cause.error.as_str()));
+            // A total and a type that was left unfinished have an error without causes.
+            let alone = one.causes.is_empty().then_some((None, first));
+            for (cluster, error) in causes.chain(alone) {
+                let reason = (one.state == State::Denied, error);
+                let at = *known.entry(reason).or_insert_with(|| {
+                    groups.push((reason, Self::default()));
+                    groups.len() - 1
+                });
+                let group = &mut groups[at].1;
+                group.objects.insert(one.object);
+                group.accounts.insert(one.account.as_deref().unwrap_or("unknown account"));
+                group.regions.extend(one.region.as_deref());
+                group.roles.extend(one.role.as_deref());
+                group.clusters.extend(cluster.map(|arn| arn.rsplit('/').next().unwrap_or(arn)));
+            }
         }
         groups
     }
@@ -112,6 +121,10 @@ impl<'a> Incomplete<'a> {
             Some(role) if self.roles.len() == 1 => write!(text, " as {role}")?,
             Some(_) => write!(text, " as {} roles", self.roles.len())?,
             None => {}
+        }
+        if !self.clusters.is_empty() {
+            let title = if self.clusters.len() == 1 { "cluster" } else { "clusters" };
+            write!(text, ", {title} {}", some(&self.clusters, "clusters"))?;
         }
         writeln!(text, ": {error}")
     }

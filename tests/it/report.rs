@@ -1,6 +1,6 @@
 //! The report for people.
 
-use ecs_sdm_producer::report::{Outcome, PartitionRange, Report, State, StopReason, TypeReport};
+use ecs_sdm_producer::report::{Cause, Outcome, PartitionRange, Report, State, StopReason, TypeReport};
 use kit::report::completed;
 use serde_json::Value;
 
@@ -34,6 +34,27 @@ fn what_fails_for_one_reason_is_one_line() {
     let expected = [
         "  denied: EcsService, EcsTask of 111 in eu-a, eu-b, eu-c and 2 more regions as arn:111: AssumeRole: no",
         "  denied: EcsTask of 200, 201, 202 and 2 more accounts in eu-a as 5 roles: certificate",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn the_clusters_that_a_cause_is_about_are_named() {
+    let cause = |cluster: Option<&str>, error: &str| Cause {
+        parent: cluster.map(|name| format!("arn:aws:ecs:eu-a:111:cluster/{name}")),
+        error: error.to_owned(),
+    };
+    let causes = ["a", "b", "c", "d", "e"].map(|name| cause(Some(name), "ListTasks: down"));
+    let causes =
+        causes.into_iter().chain([cause(Some("f"), "ListTasks: slow"), cause(None, "not acknowledged")]).collect();
+    let tasks =
+        TypeReport { state: State::Partial, role: None, causes, ..denied("111", "eu-a", "EcsTask", "ListTasks: down") };
+    let text = Report { types: vec![tasks], ..empty() }.text();
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains("partial: ")).collect();
+    let expected = [
+        "  partial: EcsTask of 111 in eu-a, clusters a, b, c and 2 more clusters: ListTasks: down",
+        "  partial: EcsTask of 111 in eu-a, cluster f: ListTasks: slow",
+        "  partial: EcsTask of 111 in eu-a: not acknowledged",
     ];
     assert_eq!(lines, expected);
 }
