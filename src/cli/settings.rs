@@ -46,7 +46,8 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
         let first = config.regions.first();
         config.default_region.clone().or_else(|| first.cloned())
     });
-    if loaded.has("default_region") || loaded.has("regions") {
+    let is_diagnosed = loaded.config.is_err() && (loaded.has("default_region") || loaded.has("regions"));
+    if set.is_some() || is_diagnosed {
         return set;
     }
     let asks = ask_instance && loaded.config.is_ok();
