@@ -291,7 +291,7 @@ async fn a_row_of_the_matrix_on_kafka() {
         let (states, world, scopes) = (states(&report), simulator.world(), [(ACCOUNT, REGION, "")]);
         for object in OBJECTS {
             let expected = if cell.concerned().contains(&object) { cell.state() } else { Complete };
-            assert_eq!(states[object], expected, "{cell}");
+            assert_eq!(states.get(object), Some(&expected), "{cell}: {}", report.text());
         }
         match cell.for_good {
             false => assert_landed(world, &config, &report, &scopes),
