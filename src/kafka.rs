@@ -15,7 +15,7 @@ mod startup;
 mod status;
 mod topics;
 
-pub use self::error::Error;
+pub use self::error::{Absence, Error};
 pub use self::in_flight::OVERHEAD;
 pub use self::producer::Producer;
 pub use self::status::FatalProducerError;

@@ -56,7 +56,8 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
         Some(region) => {
             // What AWS's chain tells is checked like default_region, since it becomes part of a host name.
             if let Some((reason, way_out)) = region_fault(region) {
-                loaded.add(Diagnostic { reason, way_out, ..no_region() });
+                let origin = "AWS's default region chain".to_owned();
+                loaded.add(Diagnostic { reason, way_out, origin, ..no_region() });
             }
         }
         None if environment::has_metadata() && !asks => loaded.warnings.push(format!(

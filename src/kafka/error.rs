@@ -18,9 +18,9 @@ pub enum Error {
     /// The first contact failed, and waiting would not help.
     #[error("{0}")]
     Refused(FatalProducerError),
-    /// Topics that are absent or may not be described, each with the reason.
+    /// Topics that cannot be used.
     #[error("{}", missing(.0))]
-    Topics(Vec<(String, String)>),
+    Topics(Vec<(String, Absence)>),
     /// `kafka.topics_create` did not succeed.
     #[error("topic {topic} cannot be created: {reason}; {way_out}")]
     Create { topic: String, reason: String, way_out: &'static str },
@@ -53,11 +53,49 @@ impl Error {
     }
 }
 
-fn missing(topics: &[(String, String)]) -> String {
-    let named: Vec<String> = topics.iter().map(|(topic, reason)| format!("{topic} ({reason})")).collect();
-    format!(
-        "topics are absent, or there is no right to describe them: {}; create them, allow DESCRIBE and WRITE, or set \
-         kafka.topics_create = \"if_missing\"",
-        named.join(", ")
-    )
+/// Why a topic cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Absence {
+    /// Brokers do not know it.
+    Unknown,
+    /// It may not be described. Brokers say so of a topic that is not there, too.
+    NotAllowed,
+    /// Another reason, in words.
+    Other(String),
+}
+
+impl Absence {
+    pub(super) fn of(code: Code) -> Self {
+        match code {
+            Code::UnknownTopic | Code::UnknownTopicOrPartition => Self::Unknown,
+            Code::TopicAuthorizationFailed => Self::NotAllowed,
+            code => Self::Other(code.to_string()),
+        }
+    }
+}
+
+fn missing(topics: &[(String, Absence)]) -> String {
+    let named = |absence: &Absence| {
+        let named = topics.iter().filter(|(_, found)| found == absence).map(|(topic, _)| topic.as_str());
+        named.collect::<Vec<_>>().join(", ")
+    };
+    let mut sentences = Vec::new();
+    for (absence, what, way_out) in [
+        (Absence::Unknown, "topics are absent", "create them, or set kafka.topics_create = \"if_missing\""),
+        (
+            Absence::NotAllowed,
+            "topics are absent, or there is no right to describe them",
+            "allow DESCRIBE and WRITE on them",
+        ),
+    ] {
+        let named = named(&absence);
+        if !named.is_empty() {
+            sentences.push(format!("{what}: {named}; {way_out}"));
+        }
+    }
+    let others = topics.iter().filter_map(|(topic, absence)| match absence {
+        Absence::Other(reason) => Some(format!("topic {topic} cannot be used: {reason}")),
+        Absence::Unknown | Absence::NotAllowed => None,
+    });
+    sentences.into_iter().chain(others).collect::<Vec<_>>().join("; ")
 }

@@ -1,20 +1,27 @@
 //! The first contact with brokers: the partitions of topics, their end offsets, and the wait for what is not there yet.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
 use super::handles::Handle;
-use super::{Error, Producer};
+use super::{Absence, Error, Producer};
 
 /// How long a broker may take for one answer.
-const ANSWER: Duration = Duration::from_secs(5);
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long one attempt to reach a first broker takes. It is short, so that a refusal ends the wait soon.
 pub(super) const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// The shortest attempt, at the end of a wait.
+const LEAST: Duration = Duration::from_millis(10);
+
+/// A failure that passes within this time is not told: a topic that was just made has no leader for a moment.
+const PASSING: Duration = Duration::from_secs(1);
 
 /// The pause before something that is not there is asked for again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
@@ -32,23 +39,23 @@ impl Producer {
         handle: &Handle,
         topic: &str,
         wait: &StartupWait,
-    ) -> Result<Result<Vec<i32>, String>, Error> {
+    ) -> Result<Result<Vec<i32>, Absence>, Error> {
         let metadata = loop {
-            match handle.client().fetch_metadata(Some(topic), ATTEMPT) {
+            match handle.client().fetch_metadata(Some(topic), wait.attempt(ATTEMPT)) {
                 Ok(metadata) => break metadata,
                 Err(error) => self.still_starting(&error.to_string(), wait)?,
             }
         };
         let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
-            return Ok(Err("not in the broker's answer".to_owned()));
+            return Ok(Err(Absence::Other("it is not in the broker's answer".to_owned())));
         };
         if let Some(code) = found.error() {
-            return Ok(Err(Code::from(code).to_string()));
+            return Ok(Err(Absence::of(Code::from(code))));
         }
         let mut partitions: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
         partitions.sort_unstable();
         if partitions.is_empty() {
-            return Ok(Err("it has no partition yet".to_owned()));
+            return Ok(Err(Absence::Other("it has no partition yet".to_owned())));
         }
         Ok(Ok(partitions))
     }
@@ -75,7 +82,7 @@ impl Producer {
         wait: &StartupWait,
     ) -> Result<i64, Error> {
         loop {
-            match handle.client().fetch_watermarks(topic, partition, wait.attempt()) {
+            match handle.client().fetch_watermarks(topic, partition, wait.attempt(ANSWER)) {
                 Ok((_, end)) => return Ok(end),
                 Err(source) => {
                     if let Some(fatal) = self.fatal() {
@@ -97,32 +104,41 @@ impl Producer {
     }
 }
 
-/// The wait for what may not be there yet when a sync starts. The first failure is told at once.
+/// The wait for what may not be there yet when a sync starts. What does not pass soon is told.
 pub(super) struct StartupWait {
     deadline: Instant,
+    /// When the last attempt began.
+    attempted: Mutex<Instant>,
+    /// When the first attempt that failed began.
+    failing: OnceLock<Instant>,
     is_told: AtomicBool,
 }
 
 impl StartupWait {
     pub(super) fn new(timeout: Duration) -> Self {
-        Self { deadline: Instant::now() + timeout, is_told: AtomicBool::new(false) }
+        let now = Instant::now();
+        let (attempted, failing) = (Mutex::new(now), OnceLock::new());
+        Self { deadline: now + timeout, attempted, failing, is_told: AtomicBool::new(false) }
     }
 
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.deadline
     }
 
-    /// How long one attempt may take.
-    pub(super) fn attempt(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now()).clamp(Duration::from_millis(10), ANSWER)
+    /// Begins an attempt, and returns how long it may take: `most`, and no longer than the wait.
+    pub(super) fn attempt(&self, most: Duration) -> Duration {
+        let now = Instant::now();
+        *self.attempted.lock() = now;
+        self.deadline.saturating_duration_since(now).clamp(LEAST, most)
     }
 
-    /// The error, once the wait is over. Before that it is a warning.
+    /// The attempt failed: the error, once the wait is over. Before that it is a warning.
     pub(super) fn or(&self, error: impl FnOnce() -> Error) -> Result<(), Error> {
         if self.is_over() {
             return Err(error());
         }
-        if !self.is_told.swap(true, Ordering::Relaxed) {
+        let lasts = self.failing.get_or_init(|| *self.attempted.lock()).elapsed() >= PASSING;
+        if lasts && !self.is_told.swap(true, Ordering::Relaxed) {
             tracing::warn!("{}; it is tried again", error());
         }
         Ok(())

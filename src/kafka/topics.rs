@@ -7,8 +7,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
 use super::raw::{self, NewTopic};
-use super::startup::{ATTEMPT, PAUSE, StartupWait};
-use super::{Error, Producer};
+use super::startup::{ANSWER, ATTEMPT, PAUSE, StartupWait};
+use super::{Absence, Error, Producer};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
 
@@ -81,7 +81,7 @@ impl Producer {
         self: &Arc<Self>,
         topics: Vec<(String, Holds)>,
         wait: &Arc<StartupWait>,
-    ) -> Result<(Vec<PartitionRange>, Vec<(String, String, Holds)>), Error> {
+    ) -> Result<(Vec<PartitionRange>, Vec<(String, Absence, Holds)>), Error> {
         let (mut ranges, mut absent) = (Vec::new(), Vec::new());
         for (topic, holds) in topics {
             match self.find(&topic, wait).await? {
@@ -97,7 +97,7 @@ impl Producer {
         self: &Arc<Self>,
         topic: &str,
         wait: &Arc<StartupWait>,
-    ) -> Result<Result<Vec<PartitionRange>, String>, Error> {
+    ) -> Result<Result<Vec<PartitionRange>, Absence>, Error> {
         let (topic, wait) = (topic.to_owned(), Arc::clone(wait));
         self.blocking(move |producer, handle| match producer.partitions(handle, &topic, &wait)? {
             Err(reason) => Ok(Err(reason)),
@@ -129,7 +129,7 @@ impl Producer {
     /// Creates topics. A request that gets no answer is sent again until the wait is over.
     async fn create(
         self: &Arc<Self>,
-        absent: &[(String, String, Holds)],
+        absent: &[(String, Absence, Holds)],
         config: &Config,
         wait: &Arc<StartupWait>,
     ) -> Result<(), Error> {
@@ -139,7 +139,7 @@ impl Producer {
             let new: Vec<NewTopic<'_>> =
                 absent.iter().map(|(topic, holds)| new_topic(topic, *holds, &config)).collect();
             let created = loop {
-                match raw::create_topics(handle.client(), &new, wait.attempt()) {
+                match raw::create_topics(handle.client(), &new, wait.attempt(ANSWER)) {
                     Ok(created) => break created,
                     Err(refusal) if !is_unanswered(refusal.code) => return Err(Error::create(&absent[0].0, &refusal)),
                     Err(refusal) => wait.or(|| match producer.unreachable() {

@@ -30,7 +30,7 @@ async fn missing_topics_are_named_with_the_way_out() {
     config.errors.tolerance = Tolerance::Dlq;
     let reason = assert_failed(&sync(&config).await, &simulator);
     for topic in ["cluster", "service", "task", "task-definition", "sync", "dlq"] {
-        assert!(reason.contains(&format!("{}.{topic} (", config.kafka.topic_prefix)), "{reason}");
+        assert!(reason.contains(&format!("{}.{topic}", config.kafka.topic_prefix)), "{reason}");
     }
     assert!(reason.contains("kafka.topics_create"), "{reason}");
 }

@@ -10,16 +10,18 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::certificates::Authority;
 
-/// A running port. Its certificate is of an authority that nobody trusts. Dropping it ends it.
+/// A running port. Its certificate is of an authority of its own. Dropping it ends it.
 pub struct TlsPort {
     address: String,
+    ca: String,
     _runtime: Runtime,
 }
 
 impl TlsPort {
     /// A port in front of `server`. Without a server it closes each connection in its hand-shake.
     pub fn start(server: Option<&str>) -> Self {
-        let acceptor = Authority::new().server(&["127.0.0.1", "localhost"], None);
+        let authority = Authority::new();
+        let acceptor = authority.server(&["127.0.0.1", "localhost"], None);
         let server = server.map(str::to_owned);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
@@ -36,7 +38,12 @@ impl TlsPort {
                 }
             }
         }));
-        Self { address, _runtime: runtime }
+        Self { address, ca: authority.pem, _runtime: runtime }
+    }
+
+    /// The certificate of the authority, in PEM.
+    pub fn ca(&self) -> &str {
+        &self.ca
     }
 
     /// `127.0.0.1:PORT`.
