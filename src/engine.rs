@@ -36,7 +36,18 @@ impl Engine {
         Self { access, producer: None, registry: Registry::of(&config), config }
     }
 
-    /// Prepares a sync, which begins when [`Run::finish`] is awaited. It borrows the engine, so that there is one at a time.
+    /// Prepares a sync, which begins when [`Run::finish`] is awaited. It borrows the engine, so that there is one at a time:
+    ///
+    /// ```compile_fail,E0499
+    /// use ecs_sdm_producer::{engine::Engine, sync::Sink};
+    ///
+    /// async fn overlap(mut engine: Engine) {
+    ///     let first = engine.start(Sink::Kafka);
+    ///     let second = engine.start(Sink::Kafka);
+    ///     first.finish().await;
+    ///     second.finish().await;
+    /// }
+    /// ```
     pub fn start(&mut self, sink: Sink) -> Run<'_> {
         let handle = RunHandle::new(&self.config, self.access.caller(&self.config));
         // A dry run must not end because Kafka is gone.
