@@ -69,18 +69,13 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
 
 /// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant.
 pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
-    for environment::EnvironmentIssue { key, origin, reason, way_out } in environment::issues().await {
-        loaded.add(Diagnostic { key: key.to_owned(), origin: origin.to_owned(), reason, way_out: way_out.to_owned() });
-    }
-    Trust::load().await.unwrap_or_else(|error| {
-        loaded.add(Diagnostic {
-            key: error.key.to_owned(),
-            origin: error.origin.to_owned(),
-            reason: error.to_string(),
-            way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
-        });
-        Trust::default()
-    })
+    let has_keys = loaded.has("access_key_id");
+    let issues = environment::issues(has_keys).await;
+    let trust = Trust::load().await;
+    // A configuration file that cannot be read stands in the way of both.
+    let untrusted = trust.as_ref().err().filter(|error| !issues.contains(error)).cloned();
+    issues.into_iter().chain(untrusted).for_each(|issue| loaded.add(issue));
+    trust.unwrap_or_default()
 }
 
 pub(crate) fn report_errors(diagnostics: &[Diagnostic]) -> ExitCode {

@@ -100,6 +100,15 @@ pub struct Judgement {
     pub(crate) causes: Vec<Cause>,
 }
 
+impl Judgement {
+    /// The same, of a type that is not complete for a reason of its whole scope.
+    #[must_use]
+    pub(crate) fn incomplete(self, reason: String) -> Self {
+        let cause = Cause { parent: None, error: reason.clone() };
+        Self { state: State::Partial, error: Some(reason), causes: vec![cause], ..self }
+    }
+}
+
 impl Listing {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
