@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::retry::Fault;
-
 /// An account's id (12 digits), shared by all who need it and set when the first ARN names it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account(Arc<Shared>);
@@ -25,10 +23,9 @@ impl Account {
         account
     }
 
-    /// The account that AWS did not say, as others tell it.
-    pub(super) fn told(told: Option<String>, refusal: &Fault) -> Self {
-        let refusal = Some(refusal.to_string());
-        Self(Arc::new(Shared { named: OnceLock::new(), told, refusal }))
+    /// The account as others than AWS tell it, and what to say where nobody does.
+    pub(super) fn told(told: Option<String>, refusal: String) -> Self {
+        Self(Arc::new(Shared { named: OnceLock::new(), told, refusal: Some(refusal) }))
     }
 
     /// Sets the id from an ARN, unless it is set.
@@ -62,10 +59,8 @@ impl Account {
         if self.get().is_some() {
             return None;
         }
-        let refusal = self.0.refusal.as_deref().unwrap_or("it was not asked for");
-        Some(format!(
-            "the account is not known: {refusal} (GetCallerIdentity), and no ARN names it; set AWS_ACCOUNT_ID"
-        ))
+        let refusal = self.0.refusal.as_deref().unwrap_or("nobody was asked for it");
+        Some(format!("the account is not known: {refusal}, and no object names it; set AWS_ACCOUNT_ID"))
     }
 }
 

@@ -142,7 +142,11 @@ impl Base {
         let sts = self.sts();
         let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
         match concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await {
-            Ok(identity) => Ok(identity.arn().map(Account::of_arn).unwrap_or_default()),
+            Ok(identity) => {
+                let account = Account::told(self.credentials.account(), "GetCallerIdentity names no ARN".to_owned());
+                account.learn(identity.arn().unwrap_or_default());
+                Ok(account)
+            }
             Err(fault) if fault.verdict == Verdict::Setup => Err(IdentityError { action: "GetCallerIdentity", fault }),
             Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
@@ -150,7 +154,7 @@ impl Base {
                     Some(id) => Some(id),
                     None => environment::account_id().await,
                 };
-                Ok(Account::told(told, &fault))
+                Ok(Account::told(told, format!("GetCallerIdentity failed with {fault}")))
             }
         }
     }

@@ -16,9 +16,9 @@ pub fn has_metadata() -> bool {
     !std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|disabled| disabled.eq_ignore_ascii_case("true"))
 }
 
-/// Everything that is wrong in the process's environment and in the AWS profile. With `has_keys` the settings hold keys, and nobody
-/// asks AWS's chain for any.
-pub async fn issues(has_keys: bool) -> Vec<Diagnostic> {
+/// Everything that is wrong in the process's environment and in the AWS profile. Without `asks_chain` nobody asks AWS's chain for
+/// credentials: the settings hold keys, or none are needed.
+pub async fn issues(asks_chain: bool) -> Vec<Diagnostic> {
     let variable = |name: &str| std::env::var(name).ok();
     let mut issues = proxies(variable);
     issues.extend(endpoints(variable));
@@ -26,7 +26,7 @@ pub async fn issues(has_keys: bool) -> Vec<Diagnostic> {
     match profile::read().await {
         Ok(profiles) => {
             issues.extend(selected(variable, &profiles));
-            if !has_keys {
+            if asks_chain {
                 issues.extend(source::refusals(variable, &profiles));
             }
         }

@@ -80,7 +80,7 @@ impl Source {
     }
 
     fn of(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) -> Self {
-        if variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some() {
+        if has_keys(&variable) {
             return Self::Keys;
         }
         // A profile with a mistake was refused before. If it became wrong later, the SDK's own words tell it.
@@ -130,6 +130,12 @@ impl Source {
     }
 }
 
+/// Whether the environment has keys. The SDK knows a second name of the secret one.
+fn has_keys(variable: impl Fn(&str) -> Option<String>) -> bool {
+    let secret = || variable("AWS_SECRET_ACCESS_KEY").or_else(|| variable("SECRET_ACCESS_KEY"));
+    variable("AWS_ACCESS_KEY_ID").is_some() && secret().is_some()
+}
+
 /// What would make AWS's chain pass over a source that is meant: half of two keys, a profile that leads nowhere.
 pub(super) fn refusals(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) -> Vec<Diagnostic> {
     const PAIRS: [[&str; 2]; 3] = [
@@ -138,6 +144,10 @@ pub(super) fn refusals(variable: impl Fn(&str) -> Option<String>, profiles: &Pro
         ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"],
     ];
     let variable = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
+    // Keys in the environment go before all else.
+    if has_keys(variable) {
+        return Vec::new();
+    }
     let halves = PAIRS.iter().filter(|[one, other]| variable(one).is_some() && variable(other).is_none());
     let mut issues: Vec<Diagnostic> = halves
         .map(|[one, other]| Diagnostic {
@@ -147,9 +157,7 @@ pub(super) fn refusals(variable: impl Fn(&str) -> Option<String>, profiles: &Pro
             way_out: "set both, or neither".to_owned(),
         })
         .collect();
-    // Keys in the environment go before a profile.
-    let has_keys = variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some();
-    if let Some(Wrong { key, profile, reason, way_out }) = follow(profiles).err().filter(|_| !has_keys) {
+    if let Some(Wrong { key, profile, reason, way_out }) = follow(profiles).err() {
         let origin = format!("the profile {profile:?}, {}", profile::config_file());
         issues.push(Diagnostic { key: key.to_owned(), origin, reason, way_out });
     }

@@ -38,7 +38,8 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
     if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
         loaded.add(diagnostic);
     }
-    let trust = network(loaded).await;
+    let asks_chain = !loaded.has("access_key_id");
+    let trust = network(loaded, asks_chain).await;
     if !dry_run {
         loaded.judge_client(client::refusal_of_all);
     }
@@ -67,10 +68,10 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
     region
 }
 
-/// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant.
-pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
-    let has_keys = loaded.has("access_key_id");
-    let issues = environment::issues(has_keys).await;
+/// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant. With
+/// `asks_chain` AWS's chain is to provide credentials.
+pub(crate) async fn network(loaded: &mut Loaded, asks_chain: bool) -> Trust {
+    let issues = environment::issues(asks_chain).await;
     let trust = Trust::load().await;
     // A configuration file that cannot be read stands in the way of both.
     let untrusted = trust.as_ref().err().filter(|error| !issues.contains(error)).cloned();

@@ -101,6 +101,8 @@ pub(super) fn hint(tried: &str) -> &'static str {
         "; see schema_registry.ca"
     } else if says(&["InvalidContentType", "corrupt message"]) {
         "; see schema_registry.url: is it http instead of https?"
+    } else if says(&[", the proxy of "]) && says(&["(Connect)", "tunnel"]) {
+        "; see that variable and NO_PROXY"
     } else {
         "; see schema_registry.url"
     }

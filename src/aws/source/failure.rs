@@ -19,7 +19,7 @@ impl Source {
         }
         if let Some(refusal) = retry::find::<SdkError<AssumeRoleWithWebIdentityError, Response>>(error) {
             let fault = Fault::judge(refusal);
-            let way_out = if is_transient(&fault) { "STS could not be asked" } else { WEB_IDENTITY };
+            let way_out = if is_transient(&fault) { "STS could not be asked" } else { TOKEN_REFUSED };
             let message = format!("{} ({self}); {way_out}", fault.message);
             return settled(Fault { message, ..fault });
         }
@@ -41,7 +41,7 @@ impl Source {
     }
 
     fn fault(&self, reason: &str, verdict: Verdict) -> Fault {
-        Fault { verdict, ..Fault::own("Credentials", format!("{reason} ({self}); {}", self.way_out())) }
+        Fault { verdict, ..Fault::own("Credentials", format!("{reason} ({self}); {}", self.way_out(reason))) }
     }
 
     fn nothing(&self) -> Fault {
@@ -84,10 +84,10 @@ impl Source {
         signs_in && !network.iter().any(|part| reason.contains(part))
     }
 
-    fn way_out(&self) -> String {
+    fn way_out(&self, reason: &str) -> String {
         let Self::Profile(Followed { name, base, base_name, .. }) = self else {
             return match self {
-                Self::WebIdentity { .. } => WEB_IDENTITY,
+                Self::WebIdentity { .. } => "let AWS_WEB_IDENTITY_TOKEN_FILE name the token's file, and this user read it",
                 Self::Container { .. } => {
                     "see AWS_CONTAINER_CREDENTIALS_FULL_URI or AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, and whether the \
                      container has a role"
@@ -101,12 +101,19 @@ impl Source {
             .to_owned();
         };
         match base {
+            Base::Sso { .. } if reason.contains("Forbidden") => {
+                format!(
+                    "see sso_account_id and sso_role_name of the profile {base_name:?}: is that role assigned to you?"
+                )
+            }
             Base::Sso { .. } => format!("run `aws sso login --profile {base_name}`"),
             Base::Login => format!("run `aws login --profile {base_name}`"),
             Base::Process(_) => {
                 "run that command yourself: it has to print credentials as JSON, with Version 1".to_owned()
             }
-            Base::WebIdentity { .. } => "see web_identity_token_file and role_arn of the profile".to_owned(),
+            Base::WebIdentity { .. } => {
+                "let web_identity_token_file name the token's file, and this user read it".to_owned()
+            }
             Base::Named(source) => format!("see whether {source} has credentials here, and credential_source"),
             Base::Keys { .. } | Base::Nothing => format!("see the profile {name:?}"),
         }
@@ -114,8 +121,8 @@ impl Source {
 }
 
 const NOTHING: &str = "set access_key_id and secret_access_key, or name a profile with AWS_PROFILE";
-const WEB_IDENTITY: &str = "see whether AWS_WEB_IDENTITY_TOKEN_FILE (in a profile web_identity_token_file) names the token of \
-                            today, and whether the role's trust policy has its issuer";
+const TOKEN_REFUSED: &str =
+    "see whether the token is of today, and whether the role's trust policy has its issuer and audience";
 
 fn is_transient(fault: &Fault) -> bool {
     matches!(fault.verdict, Verdict::Transient | Verdict::Throttled)

@@ -102,7 +102,11 @@ impl Server {
                     }
                     head.push(byte[0]);
                 }
-                seen.lock().unwrap().push(String::from_utf8_lossy(&head).into_owned());
+                let head = String::from_utf8_lossy(&head).into_owned();
+                let length =
+                    head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+                let _ = stream.read_exact(&mut vec![0; length.unwrap_or(0)]);
+                seen.lock().unwrap().push(head);
                 let _ = stream.write_all(answer.as_bytes());
             }
         });

@@ -35,6 +35,10 @@ fn row_13_nothing_of_an_account_that_nobody_knows_is_complete() {
         let (ended, said, _) = sync_unknown(NOBODY, &home, &env);
         assert_eq!(ended, 0, "{said}");
     }
+    // What the variable says of keys that may ask who they are is held against the answer.
+    let simulator = Simulator::start(World { shape: NOBODY, ..World::default() }).unwrap();
+    let said = text(&run(&simulator, &home, &with(&[("AWS_ACCOUNT_ID", "999999999999")]), &[]).stderr);
+    assert!(said.contains("WARN") && said.contains("999999999999"), "{said}");
     // An ARN tells it too, and rules over a variable.
     for (env, warned) in [(with(&[]), false), (with(&[("AWS_ACCOUNT_ID", "999999999999")]), true)] {
         let (ended, said, records) = sync_unknown(SMALL, &home, &env);

@@ -89,6 +89,16 @@ fn row_10_a_profile_of_aws_login_works() {
     home.write(LOGIN_FILE, &login_token("2099-01-01T00:00:00Z"));
     let (ended, said) = dry_run(&simulator, &home, &profile, &[]);
     assert_eq!(ended, 0, "{said}");
+    // A session that is over is renewed.
+    home.write(LOGIN_FILE, &login_token("2020-01-01T00:00:00Z"));
+    let renewed = r#"{"accessToken": {"accessKeyId": "ASIA", "secretAccessKey": "secret", "sessionToken": "token"},
+        "tokenType": "aws_sigv4", "expiresIn": 900, "refreshToken": "next"}"#;
+    let server = Server::new("200 OK", renewed);
+    let sign_in = format!("http://{}", server.address);
+    let env = [("AWS_PROFILE", "p"), ("AWS_ENDPOINT_URL_SIGNIN", &sign_in)];
+    let (ended, said) = dry_run(&simulator, &home, &env, &["maximum_retries=0"]);
+    assert_eq!(ended, 0, "{said}");
+    assert!(server.heads()[0].to_lowercase().contains("dpop: "), "{:?}", server.heads());
     // The simulator knows nothing of signing in, and so renews no session.
     home.write(LOGIN_FILE, &login_token("2020-01-01T00:00:00Z"));
     let (ended, said) = dry_run(&simulator, &home, &profile, &["maximum_retries=0"]);
@@ -98,7 +108,8 @@ fn row_10_a_profile_of_aws_login_works() {
 
 #[test]
 fn row_11_a_profile_of_sso_says_how_to_sign_in() {
-    let simulator = simulator();
+    let world = World { shape: SMALL, base_session_token: Some("token".to_owned()), ..World::default() };
+    let simulator = Simulator::start(world).unwrap();
     let session = "[profile p]\nsso_session = corp\nsso_account_id = 111111111111\nsso_role_name = reader\n\
                    [sso-session corp]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n";
     let old = "[profile p]\nsso_region = eu-west-1\nsso_start_url = https://corp.awsapps.com/start\n\
@@ -115,6 +126,27 @@ fn row_11_a_profile_of_sso_says_how_to_sign_in() {
     let (ended, said) = dry_run(&simulator, &home, &[("AWS_PROFILE", "p")], &[]);
     assert_eq!(ended, 2);
     assert_words(denial(&said), &["expired", "sso_session corp", "run `aws sso login --profile p`"]);
+    // One that is good, and what SSO answers to it.
+    let token = r#"{"accessToken": "t", "expiresAt": "2099-01-01T00:00:00Z"}"#;
+    home.write(".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json", token);
+    let refused = |kind: &str| format!(r#"{{"__type": "{kind}", "message": "no"}}"#);
+    let granted = r#"{"roleCredentials": {"accessKeyId": "ASIA", "secretAccessKey": "secret", "sessionToken": "token",
+        "expiration": 4070908800000}}"#;
+    let cases: [(&str, String, i32, &str); 3] = [
+        ("401 Unauthorized", refused("UnauthorizedException"), 2, "run `aws sso login --profile p`"),
+        ("403 Forbidden", refused("ForbiddenException"), 2, "sso_account_id and sso_role_name"),
+        ("200 OK", granted.to_owned(), 0, ""),
+    ];
+    for (status, body, expected, way_out) in cases {
+        let server = Server::new(status, &body);
+        let portal = format!("http://{}", server.address);
+        let env = [("AWS_PROFILE", "p"), ("AWS_ENDPOINT_URL_SSO", portal.as_str())];
+        let (ended, said) = dry_run(&simulator, &home, &env, &[]);
+        assert_eq!(ended, expected, "{said}");
+        if expected != 0 {
+            assert_words(denial(&said), &["no", way_out]);
+        }
+    }
 }
 
 #[test]

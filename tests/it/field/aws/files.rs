@@ -1,7 +1,9 @@
 //! AWS's configuration files: what is wrong in them is told with file and line, by `check` as by `sync`.
 
+use kit::program::{code, program, text};
+
 use super::super::settings::{Set, assert_refused, assert_taken, both};
-use super::Home;
+use super::{Home, assert_words};
 
 const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"), ("AWS_SECRET_ACCESS_KEY", "secret")];
 
@@ -48,6 +50,24 @@ fn row_8_what_the_way_out_says_mends_the_file() {
     assert!(said.errors[0].contains("without blanks before it"), "{said:?}");
     home.write(".aws/config", "[profile other]\nregion = us-east-1\n[profile p]\nregion = eu-west-1\n");
     assert_taken(&with(folder, &[("AWS_PROFILE", "p")]), &[]);
+}
+
+#[test]
+fn row_8_what_asks_the_registry_alone_refuses_the_same() {
+    let home = Home::new("[profile other]\n  ca_bundle = /ca.pem\n");
+    let place = format!("{}:2", home.path(".aws/config").display());
+    for (name, value, words) in [
+        ("HOME", home.folder.path().to_str().unwrap(), place.as_str()),
+        ("HTTPS_PROXY", "::bad", "HTTPS_PROXY"),
+        ("AWS_CA_BUNDLE", "/nonexistent/ca.pem", "AWS_CA_BUNDLE"),
+    ] {
+        let mut command = program(None);
+        command.env(name, value).args(["schemas", "test", "--set", "schema_registry.url=http://127.0.0.1:1"]);
+        let output = command.output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!((code(&output), said.lines().count()), (64, 1), "{said}");
+        assert_words(&said, &["error: ", words]);
+    }
 }
 
 #[test]

@@ -48,7 +48,13 @@ fn row_15_a_name_that_does_not_resolve_is_told_with_its_host() {
     let output =
         program(None).args(["schemas", "test", "--set", &format!("schema_registry.url={url}")]).output().unwrap();
     assert_eq!(code(&output), 2, "{}", text(&output.stderr));
-    assert_words(&text(&output.stderr), &[host, "dns error"]);
+    assert_words(&text(&output.stderr), &[host, "dns error", "see schema_registry.url"]);
+    // Or it is the proxy's.
+    let mut command = program(None);
+    command.env("HTTP_PROXY", url).args(["schemas", "test", "--set", "schema_registry.url=http://127.0.0.1:1"]);
+    let said = text(&command.output().unwrap().stderr);
+    assert_words(&said, &[host, "dns error", "the proxy of HTTP_PROXY", "see that variable and NO_PROXY"]);
+    assert!(!said.contains("see schema_registry.url"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
