@@ -8,11 +8,13 @@ pub(crate) mod concurrency;
 pub(crate) mod credentials;
 pub mod environment;
 pub mod http;
+mod profile;
 pub(crate) mod rate_limiter;
 pub mod region;
 pub(crate) mod retry;
 pub(crate) mod role;
 pub(crate) mod scope;
+mod source;
 pub(crate) mod token_bucket;
 pub mod trust;
 

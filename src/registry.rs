@@ -6,6 +6,7 @@
 mod client;
 mod error;
 mod subject;
+mod transport;
 
 use std::collections::HashMap;
 

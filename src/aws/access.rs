@@ -6,9 +6,9 @@ use aws_credential_types::Credentials as AwsCredentials;
 use tokio::sync::Semaphore;
 
 use super::base::Base;
-use super::trust::{BundleError, Trust};
+use super::trust::Trust;
 use super::{Caller, ConcurrencyLimit, RateLimiters, RetryPolicy};
-use crate::config::{Config, SecretError};
+use crate::config::{Config, Diagnostic, SecretError};
 
 /// What outlives a sync on AWS's side.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Access {
         &mut self,
         config: &Config,
         keys: Option<AwsCredentials>,
-    ) -> Result<Arc<Base>, BundleError> {
+    ) -> Result<Arc<Base>, Diagnostic> {
         // An endpoint of one's own is plain HTTP, or trusted by the system.
         let trust = if config.endpoint_url.is_none() { Trust::load().await? } else { Trust::default() };
         if let Some(base) = self.base.as_ref().filter(|base| base.trusts(&trust)) {

@@ -20,8 +20,9 @@ use super::rate_limiter::RateLimiters;
 use super::retry::{Fault, Verdict};
 use super::role::Role;
 use super::scope::{Identity, IdentityError, ResolvedIdentity, Scope};
+use super::source::Source;
 use super::trust::Trust;
-use super::{Ecs, http};
+use super::{Ecs, environment, http};
 use crate::config::{Config, RoleConfig};
 
 /// Retries of what tells the account of the base credentials. It is worth a moment, but not `maximum_retries`.
@@ -35,6 +36,8 @@ pub(crate) struct Base {
     sdk: SdkConfig,
     region: String,
     credentials: Credentials,
+    /// What to do where STS refuses a role to them, if their profile asks for a code.
+    code_way_out: Option<String>,
     /// With their credentials, whose sessions outlive a sync.
     identities: OnceLock<Vec<Identity>>,
 }
@@ -43,21 +46,24 @@ impl Base {
     /// Resolves the base configuration. No request is sent to ECS or STS.
     pub(crate) async fn load(config: &Config, region: String, keys: Option<AwsCredentials>, trust: Trust) -> Self {
         let http_client = http::client(config.endpoint_url.is_none(), &trust);
+        let source = source(keys.as_ref()).await;
+        let code_way_out = source.code_way_out();
         let sdk = loader(config, &http_client, &region, keys).load().await;
         let credentials = match sdk.credentials_provider() {
-            Some(provider) => Credentials::new(chain(config, provider)),
+            Some(provider) => Credentials::new(chain(config, provider, source)),
             None => Credentials::new(NoChain),
         };
         let provider = SharedCredentialsProvider::new(credentials.clone());
         let sdk = sdk.into_builder().credentials_provider(provider).build();
-        Self { trust, http_client, sdk, region, credentials, identities: OnceLock::new() }
+        Self { trust, http_client, sdk, region, credentials, code_way_out, identities: OnceLock::new() }
     }
 
     /// Looks for the base credentials again, for another sync: keys in a file may have been replaced. Sessions of roles that are
     /// still good stay.
     pub(crate) async fn refresh(&self, config: &Config, keys: Option<AwsCredentials>) {
+        let source = source(keys.as_ref()).await;
         match loader(config, &self.http_client, &self.region, keys).load().await.credentials_provider() {
-            Some(provider) => self.credentials.replace_issuer(chain(config, provider)),
+            Some(provider) => self.credentials.replace_issuer(chain(config, provider, source)),
             None => self.credentials.replace_issuer(NoChain),
         }
         self.identities.get().into_iter().flatten().for_each(|identity| identity.credentials.begin_sync());
@@ -94,6 +100,7 @@ impl Base {
             session_name: role_session_name.unwrap_or_else(|| session_name(&config.name)),
             external_id,
             session_duration: config.session_duration,
+            way_out: self.code_way_out.clone(),
         });
         Identity { role: Some(arn), regions, credentials }
     }
@@ -130,16 +137,24 @@ impl Base {
         }
     }
 
-    /// `sts:GetCallerIdentity`, which needs no permission. Without an answer the first ARN seen tells the account.
+    /// `sts:GetCallerIdentity`, which needs no permission. Without an answer others may say the account, and the first ARN seen rules.
     async fn caller_identity(&self, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
         let sts = self.sts();
         let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
         match concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await {
-            Ok(identity) => Ok(identity.arn().map(Account::of_arn).unwrap_or_default()),
+            Ok(identity) => {
+                let account = Account::told(self.credentials.account(), "GetCallerIdentity names no ARN".to_owned());
+                account.learn(identity.arn().unwrap_or_default());
+                Ok(account)
+            }
             Err(fault) if fault.verdict == Verdict::Setup => Err(IdentityError { action: "GetCallerIdentity", fault }),
             Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
-                Ok(Account::default())
+                let told = match self.credentials.account() {
+                    Some(id) => Some(id),
+                    None => environment::account_id().await,
+                };
+                Ok(Account::told(told, format!("GetCallerIdentity failed with {fault}")))
             }
         }
     }
@@ -184,8 +199,12 @@ fn warn_of_shared_accounts(roles: &[RoleConfig]) {
 }
 
 /// AWS's own chain, or the static keys of the settings.
-fn chain(config: &Config, provider: SharedCredentialsProvider) -> Chain {
-    Chain { provider, timeout: config.limits.attempt_timeout }
+fn chain(config: &Config, provider: SharedCredentialsProvider, source: Source) -> Chain {
+    Chain { provider, source, timeout: config.limits.attempt_timeout }
+}
+
+async fn source(keys: Option<&AwsCredentials>) -> Source {
+    if keys.is_some() { Source::Keys } else { Source::of_chain().await }
 }
 
 fn loader(config: &Config, http_client: &SharedHttpClient, region: &str, keys: Option<AwsCredentials>) -> ConfigLoader {

@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials as AwsCredentials;
-use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::concurrency::ConcurrencyLimit;
 use super::credentials::{Issued, Issuer};
-use super::retry::{self, Fault, Verdict};
+use super::retry::{Fault, Verdict};
+use super::source::Source;
 
 /// AWS's default credential chain, or static credentials.
 #[derive(Debug)]
 pub(crate) struct Chain {
     pub(crate) provider: SharedCredentialsProvider,
+    /// The part of the chain that provides them.
+    pub(super) source: Source,
     /// The longest resolution. A credential process has no timeout of its own.
     pub(crate) timeout: Duration,
 }
@@ -40,17 +42,11 @@ impl Issuer for Chain {
 
 impl Chain {
     async fn attempt(&self) -> Result<AwsCredentials, Fault> {
-        let (reason, is_final) = match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
-            Ok(Ok(issued)) => return Ok(issued),
-            // No source is there, or the configuration is wrong: another try would change nothing.
-            Ok(Err(
-                error @ (CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)),
-            )) => (retry::chain(&error), true),
-            Ok(Err(error)) => (retry::chain(&error), false),
-            Err(_) => (format!("it took more than {:?}", self.timeout), false),
-        };
-        let fault = no_credentials(&reason);
-        Err(if is_final { fault } else { Fault { verdict: Verdict::Transient, ..fault } })
+        match tokio::time::timeout(self.timeout, self.provider.provide_credentials()).await {
+            Ok(Ok(issued)) => Ok(issued),
+            Ok(Err(error)) => Err(self.source.failed(&error)),
+            Err(_) => Err(self.source.late(self.timeout)),
+        }
     }
 }
 
@@ -60,11 +56,7 @@ pub(crate) struct NoChain;
 
 impl Issuer for NoChain {
     fn issue<'a>(&'a self, _: &'a ConcurrencyLimit) -> Issued<'a> {
-        Box::pin(std::future::ready(Err(no_credentials("it has no sources"))))
+        let fault = Fault::own("Credentials", "the SDK has no credential chain; this is a bug of ours");
+        Box::pin(std::future::ready(Err(fault.denied())))
     }
-}
-
-fn no_credentials(reason: &str) -> Fault {
-    let way_out = "see access_key_id and AWS_PROFILE";
-    Fault::own("Credentials", format!("AWS's credential chain provides none: {reason}; {way_out}")).denied()
 }

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -23,12 +24,14 @@ pub(crate) struct RetryPolicy {
 pub(crate) struct ConcurrencyLimit {
     permits: Arc<Semaphore>,
     policy: RetryPolicy,
+    /// Whether a request that had no answer was told. One word is enough for a sync: what keeps one from AWS keeps many.
+    told: Arc<AtomicBool>,
 }
 
 impl ConcurrencyLimit {
     /// `permits` are shared by all syncs of the process.
     pub(crate) fn new(permits: Arc<Semaphore>, policy: RetryPolicy) -> Self {
-        Self { permits, policy }
+        Self { permits, policy, told: Arc::default() }
     }
 
     /// The same limit with fewer retries.
@@ -53,6 +56,9 @@ impl ConcurrencyLimit {
         let throttled = fault.verdict == Verdict::Throttled;
         if !(throttled || fault.verdict == Verdict::Transient) || !self.allows(tries) {
             return Err(fault);
+        }
+        if fault.is_unanswered() && !self.told.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%fault, "a request had no answer and is tried again");
         }
         let RetryPolicy { backoff_base, backoff_cap, .. } = self.policy;
         let wait = retry::backoff(tries, throttled, backoff_base, backoff_cap, fastrand::f64());

@@ -112,6 +112,12 @@ impl Credentials {
         self.0.cache.lock().generation
     }
 
+    /// The account that the credentials say they are of. Not all sources tell it.
+    pub(crate) fn account(&self) -> Option<String> {
+        let cache = self.0.cache.lock();
+        cache.current.as_ref().and_then(AwsCredentials::account_id).map(|id| id.as_str().to_owned())
+    }
+
     pub(crate) fn action(&self) -> &'static str {
         self.issuer().action()
     }

@@ -1,24 +1,11 @@
 //! Checks of AWS's own variables and profile for mistakes that the SDK or its HTTP client would ignore.
 
-use std::borrow::Cow;
-
-use aws_config::profile::{self, ProfileSet};
-use aws_types::os_shim_internal::{Env, Fs};
+use aws_config::profile::ProfileSet;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-/// A variable or profile key whose value the SDK would ignore, or panic on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvironmentIssue {
-    /// The name of the variable or profile key.
-    pub key: &'static str,
-    /// Where it is set: `environment` or `AWS profile`.
-    pub origin: &'static str,
-    /// What is wrong. It never repeats the value of a proxy variable, which may hold a password.
-    pub reason: String,
-    /// What to do about it.
-    pub way_out: &'static str,
-}
+use super::{profile, source};
+use crate::config::Diagnostic;
 
 /// The variables that name an endpoint. The SDK panics if one of them is empty (`aws-smithy-types`, `endpoint.rs`).
 const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_ENDPOINT_URL_STS"];
@@ -29,42 +16,110 @@ pub fn has_metadata() -> bool {
     !std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|disabled| disabled.eq_ignore_ascii_case("true"))
 }
 
-/// Every issue in the process's environment and in the AWS profile.
-pub async fn issues() -> Vec<EnvironmentIssue> {
+/// Everything that is wrong in the process's environment and in the AWS profile. Without `asks_chain` nobody asks AWS's chain for
+/// credentials: the settings hold keys, or none are needed.
+pub async fn issues(asks_chain: bool) -> Vec<Diagnostic> {
     let variable = |name: &str| std::env::var(name).ok();
     let mut issues = proxies(variable);
-    issues.extend(profile(variable, read_profile().await.as_ref()));
+    issues.extend(endpoints(variable));
+    issues.extend(account(variable("AWS_ACCOUNT_ID"), "AWS_ACCOUNT_ID", "environment"));
+    match profile::read().await {
+        Ok(profiles) => {
+            issues.extend(selected(variable, &profiles));
+            if asks_chain {
+                issues.extend(source::refusals(variable, &profiles));
+            }
+        }
+        Err(unreadable) => issues.push(unreadable),
+    }
     issues
 }
 
-/// AWS's config and credentials files. `None` if they cannot be read; the credential chain reports that.
-pub(super) async fn read_profile() -> Option<ProfileSet> {
-    profile::load(&Fs::real(), &Env::real(), &Default::default(), None::<Cow<'static, str>>).await.ok()
+/// What `AWS_ACCOUNT_ID` says, or else the profile: the account of keys that may not ask for theirs.
+pub(super) async fn account_id() -> Option<String> {
+    let profile = || async { profile::read().await.ok()?.get("aws_account_id").map(str::to_owned) };
+    let told = match set("AWS_ACCOUNT_ID") {
+        Some(told) => Some(told),
+        None => profile().await,
+    };
+    told.map(|id| id.trim().to_owned()).filter(|id| is_account(id))
 }
 
-/// Reports endpoints that are empty and a profile that does not exist.
-fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>) -> Vec<EnvironmentIssue> {
-    let empty = |key, origin| EnvironmentIssue {
-        key,
-        origin,
+/// A variable that is set, and not to nothing.
+pub(super) fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.trim().is_empty())
+}
+
+/// Whether `NO_PROXY` has a star, which means no proxy at all. The HTTP clients would take it for names alone, and ask the proxy for
+/// addresses. Upper case hides lower case, as for them.
+pub(crate) fn has_no_proxy() -> bool {
+    let text = std::env::var("NO_PROXY").or_else(|_| std::env::var("no_proxy")).unwrap_or_default();
+    text.split(',').any(|part| part.trim() == "*")
+}
+
+fn is_account(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn account(id: Option<String>, key: &str, origin: &str) -> Option<Diagnostic> {
+    let id = id.filter(|id| !id.trim().is_empty() && !is_account(id.trim()))?;
+    Some(Diagnostic {
+        key: key.to_owned(),
+        origin: origin.to_owned(),
+        reason: format!("{id:?} is not the id of an account"),
+        way_out: "write its 12 digits, or leave it out".to_owned(),
+    })
+}
+
+fn empty(key: &str, origin: &str) -> Diagnostic {
+    Diagnostic {
+        key: key.to_owned(),
+        origin: origin.to_owned(),
         reason: "is empty".to_owned(),
-        way_out: "give it the URL of an endpoint, or leave it out",
-    };
-    let is_empty = |text: Option<&str>| text.is_some_and(|text| text.trim().is_empty());
-    let endpoints = ENDPOINTS.into_iter().filter(|name| is_empty(variable(name).as_deref()));
-    let mut issues: Vec<_> = endpoints.map(|name| empty(name, "environment")).collect();
-    let Some(files) = files else { return issues };
-    if is_empty(files.get("endpoint_url")) {
+        way_out: "give it the URL of an endpoint, or leave it out".to_owned(),
+    }
+}
+
+fn is_empty(text: Option<&str>) -> bool {
+    text.is_some_and(|text| text.trim().is_empty())
+}
+
+/// Reports endpoints that are empty.
+fn endpoints(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+    let named = ENDPOINTS.into_iter().filter(|name| is_empty(variable(name).as_deref()));
+    named.map(|name| empty(name, "environment")).collect()
+}
+
+/// Reports a profile that does not exist, and what is wrong in one that does.
+fn selected(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) -> Vec<Diagnostic> {
+    let mut issues = Vec::new();
+    if is_empty(profiles.get("endpoint_url")) {
         issues.push(empty("endpoint_url", "AWS profile"));
+    }
+    issues.extend(account(profiles.get("aws_account_id").map(str::to_owned), "aws_account_id", "AWS profile"));
+    // The AWS CLI reads it and the SDK does not, so the keys would be those of another profile.
+    if let Some(name) =
+        variable("AWS_DEFAULT_PROFILE").filter(|name| !name.is_empty() && name != profiles.selected_profile())
+    {
+        issues.push(Diagnostic {
+            key: "AWS_DEFAULT_PROFILE".to_owned(),
+            origin: "environment".to_owned(),
+            reason: "only the AWS CLI reads it".to_owned(),
+            way_out: format!("set AWS_PROFILE={name}, or unset it"),
+        });
     }
     // Without its profile the credential chain goes on to its next source, which may belong to another account.
     let named = variable("AWS_PROFILE").filter(|name| !name.is_empty());
-    if let Some(name) = named.filter(|name| files.get_profile(name).is_none()) {
-        issues.push(EnvironmentIssue {
-            key: "AWS_PROFILE",
-            origin: "environment",
+    if let Some(name) = named.filter(|name| profiles.get_profile(name).is_none()) {
+        issues.push(Diagnostic {
+            key: "AWS_PROFILE".to_owned(),
+            origin: "environment".to_owned(),
             reason: format!("names the profile {name:?}, which is in neither AWS's config nor its credentials file"),
-            way_out: "name one that is, or unset it; see AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE",
+            way_out: format!(
+                "name one that is, or unset it (in {} it begins with [profile {name}]); see AWS_CONFIG_FILE and \
+                 AWS_SHARED_CREDENTIALS_FILE",
+                profile::config_file()
+            ),
         });
     }
     issues
@@ -74,7 +129,7 @@ fn profile(variable: impl Fn(&str) -> Option<String>, files: Option<&ProfileSet>
 ///
 /// hyper-util's `Matcher::from_env` decides which variable counts: upper case hides lower case, even if it is empty, and `ALL_PROXY`
 /// counts only for a scheme without a proxy of its own.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<EnvironmentIssue> {
+fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     let mut issues = Vec::new();
     let mut all_counts = false;
     for [upper, lower] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {
@@ -85,11 +140,13 @@ fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<EnvironmentIssue> {
         let text = variable(key).unwrap_or_default();
         let hides = key == upper && text.is_empty() && variable(lower).is_some_and(|text| !text.is_empty());
         if hides || !(text.is_empty() || is_proxy(&text)) {
-            issues.push(EnvironmentIssue {
-                key,
-                origin: "environment",
+            issues.push(Diagnostic {
+                key: key.to_owned(),
+                origin: "environment".to_owned(),
+                // Its value may hold a password.
                 reason: "is not the address of a proxy".to_owned(),
-                way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (a slash in it as %2F), or unset it",
+                way_out: "write http://HOST:PORT or http://USER:PASSWORD@HOST:PORT (a slash in it as %2F), or unset it"
+                    .to_owned(),
             });
         }
         all_counts |= text.is_empty();
@@ -121,7 +178,7 @@ mod tests {
         |name| set.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
     }
 
-    fn keys(issues: Vec<EnvironmentIssue>) -> Vec<&'static str> {
+    fn keys(issues: Vec<Diagnostic>) -> Vec<String> {
         issues.into_iter().map(|issue| issue.key).collect()
     }
 
@@ -156,7 +213,7 @@ mod tests {
             (&[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")][..], &[][..]),
             (&[("AWS_ENDPOINT_URL", ""), ("AWS_ENDPOINT_URL_STS", " ")], &["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS"]),
         ] {
-            assert_eq!(keys(profile(variables(set), None)), expected, "{set:?}");
+            assert_eq!(keys(endpoints(variables(set))), expected, "{set:?}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The HTTP client of all roles and regions, and a check of its answers.
 
+mod way;
+
 use std::time::Duration;
 
 use aws_smithy_http_client::proxy::ProxyConfig;
@@ -12,6 +14,8 @@ use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationI
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
+use self::way::Ways;
+pub(crate) use self::way::{Unreached, proxy_of};
 use super::trust::Trust;
 
 /// How long an idle connection is kept. AWS and load balancers close idle connections; a request sent at that moment fails.
@@ -21,12 +25,18 @@ const IDLE: Duration = Duration::from_secs(20);
 /// instance's metadata service for a default region.
 ///
 /// With `proxied` it takes its proxy from the environment, as the AWS CLI does: hyper-util's `Matcher::from_env` chooses it for each
-/// host. Without, it uses none; this is for an endpoint given by a library user ([`Config::endpoint_url`](crate::config::Config)).
+/// host. Credentials of a container or an instance are asked for directly all the same, from a second pool. Without, it uses none;
+/// this is for an endpoint given by a library user ([`Config::endpoint_url`](crate::config::Config)).
 ///
 /// Two HTTP clients choose a proxy: this one, and reqwest's in `registry::client`, which asks the same `Matcher`.
 /// `aws::environment` checks the variables for both. Connections to Kafka use no proxy.
 pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
-    let proxy = if proxied { ProxyConfig::from_env() } else { ProxyConfig::disabled() };
+    let direct = pool(ProxyConfig::disabled(), trust);
+    let proxied = (proxied && way::has_proxy()).then(|| pool(ProxyConfig::from_env(), trust));
+    SharedHttpClient::new(Ways::new(direct, proxied, trust.is_empty()))
+}
+
+fn pool(proxy: ProxyConfig, trust: &Trust) -> SharedHttpClient {
     let trusted = trust.context();
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = Connector::builder().proxy_config(proxy.clone()).pool_idle_timeout(IDLE);

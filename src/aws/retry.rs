@@ -3,10 +3,13 @@
 //! Everything here is pure: there is no clock and no request. Sources: the error lists of the ECS API, "Request throttling for the
 //! Amazon ECS API" (Amazon ECS Developer Guide), and the code lists of the AWS SDKs (`aws-runtime`, `retries/classifiers.rs`).
 
+use std::error::Error;
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::http::Unreached;
 
 /// What to do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,7 @@ impl Fault {
     /// Judges an error of the SDK. The `Debug` output of `SdkError` holds the raw answer, so it is never used.
     pub(crate) fn judge<E, R>(error: &SdkError<E, R>) -> Self
     where
-        E: ProvideErrorMetadata + std::error::Error + 'static,
+        E: ProvideErrorMetadata + Error + 'static,
         R: StatusCode + std::fmt::Debug,
     {
         let (verdict, code, message) = match error {
@@ -72,7 +75,7 @@ impl Fault {
                 Some(connector) => without_answer(connector),
                 None => (Verdict::Transient, "Connection".to_owned(), "the request could not be sent".to_owned()),
             },
-            SdkError::ConstructionFailure(_) => match std::error::Error::source(error) {
+            SdkError::ConstructionFailure(_) => match Error::source(error) {
                 Some(source) => without_answer(source),
                 None => (Verdict::Fatal, "Request".to_owned(), "the request could not be built".to_owned()),
             },
@@ -89,6 +92,11 @@ impl Fault {
     pub(crate) fn malformed() -> Self {
         let (verdict, code, message) = malformed();
         Self { verdict, code, message }
+    }
+
+    /// Whether the network or a proxy kept the request from an answer.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.code.as_str(), "Connection" | "Proxy" | "Timeout")
     }
 
     /// The same fault, not to be retried.
@@ -119,9 +127,13 @@ impl StatusCode for aws_smithy_runtime_api::http::Response {
 }
 
 /// Judges a failure without an answer: of the network, or of the configuration.
-fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String, String) {
-    let reason = chain(error);
+fn without_answer(error: &(dyn Error + 'static)) -> (Verdict, String, String) {
+    let reason = with_address(error);
+    let trusts_nobody = find::<Unreached>(error).is_some_and(|unreached| unreached.trusts_nobody);
     match NETWORK.iter().find(|(part, ..)| reason.contains(part)) {
+        Some((_, verdict, code @ "Certificate", _)) if trusts_nobody => {
+            (*verdict, (*code).to_owned(), format!("{reason}; {NO_CERTIFICATES}"))
+        }
         Some((_, verdict, code, way_out)) => (*verdict, (*code).to_owned(), format!("{reason}; {way_out}")),
         None => (Verdict::Transient, "Connection".to_owned(), reason),
     }
@@ -133,8 +145,9 @@ fn without_answer(error: &(dyn std::error::Error + 'static)) -> (Verdict, String
 const NETWORK: &[(&str, Verdict, &str, &str)] = &[
     ("invalid peer certificate",            Verdict::Setup,     "Certificate", CERTIFICATE),
     ("proxy authorization required",        Verdict::Setup,     "Proxy",       "write HTTPS_PROXY as http://USER:PASSWORD@HOST:PORT"),
-    // A proxy may also refuse for only a moment.
+    // A proxy may also refuse for only a moment, and a name may not resolve for only a moment.
     ("tunnel error",                        Verdict::Transient, "Proxy",       "see HTTPS_PROXY and NO_PROXY"),
+    ("dns error",                           Verdict::Transient, "Connection",  "see whether this machine resolves that name"),
     // The server answered in plain HTTP instead of TLS.
     ("InvalidContentType",                  Verdict::Setup,     "Endpoint",    ENDPOINT),
     ("failed to apply endpoint",            Verdict::Setup,     "Endpoint",    ENDPOINT),
@@ -144,11 +157,34 @@ const NETWORK: &[(&str, Verdict, &str, &str)] = &[
 
 const CERTIFICATE: &str = "the certificate must be valid today and for this host, and its CA must be in the file that \
                            AWS_CA_BUNDLE names, or among the certificates of this system if it names none";
+const NO_CERTIFICATES: &str = "this system has no certificates of authorities: install them (the package ca-certificates), or name a \
+                               file of them with AWS_CA_BUNDLE";
 const ENDPOINT: &str = "see AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_ECS and AWS_ENDPOINT_URL_STS, AWS_USE_FIPS_ENDPOINT and \
                         AWS_USE_DUALSTACK_ENDPOINT, and the profile";
 
+/// An error and its causes on one line, with the address that was asked, and the proxy on the way.
+pub(super) fn with_address(error: &(dyn Error + 'static)) -> String {
+    let reason = chain(error);
+    match find::<Unreached>(error) {
+        Some(unreached) => format!("{reason} ({})", unreached.place()),
+        None => reason,
+    }
+}
+
+/// The first cause of a type.
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
 /// An error and its causes on one line, without repetition.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -159,8 +195,10 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    // If an endpoint is not a valid address, the SDK's message repeats the whole request.
-    one_line(text.find(" to request").map_or(text.as_str(), |end| &text[..end]))
+    // If an endpoint is not a valid address, the SDK's message repeats the whole request. One about an instance's metadata has the
+    // whole answer.
+    let end = [" to request", ". Response {"].into_iter().filter_map(|words| text.find(words)).min();
+    one_line(end.map_or(text.as_str(), |end| &text[..end]))
 }
 
 /// Foreign text as part of one line: without control characters, which terminals interpret, and of at most 1,000 characters.

@@ -20,6 +20,8 @@ pub(crate) struct Role {
     pub(crate) external_id: Option<String>,
     /// `DurationSeconds`: 900 to 43,200.
     pub(crate) session_duration: u32,
+    /// What else to do where STS refuses: the profile asks for a code.
+    pub(crate) way_out: Option<String>,
 }
 
 impl Issuer for Role {
@@ -77,6 +79,9 @@ impl Role {
                 self.session_duration
             );
             fault.message.push_str(&hint);
+        } else if let Some(way_out) = self.way_out.as_ref().filter(|_| fault.verdict == Verdict::Denied) {
+            fault.message.push_str("; ");
+            fault.message.push_str(way_out);
         }
         fault
     }

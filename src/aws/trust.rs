@@ -1,11 +1,14 @@
 //! The certificate authorities that TLS trusts: those of this system, or a CA bundle, set as for the AWS CLI.
 
+use std::sync::LazyLock;
+
 use aws_smithy_http_client::tls::{TlsContext, TrustStore};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use super::environment;
+use super::profile;
+use crate::config::Diagnostic;
 
 const VARIABLE: &str = "AWS_CA_BUNDLE";
 
@@ -16,26 +19,20 @@ pub struct Trust {
     bundle: Option<Vec<String>>,
 }
 
-/// A CA bundle that cannot be used. It is an error, because without the bundle other authorities would be trusted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path} {reason}")]
-pub struct BundleError {
-    /// The variable or profile key that names the file: `AWS_CA_BUNDLE` or `ca_bundle`.
-    pub key: &'static str,
-    /// Where it is set: `environment` or `AWS profile`.
-    pub origin: &'static str,
-    pub(crate) path: String,
-    pub(crate) reason: String,
-}
-
 impl Trust {
     /// Reads the file that `AWS_CA_BUNDLE` or the profile's `ca_bundle` names. Without either it trusts the system's authorities.
     ///
     /// # Errors
-    /// A file that cannot be read or holds no usable certificate.
-    pub async fn load() -> Result<Self, BundleError> {
-        let Some((key, origin, path)) = bundle_path().await else { return Ok(Self::default()) };
-        let unusable = |reason: String| BundleError { key, origin, path: path.clone(), reason };
+    /// A file that cannot be read or holds no usable certificate, and a profile that cannot be read. Without the bundle other
+    /// authorities would be trusted.
+    pub async fn load() -> Result<Self, Diagnostic> {
+        let Some((key, origin, path)) = bundle_path().await? else { return Ok(Self::default()) };
+        let unusable = |reason: String| Diagnostic {
+            key: key.to_owned(),
+            origin: origin.to_owned(),
+            reason: format!("{path} {reason}"),
+            way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
+        };
         let text = std::fs::read(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
         let bundle = certificates(&String::from_utf8_lossy(&text));
         if bundle.is_empty() {
@@ -49,10 +46,21 @@ impl Trust {
         self.bundle.as_deref()
     }
 
+    /// Whether this system has no certificates, and there is no bundle either: nothing can be reached over https.
+    pub(crate) fn is_empty(&self) -> bool {
+        static SYSTEM_HAS_NONE: LazyLock<bool> = LazyLock::new(|| {
+            let system = rustls_native_certs::load_native_certs().certs;
+            RootCertStore::empty().add_parsable_certificates(system).0 == 0
+        });
+        self.bundle.is_none() && *SYSTEM_HAS_NONE
+    }
+
     /// The same authorities for the SDK's HTTP client.
     pub(crate) fn context(&self) -> TlsContext {
         let store = match &self.bundle {
             Some(bundle) => bundle.iter().cloned().fold(TrustStore::empty(), TrustStore::with_pem_certificate),
+            // The SDK asserts that the system has some, although plain HTTP needs none.
+            None if self.is_empty() => TrustStore::empty(),
             None => TrustStore::default(),
         };
         // The SDK can only refuse server names, and none are set here.
@@ -61,13 +69,13 @@ impl Trust {
 }
 
 /// The variable wins over the profile, and an empty value counts as not set.
-async fn bundle_path() -> Option<(&'static str, &'static str, String)> {
+async fn bundle_path() -> Result<Option<(&'static str, &'static str, String)>, Diagnostic> {
     if let Some(path) = std::env::var(VARIABLE).ok().filter(|path| !path.is_empty()) {
-        return Some((VARIABLE, "environment", path));
+        return Ok(Some((VARIABLE, "environment", path)));
     }
-    let profile = environment::read_profile().await?;
-    let path = profile.get("ca_bundle").filter(|path| !path.is_empty())?;
-    Some(("ca_bundle", "AWS profile", path.to_owned()))
+    let profiles = profile::read().await?;
+    let path = profiles.get("ca_bundle").filter(|path| !path.is_empty());
+    Ok(path.map(|path| ("ca_bundle", "AWS profile", path.to_owned())))
 }
 
 /// The certificates of a PEM text. Those that rustls cannot use are skipped with a warning: old bundles hold some, and the SDK would

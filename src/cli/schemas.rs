@@ -9,7 +9,7 @@ use ecs_sdm_producer::registry::{Client, Compatibility, Error, Subject, subjects
 use tokio::runtime::Builder;
 
 use super::process::CommandRuntime;
-use super::settings::{read, report_errors};
+use super::settings::{network, read, report_errors};
 use super::{SchemasCommand, SettingsArgs, USAGE, fail, print, print_then, warn};
 
 pub(crate) fn schemas(command: &SchemasCommand) -> ExitCode {
@@ -47,14 +47,16 @@ fn with_registry(
     if let Some(diagnostic) = loaded.missing_registry() {
         loaded.add(diagnostic);
     }
+    let runtime = match CommandRuntime::new(Builder::new_current_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    // The registry is asked through the same proxy, and may trust the same bundle.
+    runtime.block_on(network(&mut loaded, false));
     loaded.warnings.iter().for_each(|warning| warn(warning));
     let config = match loaded.config {
         Ok(config) => config,
         Err(diagnostics) => return report_errors(&diagnostics),
-    };
-    let runtime = match CommandRuntime::new(Builder::new_current_thread()) {
-        Ok(runtime) => runtime,
-        Err(code) => return code,
     };
     let registry = match runtime.block_on(Client::new(&config)) {
         Ok(registry) => registry,

@@ -38,7 +38,8 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
     if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
         loaded.add(diagnostic);
     }
-    let trust = network(loaded).await;
+    let asks_chain = !loaded.has("access_key_id");
+    let trust = network(loaded, asks_chain).await;
     if !dry_run {
         loaded.judge_client(client::refusal_of_all);
     }
@@ -69,20 +70,15 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
     region
 }
 
-/// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant.
-pub(crate) async fn network(loaded: &mut Loaded) -> Trust {
-    for environment::EnvironmentIssue { key, origin, reason, way_out } in environment::issues().await {
-        loaded.add(Diagnostic { key: key.to_owned(), origin: origin.to_owned(), reason, way_out: way_out.to_owned() });
-    }
-    Trust::load().await.unwrap_or_else(|error| {
-        loaded.add(Diagnostic {
-            key: error.key.to_owned(),
-            origin: error.origin.to_owned(),
-            reason: error.to_string(),
-            way_out: "name a file of certificates in PEM, or unset it to trust those of this system".to_owned(),
-        });
-        Trust::default()
-    })
+/// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant. With
+/// `asks_chain` AWS's chain is to provide credentials.
+pub(crate) async fn network(loaded: &mut Loaded, asks_chain: bool) -> Trust {
+    let issues = environment::issues(asks_chain).await;
+    let trust = Trust::load().await;
+    // A configuration file that cannot be read stands in the way of both.
+    let untrusted = trust.as_ref().err().filter(|error| !issues.contains(error)).cloned();
+    issues.into_iter().chain(untrusted).for_each(|issue| loaded.add(issue));
+    trust.unwrap_or_default()
 }
 
 pub(crate) fn report_errors(diagnostics: &[Diagnostic]) -> ExitCode {

@@ -29,6 +29,8 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+impl std::error::Error for Diagnostic {}
+
 #[derive(Debug, Default)]
 pub(super) struct Diagnostics {
     pub(super) errors: Vec<Diagnostic>,

@@ -1,22 +1,18 @@
 //! Requests to the registry. The next URL is tried only if one does not answer, or answers 408, 429 or 5xx.
 
-use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::tls::{Certificate, Identity};
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::{Error, Operation, Refusal, hint};
 use super::subject::Subject;
-use crate::aws::trust::{self, Trust};
-use crate::config::{Config, SchemaRegistryConfig, Secret, SecretError, pem};
-
-/// The longest attempt at one URL.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use super::transport::{self, causes, unread};
+use crate::aws::http::proxy_of;
+use crate::config::{Config, Secret};
 
 /// Rounds over all URLs, so that an outage of a second or two does not matter.
 const ROUNDS: u32 = 3;
@@ -86,22 +82,9 @@ impl Client {
             let read = secret.as_ref().map(|secret| secret.read()).transpose();
             read.map_err(|error| failed(key)(unread(&error)))
         };
-        let mut http = reqwest::Client::builder()
-            .user_agent(concat!("ecs-sdm-producer/", env!("CARGO_PKG_VERSION")))
-            .timeout(TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        if let Some(trusted) = trusted(settings).await? {
-            http = http.tls_certs_only(trusted);
-        }
-        let identity = identity(settings)?;
-        // reqwest checks certificates only when the client is built.
-        let key = if identity.is_some() { "certificate" } else { "ca" };
-        if let Some(identity) = identity {
-            http = http.identity(identity);
-        }
         let password = secret("password", &settings.password)?;
         Ok(Self {
-            http: http.build().map_err(|error| failed(key)(causes(&error)))?,
+            http: transport::client(settings).await?,
             answered: AtomicUsize::new(0),
             urls: settings.url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             basic: settings.username.clone().map(|username| (username, password.unwrap_or_default())),
@@ -188,7 +171,8 @@ impl Client {
                     }
                     Err(reason) => {
                         tracing::debug!(url, reason, "the schema registry does not answer");
-                        tried.push(format!("{url}: {reason}"));
+                        let through = proxy_of(url).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+                        tried.push(format!("{url}{through}: {reason}"));
                     }
                 }
             }
@@ -225,40 +209,6 @@ impl Client {
     }
 }
 
-/// The authorities of `schema_registry.ca`, else those of AWS_CA_BUNDLE; `None` stands for the system's.
-async fn trusted(settings: &SchemaRegistryConfig) -> Result<Option<Vec<Certificate>>, Error> {
-    let failed = |reason: String| Error::Setting { key: "ca", reason };
-    let authorities = match &settings.ca {
-        Some(ca) => trust::certificates(&pem(ca).map_err(|error| failed(unread(&error)))?),
-        None => match Trust::load().await.map_err(Error::Bundle)?.pem() {
-            Some(bundle) => bundle.to_vec(),
-            None => return Ok(None),
-        },
-    };
-    if authorities.is_empty() {
-        return Err(failed("holds no certificate in PEM".to_owned()));
-    }
-    let certificates = authorities.iter().map(|pem| Certificate::from_pem(pem.as_bytes()));
-    certificates.collect::<Result<_, _>>().map(Some).map_err(|error| failed(causes(&error)))
-}
-
-/// The client certificate, for a registry with mutual TLS.
-fn identity(settings: &SchemaRegistryConfig) -> Result<Option<Identity>, Error> {
-    let (Some(certificate), Some(key)) = (&settings.certificate, &settings.key) else { return Ok(None) };
-    let failed = |key| move |reason: String| Error::Setting { key, reason };
-    let certificate = pem(certificate).map_err(|error| failed("certificate")(unread(&error)))?;
-    let key = key.read().map_err(|error| failed("key")(unread(&error)))?;
-    // Text that is no path may be the key itself without its PEM frame, so it is not shown.
-    let key = pem(&key).map_err(|_| failed("key")("is neither PEM text nor a file that can be read".to_owned()))?;
-    let both = format!("{key}\n{certificate}");
-    Identity::from_pem(both.as_bytes()).map(Some).map_err(|error| failed("certificate")(causes(&error)))
-}
-
-/// Why a setting's file cannot be read, with the error of the system.
-fn unread(error: &SecretError) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
-}
-
 /// The registry's error code and message, or the beginning of any other answer.
 fn message(text: &str) -> (Option<i64>, String) {
     match serde_json::from_str::<ErrorBody>(text) {
@@ -270,15 +220,4 @@ fn message(text: &str) -> (Option<i64>, String) {
 fn shortened(text: &str) -> String {
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
     if line.is_empty() { "no text".to_owned() } else { line }
-}
-
-/// The causes of an error. The error itself only repeats the URL, which the message names already.
-fn causes(error: &reqwest::Error) -> String {
-    let mut causes = Vec::new();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        causes.push(error.to_string());
-        cause = error.source();
-    }
-    if causes.is_empty() { error.to_string() } else { causes.join(": ") }
 }

@@ -1,7 +1,7 @@
 //! Errors of the schema registry, in its own words, with what to do about them.
 
 use super::subject::Subject;
-use crate::aws::trust::BundleError;
+use crate::config::Diagnostic;
 
 /// Why there is no id for a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +15,8 @@ pub enum Error {
         reason: String,
     },
     /// The file of `AWS_CA_BUNDLE`, or of the profile's `ca_bundle`, cannot be used.
-    #[error("{name}: {0}", name = .0.key)]
-    Bundle(BundleError),
+    #[error(transparent)]
+    Bundle(Diagnostic),
     /// No URL could be reached, or all answered 408, 429 or 5xx.
     #[error("no schema registry answers: {tried}{hint}")]
     Unreachable {
@@ -101,6 +101,8 @@ pub(super) fn hint(tried: &str) -> &'static str {
         "; see schema_registry.ca"
     } else if says(&["InvalidContentType", "corrupt message"]) {
         "; see schema_registry.url: is it http instead of https?"
+    } else if says(&[", the proxy of "]) && says(&["(Connect)", "tunnel"]) {
+        "; see that variable and NO_PROXY"
     } else {
         "; see schema_registry.url"
     }

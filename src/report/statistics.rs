@@ -24,7 +24,12 @@ pub struct TypeStatistics {
     pub(crate) listing: Arc<Listing>,
     /// The list of clusters, if this type is listed for each cluster.
     parent_listing: Option<Arc<Listing>>,
+    /// AWS answered a Describe.
     answered: AtomicBool,
+    /// AWS answered a list of what needs no Describe.
+    listed: AtomicBool,
+    /// AWS denied a Describe.
+    describe_denied: AtomicBool,
     ended_by_refusal: AtomicBool,
     has_dead_letters: AtomicBool,
     issues: Mutex<Vec<Issue>>,
@@ -95,6 +100,15 @@ pub struct Judgement {
     pub(crate) causes: Vec<Cause>,
 }
 
+impl Judgement {
+    /// The same, of a type that is not complete for a reason of its whole scope.
+    #[must_use]
+    pub(crate) fn incomplete(self, reason: String) -> Self {
+        let cause = Cause { parent: None, error: reason.clone() };
+        Self { state: State::Partial, error: Some(reason), causes: vec![cause], ..self }
+    }
+}
+
 impl Listing {
     pub(crate) fn end(&self) {
         self.ended.store(true, Ordering::Release);
@@ -138,9 +152,15 @@ impl TypeStatistics {
         Self { listing, ..self }
     }
 
-    /// Notes that AWS answered a request, so that the type is not denied.
+    /// Notes that AWS answered a Describe, so that the type is not denied.
     pub(crate) fn answer(&self) {
         self.answered.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that AWS answered a list of which nothing has to be described. The type is not denied then, unless every Describe of
+    /// what other lists hold is.
+    pub(crate) fn answer_list(&self) {
+        self.listed.store(true, Ordering::Relaxed);
     }
 
     /// A list did not end, or holds what cannot be read. What starts from it is partial too. True if the issue is new to the report.
@@ -152,6 +172,9 @@ impl TypeStatistics {
     /// ARNs stay unanswered. True if the issue is new to the report.
     pub(crate) fn unanswered(&self, arns: usize, issue: Issue) -> bool {
         Counters::add(&self.counters.failed, arns);
+        if issue.denied {
+            self.describe_denied.store(true, Ordering::Relaxed);
+        }
         self.keep(issue)
     }
 
@@ -201,7 +224,7 @@ impl TypeStatistics {
         }
         let state = if issues.is_empty() {
             State::Complete
-        } else if !self.answered.load(Ordering::Relaxed) && issues.iter().all(|issue| issue.denied) {
+        } else if !self.was_allowed() && issues.iter().all(|issue| issue.denied) {
             State::Denied
         } else {
             State::Partial
@@ -210,6 +233,12 @@ impl TypeStatistics {
         let cause =
             |issue: Issue| Cause { parent: issue.parent.as_deref().map(str::to_owned), error: issue.error.to_string() };
         Judgement { counts, state, error, causes: issues.into_iter().take(CAUSES).map(cause).collect() }
+    }
+
+    /// Whether AWS allowed what the type has to be asked: its Describes, or its lists where these hold nothing.
+    fn was_allowed(&self) -> bool {
+        let is_set = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        is_set(&self.answered) || (is_set(&self.listed) && !is_set(&self.describe_denied))
     }
 
     /// What is missing although there is no issue.

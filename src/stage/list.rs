@@ -65,7 +65,7 @@ async fn list_parent<O: Object>(row: &RowContext, parent: &Parent, outlets: &Out
     }
     if read && (seen.is_empty() || outlets.pages.is_none()) {
         // Nothing will be described, so the lists are all that AWS has to answer.
-        row.statistics.answer();
+        row.statistics.answer_list();
     }
     if let Some(pages) = &outlets.pages {
         // A describer that has ended needs no last page.

@@ -159,9 +159,9 @@ impl SyncContext {
     }
 
     /// Publishes the SCOPE event of a scope before the end of the sync. False if it cannot be delivered. If the account is not
-    /// known yet, the event waits for the end, because its key, `ce_source`, holds the account.
+    /// known for certain yet, the event waits for the end, because its key, `ce_source`, holds the account.
     pub(super) async fn publish_early(&self, scope: &ScopeStatistics) -> bool {
-        scope.account.get().is_none() || self.publish(scope).await
+        !scope.account.is_certain() || self.publish(scope).await
     }
 
     /// Publishes the SCOPE event of a scope, once. False if it cannot be delivered.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::context::Output;
 use super::publisher::{EventPublisher, PublishError};
-use crate::aws::trust::BundleError;
-use crate::config::{Config, SecretError};
+use crate::config::{Config, Diagnostic, SecretError};
 use crate::kafka::framing::Frames;
 use crate::kafka::{self, Producer};
 use crate::record::{self, SchemaError};
@@ -26,8 +25,8 @@ pub(crate) enum StartError {
     Schema(#[from] SchemaError),
     #[error("{0}")]
     Fingerprint(#[from] apache_avro::Error),
-    #[error("{key}: {0}", key = .0.key)]
-    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Bundle(#[from] Diagnostic),
     #[error("the sync cannot be announced: {0}")]
     Publish(#[from] PublishError),
 }

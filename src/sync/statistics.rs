@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::aws::account::Account;
 use crate::contract::OBJECTS;
-use crate::report::{Judgement, TypeReport, TypeStatistics};
+use crate::report::{Judgement, State, TypeReport, TypeStatistics};
 
 /// The statistics of one scope: a role in a region. They are final once the last record is acknowledged or given up.
 #[derive(Debug)]
@@ -30,7 +30,11 @@ impl ScopeStatistics {
     }
 
     fn judge_type(&self, object: &'static str, statistics: &TypeStatistics) -> TypeReport {
-        let Judgement { counts, state, error, causes } = statistics.judge();
+        let judged = statistics.judge();
+        let Judgement { counts, state, error, causes } = match self.account.unknown() {
+            Some(reason) if judged.state == State::Complete => judged.incomplete(reason),
+            _ => judged,
+        };
         TypeReport {
             account: self.account.get().map(str::to_owned),
             region: Some(self.region.clone()),

@@ -217,7 +217,7 @@ fn a_source_of_base_credentials_that_fails_once_denies_nobody() {
     let (ended, tries, logs) = run(1, "maximum_retries=10");
     assert_eq!((ended, tries), (0, 2), "{logs}");
     let warning = logs.lines().find(|line| line.contains("credentials could not be resolved")).unwrap();
-    assert!(warning.contains("WARN") && warning.contains("AWS_PROFILE"), "{warning}");
+    assert!(warning.contains("WARN") && warning.contains("credential_process"), "{warning}");
     let (ended, tries, logs) = run(9, "maximum_retries=1");
     assert_eq!((ended, tries), (2, 2), "{logs}");
 }

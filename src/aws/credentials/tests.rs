@@ -129,7 +129,11 @@ async fn a_chain_that_hangs_times_out() {
         }
     }
     let provider = SharedCredentialsProvider::new(Hanging);
-    let credentials = Credentials::new(Chain { provider, timeout: Duration::from_millis(10) });
+    let credentials = Credentials::new(Chain {
+        provider,
+        source: crate::aws::source::Source::Keys,
+        timeout: Duration::from_millis(10),
+    });
     let fault = credentials.ensure(&concurrency()).await.unwrap_err();
     assert!(fault.message.contains("it took more than 10ms"), "{fault}");
 }

@@ -5,8 +5,8 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +37,14 @@ impl Outside {
             }
         });
         Self { address, contacts }
+    }
+
+    /// How many connections there were since it was last asked. Connections are accepted in their order: when the last, which is its
+    /// own, is closed, all others are counted.
+    fn contacts(&self) -> usize {
+        let mut own = TcpStream::connect(&self.address).unwrap();
+        let _ = own.read(&mut [0]);
+        self.contacts.swap(0, Ordering::SeqCst) - 1
     }
 }
 
@@ -139,12 +147,11 @@ impl Odd {
 
     /// What is wrong, if they do not agree.
     fn disagreement(&self, outside: &Outside) -> Option<String> {
-        let before = outside.contacts.load(Ordering::SeqCst);
         let check = self.judged_by("check", outside);
-        let between = outside.contacts.load(Ordering::SeqCst);
+        let by_check = outside.contacts();
         let sync = self.judged_by("sync", outside);
-        let after = outside.contacts.load(Ordering::SeqCst);
-        let contacted = between > before || (sync.0 == 64 && after > between);
+        let by_sync = outside.contacts();
+        let contacted = by_check > 0 || (sync.0 == 64 && by_sync > 0);
         (check != sync || contacted)
             .then(|| format!("{self:?}\n  check {check:?}\n  sync {sync:?}, contacted {contacted}\n"))
     }
