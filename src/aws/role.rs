@@ -79,9 +79,10 @@ impl Role {
                 self.session_duration
             );
             fault.message.push_str(&hint);
-        } else if let Some(way_out) = self.way_out.as_ref().filter(|_| fault.verdict == Verdict::Denied) {
+        } else if fault.verdict == Verdict::Denied {
+            let trust = "allow the base credentials sts:AssumeRole, and in the role's trust policy; set external_id if that asks for one";
             fault.message.push_str("; ");
-            fault.message.push_str(way_out);
+            fault.message.push_str(self.way_out.as_deref().unwrap_or(trust));
         }
         fault
     }
