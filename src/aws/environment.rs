@@ -22,6 +22,7 @@ pub async fn issues(asks_chain: bool) -> Vec<Diagnostic> {
     let variable = |name: &str| std::env::var(name).ok();
     let mut issues = proxies(variable);
     issues.extend(endpoints(variable));
+    issues.extend(blanks(variable));
     issues.extend(account(variable("AWS_ACCOUNT_ID"), "AWS_ACCOUNT_ID", "environment"));
     match profile::read().await {
         Ok(profiles) => {
@@ -88,6 +89,20 @@ fn is_empty(text: Option<&str>) -> bool {
 fn endpoints(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     let named = ENDPOINTS.into_iter().filter(|name| is_empty(variable(name).as_deref()));
     named.map(|name| empty(name, "environment")).collect()
+}
+
+/// Reports variables that are set to nothing. The SDK takes them for set: a profile without a name, a path of no file.
+fn blanks(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+    const NAMES: [&str; 6] = [
+        "AWS_PROFILE",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_CONFIG_FILE",
+        "AWS_SHARED_CREDENTIALS_FILE",
+    ];
+    let blank = NAMES.into_iter().filter(|name| is_empty(variable(name).as_deref()));
+    blank.map(|name| Diagnostic { way_out: "unset it".to_owned(), ..empty(name, "environment") }).collect()
 }
 
 /// Reports a profile that does not exist, and what is wrong in one that does.

@@ -46,11 +46,14 @@ const PROPERTIES: &[&str] = &[
 
 /// What the SDK's parser says of a line, and what to do about it.
 const PARSE_ERRORS: &[(&str, &str)] = &[
-    ("found continuation", "write the property without blanks before it"),
+    ("found continuation", "write the property or comment without blanks before it"),
     ("must end with ']'", "end the section's name with ], and write nothing but a comment after it"),
-    ("'=' sign", "write it as NAME = VALUE, or as a comment"),
+    ("'=' sign", "write it as NAME = VALUE, or as a comment that begins in the first column"),
     ("did not have a name", "write it as NAME = VALUE"),
-    ("Expected a profile", "write a section's name, such as [default], before it"),
+    (
+        "Expected a profile",
+        "write a section's name, such as [default], before it, and save the file without a byte order mark",
+    ),
 ];
 
 /// Reads both files. One that is not there is empty.

@@ -79,7 +79,7 @@ impl Role {
                 self.session_duration
             );
             fault.message.push_str(&hint);
-        } else if fault.verdict == Verdict::Denied {
+        } else if fault.code.starts_with("AccessDenied") {
             let trust = "allow the base credentials sts:AssumeRole, and in the role's trust policy; set external_id if that asks for one";
             fault.message.push_str("; ");
             fault.message.push_str(self.way_out.as_deref().unwrap_or(trust));

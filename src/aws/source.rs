@@ -9,6 +9,7 @@ mod follow;
 use std::fmt;
 
 use aws_config::profile::ProfileSet;
+use http::Uri;
 
 use self::follow::{Wrong, follow};
 use super::{environment, profile};
@@ -101,9 +102,9 @@ impl Source {
     fn named(variable: &impl Fn(&str) -> Option<String>, profiles: &ProfileSet, name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "ecscontainer" => {
-                let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-                let relative = relative.map(|path| format!("http://169.254.170.2{path}"));
-                let address = relative.or_else(|| variable("AWS_CONTAINER_CREDENTIALS_FULL_URI"))?;
+                // The path, a user and a query may be all that one has to know to get the credentials.
+                let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|_| "169.254.170.2".to_owned());
+                let address = relative.or_else(|| host(&variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?))?;
                 Some(Self::Container { address, token_file: variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") })
             }
             "ec2instancemetadata" => {
@@ -128,6 +129,13 @@ impl Source {
             )
         })
     }
+}
+
+/// Host and port of a URI.
+fn host(uri: &str) -> Option<String> {
+    let uri: Uri = uri.parse().ok()?;
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}{port}", uri.host()?))
 }
 
 /// Whether the environment has keys. The SDK knows a second name of the secret one.

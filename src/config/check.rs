@@ -49,6 +49,11 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
             error(&format!("schema_registry.{key}"), unreadable.with_cause(), way_out);
         }
     }
+    if let Some(Ok(key)) = config.schema_registry.key.as_ref().map(|key| key.read())
+        && let Err(unreadable @ SecretError::Unreadable { .. }) = pem(&key)
+    {
+        error("schema_registry.key", unreadable.with_cause(), "name a file with the key in PEM, or give its text");
+    }
     if config.objects.is_empty() {
         error("objects", "is empty".to_owned(), &format!("it takes one or more of {}", OBJECTS.join(", ")));
     }

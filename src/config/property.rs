@@ -89,7 +89,9 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
         let form = if name.ends_with(".pem") { SecretForm::Pem } else { SecretForm::Text };
         form.judge(key, &text, origin, diagnostics).err().map(str::to_owned)
     } else if FILES.contains(&name) && text != PROBE {
-        File::open(&text).err().map(|error| format!("cannot read {text}: {error}"))
+        // Text in place of a path may be the key itself.
+        let shown = if text.contains(['\n', '\r']) || text.contains("-----BEGIN ") { "it" } else { &text };
+        File::open(&text).err().map(|error| format!("cannot read {shown}: {error}"))
     } else {
         None
     };

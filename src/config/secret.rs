@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde::{Deserialize, Deserializer};
 
 use super::diagnostics::Diagnostics;
@@ -78,7 +79,9 @@ impl SecretForm {
         if let Some(fault) = self.fault(secret) {
             return Err(fault);
         }
-        if matches!(origin, Origin::Set(_)) {
+        // What stands for a file is no secret.
+        let is_path = self == Self::Pem && !secret.contains(PEM);
+        if matches!(origin, Origin::Set(_)) && !is_path && !key.ends_with("_file") {
             diagnostics.warnings.push(format!(
                 "{key}: the list of processes shows a secret that is given by --set; use a variable or a file"
             ));
@@ -110,14 +113,9 @@ impl SecretForm {
     }
 }
 
-/// Whether each block of a PEM text has its end (RFC 7468).
+/// Whether each block of a PEM text can be read (RFC 7468).
 fn is_pem(text: &str) -> bool {
-    let mut blocks = text.split(PEM).skip(1).peekable();
-    blocks.peek().is_some()
-        && blocks.all(|block| {
-            let label = block.split_once("-----").map(|(label, _)| label);
-            label.is_some_and(|label| block.contains(&format!("-----END {label}-----")))
-        })
+    <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()).all(|block| block.is_ok())
 }
 
 /// Whether a secret stands in a pair of quotes, which most likely belong to the place that it comes from.

@@ -127,6 +127,10 @@ fn key_of(rest: &str) -> String {
 /// Whether Kubernetes makes such a variable for a Service: `…SERVICE_HOST`, `…SERVICE_PORT_HTTP`, `…PORT`, `…PORT_80_TCP_ADDR`
 /// (kubernetes.io/docs/concepts/services-networking/service, "Environment variables"). `rest` is what follows `ECS_SDM_`.
 fn is_of_a_service(rest: &str) -> bool {
+    // A name with two of them in a row is a setting's.
+    if rest.contains("__") {
+        return false;
+    }
     let parts: Vec<&str> = rest.split('_').collect();
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let is_protocol = |part: &str| ["TCP", "UDP", "SCTP"].contains(&part);

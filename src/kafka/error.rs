@@ -24,6 +24,9 @@ pub enum Error {
     /// `kafka.topics_create` did not succeed.
     #[error("topic {topic} cannot be created: {reason}; {way_out}")]
     Create { topic: String, reason: String, way_out: &'static str },
+    /// A topic was created, and brokers do not know it yet.
+    #[error("topic {0} was created, and brokers do not show it yet; start again")]
+    NotShown(String),
     /// The end offset of a partition could not be read.
     #[error("the end of {topic} cannot be read: {source}; see whether its partitions have a leader")]
     Offsets { topic: String, source: KafkaError },

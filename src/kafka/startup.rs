@@ -42,7 +42,10 @@ impl Producer {
     ) -> Result<Result<Vec<i32>, Absence>, Error> {
         let metadata = loop {
             match handle.client().fetch_metadata(Some(topic), wait.attempt(ATTEMPT)) {
-                Ok(metadata) => break metadata,
+                Ok(metadata) => {
+                    wait.answered();
+                    break metadata;
+                }
                 Err(error) => self.still_starting(&error.to_string(), wait)?,
             }
         };
@@ -66,11 +69,13 @@ impl Producer {
             return Err(Error::Refused(fatal));
         }
         let reason = self.context.status.last_error().unwrap_or_else(|| error.to_owned());
-        wait.or(|| Error::NoBroker {
+        let no_broker = || Error::NoBroker {
             servers: self.servers.clone(),
             waited: humantime::format_duration(self.startup_timeout).to_string(),
             reason: format!("{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL"),
-        })
+        };
+        // Who advertises an address has answered before.
+        wait.or(|| self.unreachable().unwrap_or_else(no_broker))
     }
 
     /// The end offset of a partition. Its leader may be away for a moment, and a partition that was just created has none yet.
@@ -83,15 +88,18 @@ impl Producer {
     ) -> Result<i64, Error> {
         loop {
             match handle.client().fetch_watermarks(topic, partition, wait.attempt(ANSWER)) {
-                Ok((_, end)) => return Ok(end),
+                Ok((_, end)) => {
+                    wait.answered();
+                    return Ok(end);
+                }
                 Err(source) => {
                     if let Some(fatal) = self.fatal() {
                         return Err(Error::Refused(fatal));
                     }
-                    wait.or(|| match self.unreachable() {
-                        Some(unreachable) => unreachable,
-                        None => Error::Offsets { topic: topic.to_owned(), source },
-                    })?;
+                    // What a broker says itself counts more than what was last heard of a connection.
+                    let code = source.rdkafka_error_code();
+                    let unreachable = || self.unreachable().filter(|_| code.is_some_and(is_unanswered));
+                    wait.or(|| unreachable().unwrap_or(Error::Offsets { topic: topic.to_owned(), source }))?;
                     std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
                 }
             }
@@ -106,7 +114,9 @@ impl Producer {
 
 /// The wait for what may not be there yet when a sync starts. What does not pass soon is told.
 pub(super) struct StartupWait {
-    deadline: Instant,
+    deadline: Mutex<Instant>,
+    /// Whether anything was answered. From then on each attempt has its whole time.
+    is_answered: AtomicBool,
     /// When the last attempt began.
     attempted: Mutex<Instant>,
     /// When the first attempt that failed began.
@@ -117,19 +127,32 @@ pub(super) struct StartupWait {
 impl StartupWait {
     pub(super) fn new(timeout: Duration) -> Self {
         let now = Instant::now();
-        let (attempted, failing) = (Mutex::new(now), OnceLock::new());
-        Self { deadline: now + timeout, attempted, failing, is_told: AtomicBool::new(false) }
+        Self {
+            deadline: Mutex::new(now + timeout),
+            is_answered: AtomicBool::new(false),
+            attempted: Mutex::new(now),
+            failing: OnceLock::new(),
+            is_told: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= self.deadline
+        Instant::now() >= *self.deadline.lock()
     }
 
     /// Begins an attempt, and returns how long it may take: `most`, and no longer than the wait.
     pub(super) fn attempt(&self, most: Duration) -> Duration {
         let now = Instant::now();
         *self.attempted.lock() = now;
-        self.deadline.saturating_duration_since(now).clamp(LEAST, most)
+        let left = self.deadline.lock().saturating_duration_since(now);
+        if self.is_answered.load(Ordering::Relaxed) { most } else { left.clamp(LEAST, most) }
+    }
+
+    /// A broker has answered. What comes next has the time of an answer at least: a slow or far cluster takes long for all of it.
+    pub(super) fn answered(&self) {
+        self.is_answered.store(true, Ordering::Relaxed);
+        let mut deadline = self.deadline.lock();
+        *deadline = (*deadline).max(Instant::now() + ANSWER);
     }
 
     /// The attempt failed: the error, once the wait is over. Before that it is a warning.
@@ -143,4 +166,16 @@ impl StartupWait {
         }
         Ok(())
     }
+}
+
+/// Whether a code means that a broker was not reached, or did not answer in time.
+pub(super) fn is_unanswered(code: Code) -> bool {
+    matches!(
+        code,
+        Code::BrokerTransportFailure
+            | Code::AllBrokersDown
+            | Code::Resolve
+            | Code::OperationTimedOut
+            | Code::RequestTimedOut
+    )
 }

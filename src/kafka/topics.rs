@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
-use super::raw::{self, NewTopic};
-use super::startup::{ANSWER, ATTEMPT, PAUSE, StartupWait};
+use super::raw::{self, NewTopic, Refusal};
+use super::startup::{ANSWER, ATTEMPT, PAUSE, StartupWait, is_unanswered};
 use super::{Absence, Error, Producer};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
@@ -118,8 +118,8 @@ impl Producer {
         loop {
             match self.find(topic, wait).await? {
                 Ok(ranges) => return Ok(ranges),
-                Err(reason) if Instant::now() > deadline && wait.is_over() => {
-                    return Err(Error::Topics(vec![(topic.to_owned(), reason)]));
+                Err(_) if Instant::now() > deadline && wait.is_over() => {
+                    return Err(Error::NotShown(topic.to_owned()));
                 }
                 Err(_) => tokio::time::sleep(PAUSE).await,
             }
@@ -138,24 +138,33 @@ impl Producer {
         self.blocking(move |producer, handle| {
             let new: Vec<NewTopic<'_>> =
                 absent.iter().map(|(topic, holds)| new_topic(topic, *holds, &config)).collect();
-            let created = loop {
+            loop {
                 match raw::create_topics(handle.client(), &new, wait.attempt(ANSWER)) {
-                    Ok(created) => break created,
+                    Ok(created) => {
+                        wait.answered();
+                        // A controller that has just moved refuses for a moment.
+                        let passing =
+                            |refusal: &Refusal| refusal.code == Code::NotController || is_unanswered(refusal.code);
+                        let mut refused =
+                            created.iter().filter_map(|(topic, refusal)| Some((topic, refusal.as_ref()?)));
+                        let mut refused =
+                            refused.by_ref().filter(|(_, refusal)| refusal.code != Code::TopicAlreadyExists).peekable();
+                        let Some((topic, refusal)) = refused.peek().copied() else {
+                            let made = created.iter().filter(|(_, refusal)| refusal.is_none());
+                            made.for_each(|(topic, _)| tracing::info!(topic, "created the topic"));
+                            break;
+                        };
+                        match refused.find(|(_, refusal)| !passing(refusal)) {
+                            Some((topic, refusal)) => return Err(Error::create(topic, refusal)),
+                            None => wait.or(|| Error::create(topic, refusal))?,
+                        }
+                    }
                     Err(refusal) if !is_unanswered(refusal.code) => return Err(Error::create(&absent[0].0, &refusal)),
-                    Err(refusal) => wait.or(|| match producer.unreachable() {
-                        Some(unreachable) => unreachable,
-                        None => Error::create(&absent[0].0, &refusal),
-                    })?,
+                    Err(refusal) => {
+                        wait.or(|| producer.unreachable().unwrap_or_else(|| Error::create(&absent[0].0, &refusal)))?;
+                    }
                 }
                 std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
-            };
-            for (topic, refusal) in created {
-                match refusal {
-                    None => tracing::info!(topic, "created the topic"),
-                    // Another producer may have created it meanwhile.
-                    Some(refusal) if refusal.code == Code::TopicAlreadyExists => {}
-                    Some(refusal) => return Err(Error::create(&topic, &refusal)),
-                }
             }
             Ok(())
         })
@@ -215,9 +224,4 @@ fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {
         }
     };
     NewTopic { name, partitions, replication_factor, settings }
-}
-
-/// Whether a connection was lost, or the broker did not answer in time.
-fn is_unanswered(code: Code) -> bool {
-    matches!(code, Code::BrokerTransportFailure | Code::OperationTimedOut | Code::RequestTimedOut | Code::NotController)
 }

@@ -146,8 +146,13 @@ impl HttpConnector for Way {
         HttpConnectorFuture::new(async move {
             answer.await.map_err(|error| {
                 let proxy = if is_proxied { proxy_of(&uri) } else { None };
-                let authority = uri.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
-                unreached(error, |source| Unreached { address: authority.unwrap_or(uri), proxy, trusts_nobody, source })
+                // A user and a password may stand before the host.
+                let address = uri.parse::<Uri>().ok().and_then(|uri| {
+                    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+                    Some(format!("{}{port}", uri.host()?))
+                });
+                let address = address.unwrap_or_else(|| "an address that is none".to_owned());
+                unreached(error, |source| Unreached { address, proxy, trusts_nobody, source })
             })
         })
     }

@@ -77,17 +77,30 @@ impl Source {
         settled(Fault { message, ..fault })
     }
 
-    /// Whether somebody has to sign in again, which no other try does.
+    /// Whether somebody has to sign in again, which no other try does: there is no token, it has expired, or it is refused.
     fn is_signed_out(&self, reason: &str) -> bool {
         let signs_in = matches!(self, Self::Profile(Followed { base: Base::Sso { .. } | Base::Login, .. }));
-        let network = ["dispatch failure", "timed out", "TooManyRequests", "response error", "io error"];
-        signs_in && !network.iter().any(|part| reason.contains(part))
+        let signs = [
+            "failed to read",
+            "cached",
+            "expired",
+            "Unauthorized",
+            "Forbidden",
+            "AccessDenied",
+            "InvalidGrant",
+            "InvalidRequest",
+            "InvalidClient",
+        ];
+        signs_in && signs.iter().any(|sign| reason.contains(sign))
     }
 
     fn way_out(&self, reason: &str) -> String {
         let Self::Profile(Followed { name, base, base_name, .. }) = self else {
             return match self {
                 Self::WebIdentity { .. } => "let AWS_WEB_IDENTITY_TOKEN_FILE name the token's file, and this user read it",
+                Self::Container { .. } if reason.contains("token") => {
+                    "let AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE name the token's file, and this user read it"
+                }
                 Self::Container { .. } => {
                     "see AWS_CONTAINER_CREDENTIALS_FULL_URI or AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, and whether the \
                      container has a role"
@@ -106,8 +119,9 @@ impl Source {
                     "see sso_account_id and sso_role_name of the profile {base_name:?}: is that role assigned to you?"
                 )
             }
-            Base::Sso { .. } => format!("run `aws sso login --profile {base_name}`"),
-            Base::Login => format!("run `aws login --profile {base_name}`"),
+            Base::Sso { .. } if self.is_signed_out(reason) => format!("run `aws sso login --profile {base_name}`"),
+            Base::Login if self.is_signed_out(reason) => format!("run `aws login --profile {base_name}`"),
+            Base::Sso { .. } | Base::Login => "see whether this machine reaches the sign-in service of AWS".to_owned(),
             Base::Process(_) => {
                 "run that command yourself: it has to print credentials as JSON, with Version 1".to_owned()
             }

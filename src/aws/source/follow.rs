@@ -19,11 +19,15 @@ pub(super) fn follow(profiles: &ProfileSet) -> Result<Option<Followed>, Wrong> {
     let mut roles: Vec<(String, String, bool)> = Vec::new();
     let has_mfa = |profile: &Profile| profile.get("mfa_serial").is_some();
     let base = loop {
+        // Keys of a source profile go before whatever else it has.
+        if !roles.is_empty() && has_keys(current) {
+            break Base::Keys { mfa: has_mfa(current) };
+        }
         let wrong = |key, reason: String, way_out: &str| {
             Err(Wrong { key, profile: current.name().to_owned(), reason, way_out: way_out.to_owned() })
         };
         let role = current.get("role_arn").filter(|_| current.get("web_identity_token_file").is_none());
-        let Some(role) = role.filter(|_| roles.is_empty() || !has_keys(current)) else {
+        let Some(role) = role else {
             break base(profiles, current)?;
         };
         roles.push((current.name().to_owned(), role.to_owned(), has_mfa(current)));
@@ -90,8 +94,15 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Base, Wrong> {
         };
     }
     let sso = ["sso_session", "sso_account_id", "sso_role_name", "sso_region", "sso_start_url"];
-    if sso.iter().any(|key| get(key).is_some()) {
+    // A profile that names a sign-in alone, without a role, is no source of credentials.
+    let names_role = get("sso_account_id").is_some() || get("sso_role_name").is_some();
+    if names_role && sso.iter().any(|key| get(key).is_some()) {
         let session = get("sso_session");
+        for key in ["sso_region", "sso_start_url"] {
+            if session.is_some() && get(key).is_some() {
+                return wrong(key, "is set beside sso_session", "take it out of the profile: the session has it");
+            }
+        }
         let section = session.map(|name| profiles.sso_session(name));
         if let (Some(name), Some(None)) = (session, section) {
             let way_out = format!("write a section [sso-session {name}], or run `aws configure sso`");
@@ -109,7 +120,9 @@ fn base(profiles: &ProfileSet, profile: &Profile) -> Result<Base, Wrong> {
         return Ok(Base::Login);
     }
     if let Some(command) = get("credential_process") {
-        return Ok(Base::Process(command.split_whitespace().next().unwrap_or_default().to_owned()));
+        // Assignments before the program may hold a secret.
+        let program = command.split_whitespace().find(|word| !word.contains('='));
+        return Ok(Base::Process(program.unwrap_or_default().to_owned()));
     }
     match (get("aws_access_key_id"), get("aws_secret_access_key")) {
         (Some(_), Some(_)) => Ok(Base::Keys { mfa: get("mfa_serial").is_some() }),

@@ -57,10 +57,10 @@ pub(super) fn explain(code: Code) -> Option<&'static str> {
         Code::MessageBatchTooLarge => "the batch is beyond segment.bytes of the topic; raise it",
         Code::InvalidTimestamp => {
             "LAST_CAPTURED is further from the broker's clock than the topic allows; raise its message.timestamp.before.max.ms \
-             and message.timestamp.after.max.ms, or set this machine's clock"
+             and message.timestamp.after.max.ms (before Kafka 3.6: message.timestamp.difference.max.ms), or set this machine's clock"
         }
         Code::UnsupportedForMessageFormat => {
-            "the topic keeps an old message format, without headers; set kafka.headers to none"
+            "the topic keeps an old message format; raise its message.format.version to 0.11 or later"
         }
         Code::PolicyViolation => "a policy of the broker forbids it; the broker's log says which",
         Code::InvalidRecord | Code::InvalidDifferentRecord => "the broker's log says why",

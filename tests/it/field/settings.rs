@@ -93,6 +93,11 @@ fn row_14_what_is_wrapped_in_quotes_and_what_everybody_sees_is_warned_about() {
     assert!(said.exit == 0 && said.warnings.iter().any(|line| line.contains("in quotes")), "{said:?}");
     let said = both(&[url], &["schema_registry.bearer_token=t"]);
     assert!(said.exit == 0 && said.warnings.iter().any(|line| line.contains("list of processes")), "{said:?}");
+    // The path of a secret is none.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "t").unwrap();
+    let said = both(&[url], &[&format!("schema_registry.bearer_token_file={}", file.path().display())]);
+    assert_eq!((said.exit, said.warnings), (0, Vec::new()));
 }
 
 #[test]
@@ -105,6 +110,12 @@ fn row_14_a_private_key_is_a_path_or_whole_pem_text() {
     let name = "ECS_SDM_SCHEMA_REGISTRY__KEY";
     assert_refused(&[url, certificate, (name, cut)], &[], &["schema_registry.key", "not whole PEM"]);
     assert_taken(&[url, certificate, (name, whole)], &[]);
+    assert_refused(&[url, certificate, (name, "/nonexistent/key.pem")], &[], &["schema_registry.key", "No such file"]);
+    let escaped = whole.replace('\n', "\\n");
+    assert_refused(&[url, certificate, (name, &escaped)], &[], &["schema_registry.key", "not whole PEM"]);
+    // Where a path is asked for, a key is not shown.
+    let said = both(&[], &[&format!("kafka.properties.ssl.key.location={whole}")]);
+    assert!(said.exit == 64 && said.errors.iter().all(|line| !line.contains("AA==")), "{said:?}");
 }
 
 #[test]
@@ -144,7 +155,13 @@ fn row_16_variables_of_a_service_are_passed_over() {
             assert_taken(&[(&format!("ECS_SDM_{service}{name}"), "tcp://10.0.0.1:80")], &[]);
         }
     }
-    for name in ["ECS_SDM_SERVICE_HOSTS", "ECS_SDM_PORTS", "ECS_SDM_PORT_TCP", "ECS_SDM_PRODUCER_PAGE_SIZE"] {
+    for name in [
+        "ECS_SDM_SERVICE_HOSTS",
+        "ECS_SDM_PORTS",
+        "ECS_SDM_PORT_TCP",
+        "ECS_SDM_PRODUCER_PAGE_SIZE",
+        "ECS_SDM_KAFKA__PORT",
+    ] {
         assert_refused(&[(name, "1")], &[], &["unknown setting", name]);
     }
 }
@@ -178,4 +195,11 @@ fn row_18_librdkafka_judges_its_whole_configuration_for_both() {
     let path: &Path = broken.path();
     let certificate = format!("kafka.properties.ssl.ca.location={}", path.display());
     assert_refused(&[], &["kafka.properties.security.protocol=ssl", &certificate], &["ssl.ca.location"]);
+}
+
+#[test]
+fn row_17_a_variable_of_aws_that_is_set_to_nothing_is_refused() {
+    for name in ["AWS_PROFILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        assert_refused(&[(name, "")], &[], &[name, "is empty", "unset it"]);
+    }
 }
