@@ -136,11 +136,12 @@ impl StartupWait {
         }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        Instant::now() >= *self.deadline.lock()
+    /// The end of the wait, and not before `least` has passed. Unlike the wait itself it stays where it is when brokers answer.
+    pub(super) fn end(&self, least: Duration) -> Instant {
+        (*self.deadline.lock()).max(Instant::now() + least)
     }
 
-    /// Begins an attempt, and returns how long it may take: `most`, and no longer than the wait.
+    /// Begins an attempt, and returns how long it may take: `most`, and before the first answer no longer than the wait.
     pub(super) fn attempt(&self, most: Duration) -> Duration {
         let now = Instant::now();
         *self.attempted.lock() = now;
@@ -157,7 +158,7 @@ impl StartupWait {
 
     /// The attempt failed: the error, once the wait is over. Before that it is a warning.
     pub(super) fn or(&self, error: impl FnOnce() -> Error) -> Result<(), Error> {
-        if self.is_over() {
+        if Instant::now() >= *self.deadline.lock() {
             return Err(error());
         }
         let lasts = self.failing.get_or_init(|| *self.attempted.lock()).elapsed() >= PASSING;
@@ -178,4 +179,20 @@ pub(super) fn is_unanswered(code: Code) -> bool {
             | Code::OperationTimedOut
             | Code::RequestTimedOut
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_move_the_wait_and_not_an_end_that_was_taken_from_it() {
+        let wait = StartupWait::new(Duration::ZERO);
+        let no_broker = || Error::Cancelled;
+        assert!(wait.or(no_broker).is_err(), "it is over");
+        let end = wait.end(Duration::ZERO);
+        wait.answered();
+        assert!(wait.or(no_broker).is_ok(), "what comes next has the time of an answer");
+        assert!(end <= Instant::now(), "whoever asks again and again comes to an end");
+    }
 }

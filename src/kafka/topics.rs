@@ -56,7 +56,7 @@ impl Producer {
                 if Instant::now() > lag {
                     return Err(Error::Topics(absent.into_iter().map(|(topic, reason, _)| (topic, reason)).collect()));
                 }
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(PAUSE).await; // why: a topic that appears tells nobody
                 let again = absent.into_iter().map(|(topic, _, holds)| (topic, holds)).collect();
                 let (found, still_absent) = self.find_all(again, &wait).await?;
                 ranges.extend(found);
@@ -114,14 +114,12 @@ impl Producer {
 
     /// Waits until a topic that was just created is known to the broker that is asked.
     async fn appear(self: &Arc<Self>, topic: &str, wait: &Arc<StartupWait>) -> Result<Vec<PartitionRange>, Error> {
-        let deadline = Instant::now() + METADATA_LAG;
+        let deadline = wait.end(METADATA_LAG);
         loop {
             match self.find(topic, wait).await? {
                 Ok(ranges) => return Ok(ranges),
-                Err(_) if Instant::now() > deadline && wait.is_over() => {
-                    return Err(Error::NotShown(topic.to_owned()));
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
+                Err(_) if Instant::now() > deadline => return Err(Error::NotShown(topic.to_owned())),
+                Err(_) => tokio::time::sleep(PAUSE).await, // why: a topic that appears tells nobody
             }
         }
     }
@@ -138,35 +136,25 @@ impl Producer {
         self.blocking(move |producer, handle| {
             let new: Vec<NewTopic<'_>> =
                 absent.iter().map(|(topic, holds)| new_topic(topic, *holds, &config)).collect();
+            let unanswered =
+                |refusal: &Refusal| producer.unreachable().unwrap_or_else(|| Error::create(&absent[0].0, refusal));
             loop {
                 match raw::create_topics(handle.client(), &new, wait.attempt(ANSWER)) {
-                    Ok(created) => {
-                        wait.answered();
-                        // A controller that has just moved refuses for a moment.
-                        let passing =
-                            |refusal: &Refusal| refusal.code == Code::NotController || is_unanswered(refusal.code);
-                        let mut refused =
-                            created.iter().filter_map(|(topic, refusal)| Some((topic, refusal.as_ref()?)));
-                        let mut refused =
-                            refused.by_ref().filter(|(_, refusal)| refusal.code != Code::TopicAlreadyExists).peekable();
-                        let Some((topic, refusal)) = refused.peek().copied() else {
+                    Ok(created) => match worst(&created) {
+                        None => {
                             let made = created.iter().filter(|(_, refusal)| refusal.is_none());
                             made.for_each(|(topic, _)| tracing::info!(topic, "created the topic"));
-                            break;
-                        };
-                        match refused.find(|(_, refusal)| !passing(refusal)) {
-                            Some((topic, refusal)) => return Err(Error::create(topic, refusal)),
-                            None => wait.or(|| Error::create(topic, refusal))?,
+                            wait.answered();
+                            return Ok(());
                         }
-                    }
-                    Err(refusal) if !is_unanswered(refusal.code) => return Err(Error::create(&absent[0].0, &refusal)),
-                    Err(refusal) => {
-                        wait.or(|| producer.unreachable().unwrap_or_else(|| Error::create(&absent[0].0, &refusal)))?;
-                    }
+                        Some((topic, refusal)) if passes(refusal.code) => wait.or(|| Error::create(topic, refusal))?,
+                        Some((topic, refusal)) => return Err(Error::create(topic, refusal)),
+                    },
+                    Err(refusal) if is_unanswered(refusal.code) => wait.or(|| unanswered(&refusal))?,
+                    Err(refusal) => return Err(Error::create(&absent[0].0, &refusal)),
                 }
                 std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
             }
-            Ok(())
         })
         .await
     }
@@ -224,4 +212,35 @@ fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {
         }
     };
     NewTopic { name, partitions, replication_factor, settings }
+}
+
+/// The refusal that keeps topics from being there: one that stays before one that passes. A topic that is there already is none, since
+/// another producer may have created it meanwhile.
+fn worst(created: &[(String, Option<Refusal>)]) -> Option<(&str, &Refusal)> {
+    let refused = created.iter().filter_map(|(topic, refusal)| Some((topic.as_str(), refusal.as_ref()?)));
+    let refused = refused.filter(|(_, refusal)| refusal.code != Code::TopicAlreadyExists);
+    refused.min_by_key(|(_, refusal)| passes(refusal.code))
+}
+
+/// Whether a refusal passes: a controller that has just moved refuses for a moment.
+fn passes(code: Code) -> bool {
+    code == Code::NotController || is_unanswered(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_that_stays_counts_more_than_one_that_passes_and_a_topic_that_is_there_is_no_refusal() {
+        let worst = |codes: &[Option<Code>]| {
+            let of = |code: &Option<Code>| code.map(|code| Refusal { code, sentence: String::new() });
+            let created: Vec<_> = codes.iter().map(|code| ("topic".to_owned(), of(code))).collect();
+            worst(&created).map(|(_, refusal)| refusal.code)
+        };
+        assert_eq!(worst(&[None, Some(Code::TopicAlreadyExists)]), None);
+        assert_eq!(worst(&[None, Some(Code::NotController)]), Some(Code::NotController));
+        let both = [Some(Code::NotController), Some(Code::InvalidConfig), Some(Code::TopicAlreadyExists)];
+        assert_eq!(worst(&both), Some(Code::InvalidConfig));
+    }
 }
