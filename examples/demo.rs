@@ -3,7 +3,7 @@
 //! `cargo run --example demo` needs no AWS account, no Kafka and no settings. It ends with an error if what lands on
 //! the topics is not what the sync reports.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -20,23 +20,18 @@ use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::{ecs, telemetry};
 use ecs_sim::{Buckets, Refill, Shape, Simulator, World};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use kit::topic::each_record;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::mocking::MockCluster;
-use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use tracing_subscriber::util::SubscriberInitExt;
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const REGION: &str = "eu-west-1";
 const PARTITIONS: i32 = 3;
 
 /// The object whose record is shown.
 const SHOWN: &str = "EcsService";
-
-/// The mock cluster answers within milliseconds, on a busy machine within seconds.
-const ANSWER: Duration = Duration::from_secs(60);
 
 const INTRODUCTION: &str = "\
 A simulated Amazon ECS account is read and lands on librdkafka's mock Kafka, all within this process. What is
@@ -163,12 +158,7 @@ struct Record {
 
 /// Reads the four topics, one after the other, and decodes every record by its object's schema.
 fn consume(config: &Config) -> Result<Vec<Topic>> {
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", config.kafka.bootstrap_servers.join(","))
-        .set("group.id", "demo")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true")
-        .create()?;
+    let servers = config.kafka.bootstrap_servers.join(",");
     let mut topics = Vec::new();
     for (object, schema) in ecs::schemas() {
         let mut topic = Topic {
@@ -178,35 +168,18 @@ fn consume(config: &Config) -> Result<Vec<Topic>> {
             schema: Schema::parse(&schema)?,
             records: Vec::new(),
         };
-        topic.read(&consumer)?;
+        let mut records = Vec::new();
+        each_record(&servers, &topic.name, |message| {
+            records.push(topic.decode(message)?);
+            Ok(())
+        })?;
+        topic.records = records;
         topics.push(topic);
     }
     Ok(topics)
 }
 
 impl Topic {
-    /// From its beginning to its end. A partition that grew after its end has another end, so that ends cannot be counted.
-    fn read(&mut self, consumer: &BaseConsumer) -> Result<()> {
-        let mut open: BTreeSet<i32> = (0..PARTITIONS).collect();
-        let mut partitions = TopicPartitionList::new();
-        for partition in &open {
-            partitions.add_partition_offset(&self.name, *partition, Offset::Beginning)?;
-        }
-        consumer.assign(&partitions)?;
-        while !open.is_empty() {
-            match consumer.poll(ANSWER) {
-                Some(Ok(message)) => {
-                    open.insert(message.partition());
-                    self.records.push(self.decode(&message)?);
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => _ = open.remove(&partition),
-                Some(Err(error)) => return Err(error.into()),
-                None => return Err("the mock cluster does not answer".into()),
-            }
-        }
-        Ok(())
-    }
-
     fn decode(&self, message: &BorrowedMessage<'_>) -> Result<Record> {
         let value = message.payload().ok_or("a record without a value")?;
         let mut datum = value.strip_prefix(&*self.frame).ok_or("a record without the schema's frame")?;

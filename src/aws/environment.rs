@@ -28,7 +28,7 @@ pub async fn issues(asks_chain: bool) -> Vec<Diagnostic> {
         Ok(profiles) => {
             issues.extend(selected(variable, &profiles));
             if asks_chain {
-                issues.extend(source::refusals(variable, &profiles));
+                issues.extend(source::refusals(set, &profiles));
             }
         }
         Err(unreadable) => issues.push(unreadable),

@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
 use self::way::Ways;
-pub(crate) use self::way::{Unreached, proxy_of};
+pub(crate) use self::way::{Unreached, host_and_port, proxy_of};
 use super::trust::Trust;
 
 /// How long an idle connection is kept. AWS and load balancers close idle connections; a request sent at that moment fails.

@@ -9,9 +9,9 @@ mod follow;
 use std::fmt;
 
 use aws_config::profile::ProfileSet;
-use http::Uri;
 
 use self::follow::{Wrong, follow};
+use super::http::host_and_port;
 use super::{environment, profile};
 use crate::config::Diagnostic;
 
@@ -104,7 +104,7 @@ impl Source {
             "ecscontainer" => {
                 // The path, a user and a query may be all that one has to know to get the credentials.
                 let relative = variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI").map(|_| "169.254.170.2".to_owned());
-                let address = relative.or_else(|| host(&variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?))?;
+                let address = relative.or_else(|| host_and_port(&variable("AWS_CONTAINER_CREDENTIALS_FULL_URI")?))?;
                 Some(Self::Container { address, token_file: variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") })
             }
             "ec2instancemetadata" => {
@@ -131,13 +131,6 @@ impl Source {
     }
 }
 
-/// Host and port of a URI.
-fn host(uri: &str) -> Option<String> {
-    let uri: Uri = uri.parse().ok()?;
-    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some(format!("{}{port}", uri.host()?))
-}
-
 /// Whether the environment has keys. The SDK knows a second name of the secret one.
 fn has_keys(variable: impl Fn(&str) -> Option<String>) -> bool {
     let secret = || variable("AWS_SECRET_ACCESS_KEY").or_else(|| variable("SECRET_ACCESS_KEY"));
@@ -151,9 +144,8 @@ pub(super) fn refusals(variable: impl Fn(&str) -> Option<String>, profiles: &Pro
         ["AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"],
         ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"],
     ];
-    let variable = |name: &str| variable(name).filter(|text| !text.trim().is_empty());
     // Keys in the environment go before all else.
-    if has_keys(variable) {
+    if has_keys(&variable) {
         return Vec::new();
     }
     let halves = PAIRS.iter().filter(|[one, other]| variable(one).is_some() && variable(other).is_none());

@@ -8,7 +8,7 @@ use figment::value::{Dict, Value};
 use super::diagnostics::Diagnostics;
 use super::nearest::nearest_of;
 use super::rule::Rule;
-use super::secret::{REDACTED, Secret, SecretForm};
+use super::secret::{PEM, REDACTED, Secret, SecretForm, warn_of_flag};
 use super::value::{Origin, RawValue, SpannedValue, inline};
 use super::{OBJECTS, property};
 
@@ -91,8 +91,12 @@ impl Kind {
             }
             (Kind::Table(settings), RawValue::Table(entries)) => Ok(table(key, settings, entries, origin, diagnostics)),
             (Kind::Secret(form), RawValue::Untyped(text) | RawValue::Text(text)) if !text.trim().is_empty() => {
-                let secret = form.judge(key, text, origin, diagnostics);
-                secret.map(|()| Value::from(text.as_str())).map_err(str::to_owned)
+                let judged = form.judge(key, text, origin, diagnostics);
+                // Where PEM is taken, other text is a path.
+                if judged.is_ok() && (*form != SecretForm::Pem || text.contains(PEM)) {
+                    warn_of_flag(key, origin, diagnostics);
+                }
+                judged.map(|()| Value::from(text.as_str())).map_err(str::to_owned)
             }
             (Kind::SecretFile(form), RawValue::Untyped(path) | RawValue::Text(path)) if !path.trim().is_empty() => {
                 let secret = Secret::File(PathBuf::from(path.trim())).read().map_err(|error| error.with_cause());

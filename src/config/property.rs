@@ -5,7 +5,7 @@ use std::fs::File;
 use figment::value::Value;
 
 use super::diagnostics::Diagnostics;
-use super::secret::{SecretForm, is_secret_property};
+use super::secret::{PEM, SecretForm, is_secret_property, warn_of_flag};
 use super::value::{Origin, RawValue};
 
 /// The table of librdkafka's own properties.
@@ -87,10 +87,11 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
     let fault = if is_secret_property(name) {
         // Some hold PEM text, others a whole configuration, with blanks in it.
         let form = if name.ends_with(".pem") { SecretForm::Pem } else { SecretForm::Text };
-        form.judge(key, &text, origin, diagnostics).err().map(str::to_owned)
+        let judged = form.judge(key, &text, origin, diagnostics);
+        judged.map(|()| warn_of_flag(key, origin, diagnostics)).err().map(str::to_owned)
     } else if FILES.contains(&name) && text != PROBE {
         // Text in place of a path may be the key itself.
-        let shown = if text.contains(['\n', '\r']) || text.contains("-----BEGIN ") { "it" } else { &text };
+        let shown = if text.contains(['\n', '\r']) || text.contains(PEM) { "it" } else { &text };
         File::open(&text).err().map(|error| format!("cannot read {shown}: {error}"))
     } else {
         None

@@ -12,7 +12,7 @@ use super::diagnostics::Diagnostics;
 use super::value::Origin;
 
 /// What PEM text begins with (RFC 7468).
-const PEM: &str = "-----BEGIN ";
+pub(super) const PEM: &str = "-----BEGIN ";
 
 /// What every output shows instead of a secret.
 pub(super) const REDACTED: &str = "<redacted>";
@@ -68,7 +68,7 @@ pub(super) enum SecretForm {
 }
 
 impl SecretForm {
-    /// Judges a secret that a source sets: an error where it has a fault, a warning where it is quoted or shown by others.
+    /// Judges a secret: an error where it has a fault, a warning where it is quoted.
     pub(super) fn judge(
         self,
         key: &str,
@@ -79,13 +79,6 @@ impl SecretForm {
         if let Some(fault) = self.fault(secret) {
             return Err(fault);
         }
-        // What stands for a file is no secret.
-        let is_path = self == Self::Pem && !secret.contains(PEM);
-        if matches!(origin, Origin::Set(_)) && !is_path && !key.ends_with("_file") {
-            diagnostics.warnings.push(format!(
-                "{key}: the list of processes shows a secret that is given by --set; use a variable or a file"
-            ));
-        }
         if is_quoted(secret) {
             diagnostics.warnings.push(format!("{key}: the secret stands in quotes, which belong to it ({origin})"));
         }
@@ -93,7 +86,7 @@ impl SecretForm {
     }
 
     /// What is wrong with a secret, if anything is.
-    pub(super) fn fault(self, secret: &str) -> Option<&'static str> {
+    fn fault(self, secret: &str) -> Option<&'static str> {
         if self == Self::Pem && secret.contains(PEM) {
             return (!is_pem(secret)).then_some("is not whole PEM text");
         }
@@ -110,6 +103,15 @@ impl SecretForm {
         } else {
             None
         }
+    }
+}
+
+/// Warns of a secret that stands in a flag itself, and not in a file that the flag names.
+pub(super) fn warn_of_flag(key: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
+    if matches!(origin, Origin::Set(_)) {
+        diagnostics.warnings.push(format!(
+            "{key}: the list of processes shows a secret that is given by --set; use a variable or a file"
+        ));
     }
 }
 

@@ -75,6 +75,13 @@ pub(crate) fn proxy_of(url: &str) -> Option<String> {
     Some(format!("{}, the proxy of {}", proxy.uri().to_string().trim_end_matches('/'), named.unwrap_or("ALL_PROXY")))
 }
 
+/// Host and port of a URI. A user and a password may stand before them, and a secret path after them.
+pub(crate) fn host_and_port(uri: &str) -> Option<String> {
+    let uri: Uri = uri.parse().ok()?;
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Some(format!("{}{port}", uri.host()?))
+}
+
 impl Ways {
     pub(super) fn new(direct: SharedHttpClient, proxied: Option<SharedHttpClient>, trusts_nobody: bool) -> Self {
         let container = environment::set(CONTAINER).and_then(|uri| uri.parse().ok());
@@ -146,12 +153,7 @@ impl HttpConnector for Way {
         HttpConnectorFuture::new(async move {
             answer.await.map_err(|error| {
                 let proxy = if is_proxied { proxy_of(&uri) } else { None };
-                // A user and a password may stand before the host.
-                let address = uri.parse::<Uri>().ok().and_then(|uri| {
-                    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
-                    Some(format!("{}{port}", uri.host()?))
-                });
-                let address = address.unwrap_or_else(|| "an address that is none".to_owned());
+                let address = host_and_port(&uri).unwrap_or_else(|| "an address that is none".to_owned());
                 unreached(error, |source| Unreached { address, proxy, trusts_nobody, source })
             })
         })
