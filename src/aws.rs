@@ -2,6 +2,7 @@
 
 mod access;
 pub(crate) mod account;
+mod answer;
 pub(crate) mod base;
 pub(crate) mod chain;
 pub(crate) mod concurrency;
@@ -26,6 +27,7 @@ use std::time::Instant;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::access::Access;
+pub(crate) use self::answer::Answer;
 pub(crate) use self::concurrency::{ConcurrencyLimit, RetryPolicy};
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};

@@ -212,7 +212,7 @@ impl Default for Limits {
             backoff_base: Duration::from_secs(1),
             backoff_cap: Duration::from_secs(20),
             in_flight_records: 20_000,
-            in_flight_bytes: 24 << 20,
+            in_flight_bytes: 16 << 20,
             stall: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(15),
             outcome_timeout: Duration::from_secs(3),

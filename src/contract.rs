@@ -9,7 +9,6 @@ mod time;
 
 use std::sync::Arc;
 
-use aws_smithy_types::DateTime;
 use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
 
 pub use self::objects::OBJECTS;
@@ -31,14 +30,14 @@ pub enum Read<T> {
     Str(fn(&T) -> Option<&str>),
     /// `["null", "string"]`, made of several members.
     Text(fn(&T) -> Option<String>),
-    /// `["null", "long"]`, from a member that the SDK has as plain `i32`. It is never null.
-    Count(fn(&T) -> i32),
+    /// `["null", "long"]`, from a count of the API. It is never null: where the API leaves it out it is 0, as in the SDK.
+    Count(fn(&T) -> Option<i32>),
     /// `["null", "long"]`.
     Int(fn(&T) -> Option<i64>),
     /// `["null", "boolean"]`.
     Flag(fn(&T) -> Option<bool>),
-    /// `["null", timestamp-millis]`.
-    Time(fn(&T) -> Option<&DateTime>),
+    /// `["null", timestamp-millis]`, from milliseconds since the epoch.
+    Time(fn(&T) -> Option<i64>),
     /// `timestamp-millis`, from milliseconds since the epoch.
     Instant(fn(&T) -> i64),
     /// `array<string>`, in API order.
@@ -111,10 +110,10 @@ impl<T> Serialize for Field<'_, T> {
             },
             Read::Str(get) => get(object).serialize(serializer),
             Read::Text(get) => get(object).serialize(serializer),
-            Read::Count(get) => Some(i64::from(get(object))).serialize(serializer),
+            Read::Count(get) => Some(i64::from(get(object).unwrap_or_default())).serialize(serializer),
             Read::Int(get) => get(object).serialize(serializer),
             Read::Flag(get) => get(object).serialize(serializer),
-            Read::Time(get) => match get(object).map(millis) {
+            Read::Time(get) => match get(object) {
                 Some(time) if serializer.is_human_readable() => serializer.serialize_some(&rfc3339(time)),
                 time => time.serialize(serializer),
             },

@@ -5,12 +5,18 @@ mod object;
 mod service;
 mod task;
 mod task_definition;
+mod timestamp;
 
-use aws_sdk_ecs::types::{Cluster, Failure as ApiFailure, Service, Tag, Task, TaskDefinition};
+use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::cluster::Cluster;
 pub use self::object::Object;
 pub(crate) use self::object::{Actions, Described, Failure, Listed, Options, Page, ParentKind, Pass};
+pub use self::service::Service;
+pub use self::task::Task;
+pub use self::task_definition::TaskDefinition;
+pub(crate) use self::timestamp::Timestamp;
 use crate::aws::retry::one_line;
 use crate::contract::{for_each_object, schema};
 
@@ -29,10 +35,17 @@ macro_rules! visits {
 }
 for_each_object!(visits);
 
+#[derive(Debug, Deserialize)]
+pub(crate) struct Tag {
+    key: Option<Box<str>>,
+    value: Option<Box<str>>,
+}
+
 /// `tags` in key order. A tag without a value has an empty one, a tag without a key is left out, and of two tags with one key the
 /// later counts.
-fn tags(tags: &[Tag]) -> Vec<(&str, &str)> {
-    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())));
+fn tags(tags: Option<&[Tag]>) -> Vec<(&str, &str)> {
+    let tags = tags.unwrap_or_default().iter();
+    let pairs = tags.filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref().unwrap_or_default())));
     // The sort is stable, so that of equal keys the later tag now comes first, and is kept.
     let mut tags: Vec<_> = pairs.rev().collect();
     tags.sort_by_key(|(key, _)| *key);
@@ -40,9 +53,13 @@ fn tags(tags: &[Tag]) -> Vec<(&str, &str)> {
     tags
 }
 
-fn failures(failures: Option<Vec<ApiFailure>>) -> Vec<Failure> {
+fn texts(texts: Option<&[Box<str>]>) -> Vec<&str> {
+    texts.unwrap_or_default().iter().map(|text| &**text).collect()
+}
+
+fn failures(failures: Option<Vec<Failure>>) -> Vec<Failure> {
     let failures = failures.into_iter().flatten();
-    failures.map(|failure| Failure { arn: failure.arn, reason: failure.reason.as_deref().map(one_line) }).collect()
+    failures.map(|Failure { arn, reason }| Failure { arn, reason: reason.as_deref().map(one_line) }).collect()
 }
 
 /// The Avro schemas by object, in the contract's order.
@@ -69,10 +86,9 @@ mod tests {
 
     #[test]
     fn tags_are_in_key_order_and_of_two_with_one_key_the_later_holds() {
-        let tag = |key: Option<&str>, value: Option<&str>| {
-            Tag::builder().set_key(key.map(str::to_owned)).set_value(value.map(str::to_owned)).build()
-        };
-        let list = [tag(Some("b"), Some("1")), tag(Some("a"), None), tag(None, Some("x")), tag(Some("b"), Some("2"))];
-        assert_eq!(tags(&list), [("a", ""), ("b", "2")]);
+        let tag = |key: Option<&str>, value: Option<&str>| Tag { key: key.map(Box::from), value: value.map(Box::from) };
+        let list =
+            vec![tag(Some("b"), Some("1")), tag(Some("a"), None), tag(None, Some("x")), tag(Some("b"), Some("2"))];
+        assert_eq!(tags(Some(&list)), [("a", ""), ("b", "2")]);
     }
 }

@@ -171,7 +171,6 @@ impl Base {
             // The SDK's shared retry quota would break maximum_retries under load: the loop is ours.
             .retry_config(RetryConfig::disabled())
             .timeout_config(attempt_timeout(config))
-            .interceptor(http::NoEmptyAnswer)
             .build();
         Ecs {
             client: aws_sdk_ecs::Client::from_conf(settings),

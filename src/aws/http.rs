@@ -1,4 +1,4 @@
-//! The HTTP client of all roles and regions, and a check of its answers.
+//! The HTTP client of all roles and regions.
 
 mod way;
 
@@ -7,12 +7,8 @@ use std::time::Duration;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 use aws_smithy_http_client::{Builder, Connector};
-use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
 
 use self::way::Ways;
 pub(crate) use self::way::{Unreached, host_and_port, proxy_of};
@@ -44,28 +40,4 @@ fn pool(proxy: ProxyConfig, trust: &Trust) -> SharedHttpClient {
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(trusted.clone()).build()
     })
-}
-
-/// Rejects a successful answer with an empty body. The SDK would read a truncated answer as one without members, and so an account as
-/// empty.
-#[derive(Debug)]
-pub(crate) struct NoEmptyAnswer;
-
-impl Intercept for NoEmptyAnswer {
-    fn name(&self) -> &'static str {
-        "NoEmptyAnswer"
-    }
-
-    fn read_after_deserialization(
-        &self,
-        context: &AfterDeserializationInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let response = context.response();
-        match response.body().bytes() {
-            Some([]) if response.status().is_success() => Err("the answer has no body".into()),
-            _ => Ok(()),
-        }
-    }
 }

@@ -27,7 +27,7 @@ const FIXED: &[(&str, &[&str])] = &[
     ("acks", &["all", "-1"]),
     ("partitioner", &["murmur2_random"]),
     ("allow.auto.create.topics", &["false"]),
-    // Larger than what may be in flight (20,000 records, 24 MiB): a full queue is then a bug, not a state.
+    // Larger than what may be in flight (20,000 records, 16 MiB): a full queue is then a bug, not a state.
     ("queue.buffering.max.messages", &["100000"]),
     ("queue.buffering.max.kbytes", &["65536"]),
     ("delivery.report.only.error", &["false"]),

@@ -1,4 +1,4 @@
-//! Instants: from the SDK's type to milliseconds, and from milliseconds to text.
+//! Instants: rounded to milliseconds, and from milliseconds to text.
 
 use std::time::{Duration, UNIX_EPOCH};
 

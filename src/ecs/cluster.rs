@@ -1,11 +1,36 @@
 //! `EcsCluster`: ListClusters, DescribeClusters.
 
-use aws_sdk_ecs::types::{Cluster, ClusterField};
+use aws_sdk_ecs::operation::describe_clusters::DescribeClustersOutput;
+use aws_sdk_ecs::types::ClusterField;
+use aws_smithy_runtime_api::client::interceptors::context::Output;
+use serde::Deserialize;
 
-use super::{Actions, Described, Listed, Object, ParentKind, Pass};
-use crate::aws::{Category, Ecs, Fault};
+use super::{Actions, Described, Failure, Listed, Object, ParentKind, Pass, Tag};
+use crate::aws::{Answer, Category, Ecs, Fault};
 use crate::contract::Read::{Count, Id, List, Str, Tags};
 use crate::contract::{Parent, Row};
+
+/// What the contract reads of a cluster, in the API's words.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cluster {
+    cluster_arn: Option<Box<str>>,
+    cluster_name: Option<Box<str>>,
+    status: Option<Box<str>>,
+    active_services_count: Option<i32>,
+    pending_tasks_count: Option<i32>,
+    registered_container_instances_count: Option<i32>,
+    running_tasks_count: Option<i32>,
+    capacity_providers: Option<Vec<Box<str>>>,
+    tags: Option<Vec<Tag>>,
+}
+
+/// The answer of DescribeClusters, which always has its list.
+#[derive(Deserialize)]
+struct Clusters {
+    clusters: Vec<Cluster>,
+    failures: Option<Vec<Failure>>,
+}
 
 impl Object for Cluster {
     const NAME: &'static str = "EcsCluster";
@@ -18,21 +43,21 @@ impl Object for Cluster {
 
     #[rustfmt::skip]
     const TABLE: &'static [Row<Self>] = &[
-        ("cluster.activeServicesCount",               "ACTIVE_SERVICES_COUNT",               Count(Self::active_services_count)),
-        ("cluster.capacityProviders",                 "CAPACITY_PROVIDERS",                  List(|cluster| cluster.capacity_providers().iter().map(String::as_str).collect())),
-        ("cluster.clusterArn",                        "CLUSTER_ARN",                         Str(Self::cluster_arn)),
-        ("cluster.clusterArn",                        "UID",                                 Id(Self::cluster_arn)),
-        ("cluster.clusterName",                       "CLUSTER_NAME",                        Str(Self::cluster_name)),
-        ("cluster.clusterName (fallback: ARN)",       "NAME",                                Str(|cluster| cluster.cluster_name().or(cluster.cluster_arn()))),
-        ("cluster.pendingTasksCount",                 "PENDING_TASKS_COUNT",                 Count(Self::pending_tasks_count)),
-        ("cluster.registeredContainerInstancesCount", "REGISTERED_CONTAINER_INSTANCE_COUNT", Count(Self::registered_container_instances_count)),
-        ("cluster.runningTasksCount",                 "RUNNING_TASKS_COUNT",                 Count(Self::running_tasks_count)),
-        ("cluster.status",                            "SOURCE_STATUS",                       Str(Self::status)),
-        ("cluster.tags",                              "TAGS",                                Tags(|cluster| super::tags(cluster.tags()))),
+        ("cluster.activeServicesCount",               "ACTIVE_SERVICES_COUNT",               Count(|cluster| cluster.active_services_count)),
+        ("cluster.capacityProviders",                 "CAPACITY_PROVIDERS",                  List(|cluster| super::texts(cluster.capacity_providers.as_deref()))),
+        ("cluster.clusterArn",                        "CLUSTER_ARN",                         Str(|cluster| cluster.cluster_arn.as_deref())),
+        ("cluster.clusterArn",                        "UID",                                 Id(Self::arn)),
+        ("cluster.clusterName",                       "CLUSTER_NAME",                        Str(|cluster| cluster.cluster_name.as_deref())),
+        ("cluster.clusterName (fallback: ARN)",       "NAME",                                Str(|cluster| cluster.cluster_name.as_deref().or(cluster.arn()))),
+        ("cluster.pendingTasksCount",                 "PENDING_TASKS_COUNT",                 Count(|cluster| cluster.pending_tasks_count)),
+        ("cluster.registeredContainerInstancesCount", "REGISTERED_CONTAINER_INSTANCE_COUNT", Count(|cluster| cluster.registered_container_instances_count)),
+        ("cluster.runningTasksCount",                 "RUNNING_TASKS_COUNT",                 Count(|cluster| cluster.running_tasks_count)),
+        ("cluster.status",                            "SOURCE_STATUS",                       Str(|cluster| cluster.status.as_deref())),
+        ("cluster.tags",                              "TAGS",                                Tags(|cluster| super::tags(cluster.tags.as_deref()))),
     ];
 
     fn arn(&self) -> Option<&str> {
-        self.cluster_arn()
+        self.cluster_arn.as_deref()
     }
 
     async fn list(ecs: &Ecs, _: &Parent, _: Pass, token: Option<String>) -> Result<Listed, Fault> {
@@ -43,7 +68,9 @@ impl Object for Cluster {
 
     async fn describe(ecs: &Ecs, _: &Parent, arns: Vec<String>) -> Result<Described<Self>, Fault> {
         let request = ecs.client.describe_clusters().set_clusters(Some(arns)).include(ClusterField::Tags);
-        let answer = request.send().await.map_err(|error| Fault::judge(&error))?;
-        Ok(Described { objects: answer.clusters.unwrap_or_default(), failures: super::failures(answer.failures) })
+        let answer = Answer::in_place_of(|| Output::erase(DescribeClustersOutput::builder().build()));
+        let Clusters { clusters, failures } =
+            answer.of(request.customize().interceptor(answer.clone()).send().await)?;
+        Ok(Described { objects: clusters, failures: super::failures(failures) })
     }
 }

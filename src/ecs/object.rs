@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::future::Future;
 
+use serde::Deserialize;
+
 use crate::aws::{Category, Ecs, Fault};
 use crate::contract::{Parent, Row, Stamp, View};
 
-/// One kind of ECS object, implemented on the SDK's own struct.
+/// One kind of ECS object, implemented on a struct that holds what the contract reads of it, and nothing else.
 pub trait Object: Sized + Send + Sync + 'static {
     /// The contract's name, such as `EcsCluster`. Schema, `ce_type` and report have it.
     const NAME: &'static str;
@@ -111,7 +113,7 @@ pub struct Described<O> {
 }
 
 /// One entry of an answer's `failures`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Deserialize)]
 pub(crate) struct Failure {
     /// The ARN as the API repeats it, sometimes in a short form.
     pub(crate) arn: Option<String>,

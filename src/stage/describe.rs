@@ -151,7 +151,7 @@ fn reconcile<O: Object>(asked: &[String], answer: Described<O>) -> Reconciliatio
     let mut objects = answer.objects;
     let mut nameless = 0;
     let mut unrequested = 0;
-    // In place, because an object has a kilobyte of members, and nearly always all of them stay.
+    // In place, because nearly always all objects stay.
     objects.retain(|object| match object.arn().filter(|arn| !arn.is_empty()).map(|arn| unanswered.remove(arn)) {
         Some(true) => true,
         Some(false) => {
@@ -205,12 +205,11 @@ fn requested_arn<'a>(failed: &str, unanswered: &HashSet<&'a str>) -> Option<&'a 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use aws_sdk_ecs::types::Cluster;
-
     use super::*;
+    use crate::ecs::Cluster;
 
     fn cluster(arn: Option<&str>) -> Cluster {
-        Cluster::builder().set_cluster_arn(arn.map(str::to_owned)).build()
+        serde_json::from_value(serde_json::json!({ "clusterArn": arn })).unwrap()
     }
 
     fn failure(arn: &str, reason: Option<&str>) -> Failure {

@@ -47,6 +47,54 @@ fn no_environment_value_is_in_a_dry_run_or_its_logs() {
     assert!(!logs.contains(CANARY), "a value is in the logs");
 }
 
+/// Answers that cannot be read, because of a value or in the middle of one.
+fn malformed() -> Vec<(&'static str, String)> {
+    let variable = format!(r#"{{"name": "KEY", "value": "{CANARY}"}}"#);
+    let definition = |members: &str| format!(r#"{{"taskDefinition": {{"taskDefinitionArn": "arn", {members}}}}}"#);
+    let task = |members: &str| format!(r#"{{"tasks": [{{"taskArn": "arn", {members}}}], "failures": []}}"#);
+    let environment = definition(&format!(r#""containerDefinitions": [{{"environment": [{variable}]}}]"#));
+    let cut = environment.find(CANARY).unwrap() + CANARY.len() - 1;
+    vec![
+        ("DescribeTaskDefinition", environment[..cut].to_owned() + CANARY),
+        ("DescribeTaskDefinition", environment.clone() + CANARY),
+        ("DescribeTaskDefinition", environment.replace(r#""value""#, r#""name""#)),
+        ("DescribeTaskDefinition", definition(&format!(r#""revision": "{CANARY}""#))),
+        ("DescribeTaskDefinition", definition(&format!(r#""registeredAt": "{CANARY}""#))),
+        ("DescribeTaskDefinition", definition(&format!(r#""containerDefinitions": "{CANARY}""#))),
+        ("DescribeTaskDefinition", definition(&format!(r#""containerDefinitions": [{{"environment": "{CANARY}"}}]"#))),
+        (
+            "DescribeTaskDefinition",
+            definition(&format!(r#""containerDefinitions": [{{"environment": ["{CANARY}"]}}]"#)),
+        ),
+        ("DescribeTasks", task(&format!(r#""createdAt": "{CANARY}""#))),
+        ("DescribeTasks", task(&format!(r#""containers": ["{CANARY}"]"#))),
+        ("DescribeTasks", task(&format!(r#""{CANARY}": {CANARY}"#))),
+        ("DescribeTasks", CANARY.to_owned()),
+    ]
+}
+
+#[test]
+fn no_environment_value_is_in_the_logs_of_answers_that_cannot_be_read() {
+    // So few that no rate limit holds them up.
+    let shape = Shape { tasks: 20, stopped_tasks: 0, task_definitions: 10, ..SHAPE };
+    for (action, body) in malformed() {
+        let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+        drop(simulator.fault(Fault::new(action, Effect::Replace(body.clone()))));
+        let output = program(Some(&simulator))
+            .args(["sync", "--dry-run", "--report", "json", "--set", "maximum_retries=1"])
+            .args(["--set", "objects=EcsTask,EcsTaskDefinition"])
+            .env("RUST_LOG", "trace,aws_smithy_runtime=trace,hyper=trace,h2=trace")
+            .output()
+            .unwrap();
+        let (lines, logs) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(code(&output), 1, "{logs}");
+        let cause = format!("{action}: Response: the answer was cut or malformed");
+        assert!(logs.contains(&cause) || lines.contains(&cause), "{body}: {lines}");
+        assert!(!lines.contains(CANARY), "{body} is on standard output");
+        assert!(!logs.contains(CANARY), "{body} is in the logs");
+    }
+}
+
 #[test]
 fn no_environment_value_is_on_a_topic() {
     let simulator = troubled();

@@ -34,6 +34,20 @@ async fn a_list_answered_without_its_list_is_no_empty_list() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_describe_answered_without_its_list_is_tried_again() {
+    for action in ["DescribeClusters", "DescribeServices", "DescribeTasks"] {
+        let empty = Fault::new(action, Effect::Replace("{}".to_owned()));
+        let (report, _) = sync_with("no-objects", [empty.times(2)]).await;
+        assert_states(&report, [Complete; 4]);
+        assert_eq!(report.calls.retried, 2, "{action}");
+    }
+    let empty = Fault::new("DescribeTaskDefinition", Effect::Replace("{}".to_owned()));
+    let (report, _) = sync_with("no-definition", [empty.times(2)]).await;
+    assert_states(&report, [Complete; 4]);
+    assert_eq!(report.calls.retried, 0, "it is asked again, as one that is missing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_answer_leaves_open_is_asked_again_once_and_then_counted() {
     // By action: its object, and how many of its answers lack their first object when it is asked for again too.
     let open: [(&str, usize, u64); 4] = [

@@ -50,7 +50,7 @@ fn any_task() {
 
 #[test]
 fn any_task_definition() {
-    // The SDK gives a secret without its required `valueFrom` an empty one, which is dropped.
+    // An empty reference is none.
     let reference = text().prop_filter("a reference", |text| text != "").boxed();
     let secret = members(vec![("name", text()), ("valueFrom", reference)]);
     let container = members(vec![
