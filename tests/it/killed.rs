@@ -15,13 +15,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use fastrand::Rng;
+use kit::cases::number;
 use kit::program::{code, program, text};
 use kit::settings::on_broker;
 use kit::snapshot::{Snapshot, snapshot};
@@ -250,10 +251,6 @@ fn account(world: &World, sync: i64) -> impl Iterator<Item = (String, Value)> + 
 /// By object and by what tells its records apart.
 fn named(records: impl Iterator<Item = (String, Value)>) -> BTreeMap<(String, String), Value> {
     records.map(|(object, record)| ((object.clone(), event_id(&object, &record)), record)).collect()
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod kafka;
 mod killed;
 mod mapping;
 mod matrix;
+mod mutated;
 mod network;
 mod pacing;
 mod pipeline;

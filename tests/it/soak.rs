@@ -9,7 +9,6 @@
 //! A seed that fails is named in the end: `SOAK_FROM=17 SOAK_SEEDS=1` draws it alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::report::{State, TypeReport};
 use ecs_sim::{Bucket, Buckets, Category, Chaos, Effect, Foreign, Pages, Refill, Refusal, Shape, Simulator, World};
 use fastrand::Rng;
-use kit::cases::side_by_side;
+use kit::cases::{number, side_by_side};
 use kit::dry::{Dry, Records, truth_of};
 use kit::settings::config;
 use kit::{ACCOUNT, REGION};
@@ -150,10 +149,6 @@ fn pick<'a, T>(rng: &mut Rng, choices: &'a [T]) -> &'a T {
 
 fn sometimes(rng: &mut Rng, every: std::ops::Range<u64>) -> Option<u64> {
     rng.bool().then(|| rng.u64(every))
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,7 +155,7 @@ impl Shared {
         match (self.faults.meet(call), &self.world.chaos) {
             (Some((effect, handle)), _) => Some((effect, Some(handle))),
             (None, Some(chaos)) if call.service == Service::Ecs => {
-                self.schedule.meet(chaos, call).map(|effect| (effect.clone(), None))
+                self.schedule.meet(chaos, call).map(|effect| (effect, None))
             }
             _ => None,
         }

@@ -2,6 +2,7 @@
 
 mod chaos;
 mod effect;
+mod mutation;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::refusal::Refusal;
 pub use chaos::Chaos;
 pub(crate) use chaos::Schedule;
 pub use effect::Effect;
+pub use mutation::Mutation;
 
 /// A rule: requests that match meet the effect. Of several rules the first that applies is met.
 #[derive(Debug, Clone)]

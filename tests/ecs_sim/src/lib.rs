@@ -13,7 +13,7 @@
 //! | `call`, `ecs`, `page`, `sts` | the core: a request in, an answer out; no clock, no waiting |
 //! | `refusal`, `counters`, `tally` | error answers, what was seen and how it is counted |
 //! | `bucket`, `foreign`, `arrival` | throttling: token buckets, who else takes from them, where requests are judged |
-//! | `fault` | faults: what they do (`effect`), on demand, or by a schedule drawn from a seed (`chaos`) |
+//! | `fault` | faults: what they do (`effect`, `mutation`), on demand, or by a schedule drawn from a seed (`chaos`) |
 //! | `body`, `exchange`, `server` | bodies, slow ones too; one request and its answer; the listener around it all |
 
 mod arrival;
@@ -41,7 +41,7 @@ mod world;
 pub use arrival::Arrival;
 pub use bucket::{Bucket, Buckets, Category, Refill};
 pub use counters::{Counters, RoleUse};
-pub use fault::{Chaos, Effect, Fault, FaultHandle};
+pub use fault::{Chaos, Effect, Fault, FaultHandle, Mutation};
 pub use foreign::{Foreign, ForeignUse};
 pub use objects::CANARY;
 pub use refusal::Refusal;

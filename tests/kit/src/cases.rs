@@ -1,6 +1,7 @@
 //! Many cases of one test, side by side.
 
 use std::collections::HashMap;
+use std::env;
 use std::fmt::Display;
 
 use tokio::runtime::Handle;
@@ -35,4 +36,12 @@ where
     }
     assert!(failed.is_empty(), "{} of {} failed: {failed:#?}", failed.len(), failed.len() + done.len());
     done
+}
+
+/// A number from the environment, such as how many cases are wanted.
+///
+/// # Panics
+/// The variable holds something else.
+pub fn number(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap())
 }

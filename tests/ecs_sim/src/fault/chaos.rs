@@ -40,7 +40,7 @@ struct Seen {
 
 impl Schedule {
     /// The effect that this request meets.
-    pub(crate) fn meet<'c>(&self, chaos: &'c Chaos, call: &Call) -> Option<&'c Effect> {
+    pub(crate) fn meet(&self, chaos: &Chaos, call: &Call) -> Option<Effect> {
         Category::of(&call.action)?;
         if !chaos.actions.is_empty() && !chaos.actions.contains(&call.action) {
             return None;
@@ -62,7 +62,7 @@ impl Schedule {
             Some(met) => *met += 1,
             None => _ = seen.met.insert(effect.name().to_owned(), 1),
         }
-        Some(effect)
+        Some(effect.drawn(draw))
     }
 
     /// Faults met, by the name of their effect.

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::mutation::Mutation;
 use crate::ecs::Answer;
 use crate::refusal::Refusal;
+use crate::seal::hash;
 
 /// What a fault does to a request. What changes an answer leaves error answers, and those of actions it is not for,
 /// as they are.
@@ -32,6 +34,9 @@ pub enum Effect {
     Cut(usize),
     /// Another body, with the status of success.
     Replace(String),
+    /// The body of a Describe answer has something wrong, drawn from this seed and the body; in a schedule also from the
+    /// request's draw.
+    Mutate(Mutation, u64),
     /// The first so many objects of a Describe answer are missing, without an entry in its failures;
     /// DescribeTaskDefinition lacks its `taskDefinition` then.
     DropObjects(usize),
@@ -63,6 +68,7 @@ impl Effect {
             Effect::Slow(_) => "slow",
             Effect::Cut(_) => "cut",
             Effect::Replace(_) => "replace",
+            Effect::Mutate(mutation, _) => mutation.name(),
             Effect::DropObjects(_) => "drop_objects",
             Effect::Fail(_) => "fail",
             Effect::RepeatToken => "repeat_token",
@@ -76,10 +82,18 @@ impl Effect {
             Effect::Refuse(refusal) if refusal.code == "ClusterNotFoundException" => {
                 ["ListServices", "ListTasks", "DescribeServices", "DescribeTasks"].contains(&action)
             }
-            Effect::DropObjects(_) => action.starts_with("Describe"),
+            Effect::DropObjects(_) | Effect::Mutate(..) => action.starts_with("Describe"),
             Effect::Fail(_) => DESCRIBES.iter().any(|(describe, ..)| *describe == action),
             Effect::RepeatToken => action.starts_with("List"),
             _ => true,
+        }
+    }
+
+    /// This effect as one request meets it.
+    pub(super) fn drawn(&self, draw: u64) -> Effect {
+        match self {
+            Effect::Mutate(mutation, seed) => Effect::Mutate(*mutation, hash(*seed, draw)),
+            effect => effect.clone(),
         }
     }
 
@@ -93,6 +107,10 @@ impl Effect {
                     body
                 };
                 Answer { result: answer.result.map(cut), items: 0, missing: 0, ..answer }
+            }
+            (Effect::Mutate(mutation, seed), _) => {
+                let mutate = |body: Vec<u8>| mutation.of(*seed, &body);
+                Answer { result: answer.result.map(mutate), items: 0, missing: 0, ..answer }
             }
             (Effect::DropObjects(count), Some((_, objects, _))) => {
                 edited(answer, |body| body[*objects].as_array_mut().map_or(0, |all| taken(all, *count).count() as u64))
