@@ -39,6 +39,8 @@ struct Round {
 /// What ours is compared with.
 struct Floors {
     sdk: sdk::Figures,
+    /// The same calls, whose bodies nobody parses.
+    received: sdk::Figures,
     librdkafka: librdkafka::Figures,
     /// Only where the wall is judged.
     together: Option<Together>,
@@ -76,7 +78,7 @@ pub(crate) fn bench(wanted: &Wanted, brokers: &str, out: &mut impl Write) -> Res
 
 impl Measured {
     fn take(wanted: &Wanted, brokers: &str, tasks: u64, clusters: u64, with_floors: bool) -> Result<Self> {
-        let rounds = wanted.rounds.unwrap_or(if tasks <= 10_000 { 5 } else { 3 });
+        let rounds = wanted.rounds.unwrap_or(5);
         let simulator = SimulatorProcess::start(World { clusters, tasks, latency_ms: 0 })?;
         let tape = unnamed()?;
         let mut measured = Self { tasks, clusters, rounds: Vec::new() };
@@ -113,20 +115,21 @@ impl Measured {
     }
 
     fn floors(&self, simulator: &SimulatorProcess, tape: &File, brokers: &str, prefix: &str) -> Result<Floors> {
-        let sdk = self.sdk(simulator)?;
+        let [sdk, received] = self.sdk(simulator)?;
         let librdkafka = self.librdkafka(tape, brokers, &format!("{prefix}-again"))?;
         let judged = self.tasks >= JUDGED;
         let together = || self.together(simulator, tape, brokers, &format!("{prefix}-together"));
-        Ok(Floors { sdk, librdkafka, together: judged.then(together).transpose()? })
+        Ok(Floors { sdk, received, librdkafka, together: judged.then(together).transpose()? })
     }
 
-    fn sdk(&self, simulator: &SimulatorProcess) -> Result<sdk::Figures> {
-        let mut listed = unnamed()?;
+    /// The SDK describing, then only receiving the same answers.
+    fn sdk(&self, simulator: &SimulatorProcess) -> Result<[sdk::Figures; 2]> {
+        let listed = unnamed()?;
         let endpoint = ["--endpoint", simulator.endpoint()];
         record(&[&["list"][..], &endpoint[..]].concat(), Stdio::from(listed.try_clone()?))?;
-        listed.rewind()?;
-        let sdk = measure(&[&["describe"][..], &endpoint[..]].concat(), Stdio::from(listed))?;
-        self.whole_sdk(sdk)
+        let describe =
+            |subject| self.whole_sdk(measure(&[&[subject][..], &endpoint[..]].concat(), from_start(&listed)?)?);
+        Ok([describe("describe")?, describe("receive")?])
     }
 
     fn librdkafka(&self, tape: &File, brokers: &str, prefix: &str) -> Result<librdkafka::Figures> {
@@ -172,8 +175,8 @@ fn unnamed() -> Result<File> {
     Ok(tempfile::tempfile_in(env!("CARGO_TARGET_TMPDIR"))?)
 }
 
-/// The tape from its start, which all who hold it share.
-fn from_start(mut tape: &File) -> Result<Stdio> {
-    tape.rewind()?;
-    Ok(Stdio::from(tape.try_clone()?))
+/// A file from its start, which all who hold it share.
+fn from_start(mut file: &File) -> Result<Stdio> {
+    file.rewind()?;
+    Ok(Stdio::from(file.try_clone()?))
 }

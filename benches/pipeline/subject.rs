@@ -1,6 +1,7 @@
 //! What is measured, each in a process of its own.
 
 pub(crate) mod capture;
+mod dropped;
 pub(crate) mod librdkafka;
 pub(crate) mod ours;
 pub(crate) mod sdk;
@@ -12,6 +13,8 @@ use ecs_sdm_producer::config::{Config, Rate, Rates};
 use kit::REGION;
 use kit::bench::{Result, sync};
 use serde::Serialize;
+
+use self::sdk::Bodies;
 
 use crate::gate::Gate;
 
@@ -27,6 +30,11 @@ pub(crate) enum Subject {
     },
     /// The AWS SDK describing what standard input lists; the answers are dropped.
     Describe {
+        #[arg(long)]
+        endpoint: String,
+    },
+    /// The same without reading the answers' bodies as JSON: HTTP, signing and the runtime alone.
+    Receive {
         #[arg(long)]
         endpoint: String,
     },
@@ -81,7 +89,8 @@ pub(crate) fn run(subject: Subject, held: f64) -> Result<()> {
     match subject {
         Subject::Ours(sync) => print(&sync.run(held)?),
         Subject::List { endpoint } => sdk::list(&endpoint),
-        Subject::Describe { endpoint } => print(&sdk::describe_all(&endpoint)?),
+        Subject::Describe { endpoint } => print(&sdk::describe_all(&endpoint, Bodies::Parsed)?),
+        Subject::Receive { endpoint } => print(&sdk::describe_all(&endpoint, Bodies::Dropped)?),
         Subject::ListAndDescribe { endpoint, gate } => print(&sdk::list_and_describe(&endpoint, &gate)?),
         Subject::Sequential { endpoint } => print(&sdk::one_after_the_other(&endpoint)?),
         Subject::Make(topics) => sync::make_topics(&topics.config()),

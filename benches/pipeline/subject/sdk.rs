@@ -16,6 +16,7 @@ use kit::bench::sync::runtime;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
+use super::dropped::Dropped;
 use super::region;
 use crate::gate::Gate;
 
@@ -27,6 +28,13 @@ const BATCH: i32 = 100;
 
 /// Requests of which [`one_after_the_other`] takes the mean.
 const SEQUENTIAL: u32 = 200;
+
+/// What becomes of the bodies of Describe answers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bodies {
+    Parsed,
+    Dropped,
+}
 
 /// What the SDK costs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,13 +61,13 @@ pub(crate) fn list(endpoint: &str) -> Result<()> {
 }
 
 /// Describes what [`list`] wrote, from standard input.
-pub(crate) fn describe_all(endpoint: &str) -> Result<Figures> {
+pub(crate) fn describe_all(endpoint: &str, bodies: Bodies) -> Result<Figures> {
     // One piece of the heap, which lives as long as the process.
     let listed: &'static str = io::read_to_string(io::stdin().lock())?.leak();
     let mut lines = listed.lines();
     let lists = serde_json::from_str(lines.next().unwrap_or_default())?;
     let batches: Vec<&str> = lines.collect();
-    let (describes, tasks) = runtime()?.block_on(described(&client(endpoint), batches))?;
+    let (describes, tasks) = runtime()?.block_on(described(&client(endpoint), batches, bodies))?;
     Ok(Figures { lists, describes, tasks })
 }
 
@@ -69,7 +77,7 @@ pub(crate) fn list_and_describe(endpoint: &str, gate: &Gate) -> Result<Figures> 
     gate.wait()?;
     runtime.block_on(async {
         let (lists, batches) = listed(&client).await?;
-        let (describes, tasks) = described(&client, batches).await?;
+        let (describes, tasks) = described(&client, batches, Bodies::Parsed).await?;
         Ok(Figures { lists, describes, tasks })
     })
 }
@@ -148,11 +156,19 @@ async fn listed(client: &Client) -> Result<(Cost, Vec<String>)> {
 }
 
 /// How many tasks were described, which must be all that `batches` name, and what that cost.
-async fn described<T: AsRef<str> + Send + 'static>(client: &Client, batches: Vec<T>) -> Result<(Cost, u64)> {
+async fn described<T: AsRef<str> + Send + 'static>(
+    client: &Client,
+    batches: Vec<T>,
+    bodies: Bodies,
+) -> Result<(Cost, u64)> {
     let asked: usize = batches.iter().map(|batch| batch.as_ref().split(' ').count() - 1).sum();
     let meter = Meter::start();
     let described =
-        side_by_side(batches, client, |client, batch| async move { describe(&client, batch.as_ref()).await });
+        side_by_side(
+            batches,
+            client,
+            move |client, batch| async move { describe(&client, batch.as_ref(), bodies).await },
+        );
     let tasks: usize = described.await?.into_iter().sum();
     let describes = meter.read();
     if tasks == asked {
@@ -190,9 +206,16 @@ async fn batches(client: &Client, cluster: String) -> Result<Vec<String>> {
     }
 }
 
-async fn describe(client: &Client, batch: &str) -> Result<usize> {
+async fn describe(client: &Client, batch: &str, bodies: Bodies) -> Result<usize> {
     let mut arns = batch.split(' ').map(str::to_owned);
     let request = client.describe_tasks().set_cluster(arns.next()).set_tasks(Some(arns.collect()));
-    let answer = request.include(TaskField::Tags).send().await?;
-    Ok(answer.tasks().len())
+    let request = request.include(TaskField::Tags);
+    match bodies {
+        Bodies::Parsed => Ok(request.send().await?.tasks().len()),
+        Bodies::Dropped => {
+            request.customize().interceptor(Dropped).send().await?;
+            // The simulator answers for every task: the parsed ones are counted.
+            Ok(batch.split(' ').count() - 1)
+        }
+    }
 }
