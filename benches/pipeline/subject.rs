@@ -15,7 +15,6 @@ use kit::bench::{Result, sync};
 use serde::Serialize;
 
 use self::sdk::Bodies;
-
 use crate::gate::Gate;
 
 /// A sync of the product and what it is compared with.

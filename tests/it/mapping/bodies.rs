@@ -15,11 +15,14 @@ use super::*;
 
 const MALFORMED: &str = "Response: the answer was cut or malformed";
 
-/// The record of the one task of a body: an attribute, or why there is none.
-fn attribute(body: impl Into<Vec<u8>>, name: &str) -> Result<Value, String> {
+/// What is written of the one task of a body, or why nothing is.
+fn written_of(body: impl Into<Vec<u8>>) -> Result<Written, String> {
     let task: Task = Canned::json(body).describe()?.into_iter().next().ok_or("no task")?;
-    let stamp = Stamp { region: REGION.to_owned(), captured: CAPTURED };
-    Ok(write(&task, &stamp)?.json[name].clone())
+    write(&task, &Stamp { region: REGION.to_owned(), captured: CAPTURED })
+}
+
+fn attribute(body: impl Into<Vec<u8>>, name: &str) -> Result<Value, String> {
+    Ok(written_of(body)?.json[name].clone())
 }
 
 /// A body of one task with these members, which begin with a comma.
@@ -159,6 +162,7 @@ fn a_list_may_stand_for_an_object() {
 
 #[test]
 fn times_are_read_to_the_nearest_millisecond() {
+    let schema = oracle::schema("EcsTask");
     for (seconds, expected) in [
         ("0", 0),
         ("-0", 0),
@@ -172,10 +176,8 @@ fn times_are_read_to_the_nearest_millisecond() {
         ("-1.5", -1_500),
         ("9223372036854775807", i64::MAX),
     ] {
-        let body = task(&format!(r#","createdAt":{seconds}"#));
-        let object: Task = Canned::json(body).describe().unwrap().pop().unwrap();
-        let stamp = Stamp { region: REGION.to_owned(), captured: CAPTURED };
-        let record = oracle::decode(&oracle::schema("EcsTask"), &write(&object, &stamp).unwrap().avro);
+        let written = written_of(task(&format!(r#","createdAt":{seconds}"#))).unwrap();
+        let record = oracle::decode(&schema, &written.avro);
         assert_eq!(record["FIRST_SEEN"], json!(expected), "{seconds}");
     }
 }

@@ -26,18 +26,18 @@ pub enum Mutation {
     Value,
     /// A value stands in the place of another one too.
     Moved,
-    /// An environment value stands in place of what is no text, so that whoever reads that place has to refuse it.
-    Displaced,
     /// A member is missing, has another name, or is there twice.
     Member,
+    /// An environment value stands in place of what is no text, so that whoever reads that place has to refuse it.
+    Displaced,
     /// The body is another one altogether, or has something behind it.
     Whole,
-    /// Two to four of the others.
+    /// Two to four of the first seven.
     Several,
 }
 
 impl Mutation {
-    /// All of them.
+    /// All of them; first those that [`Mutation::Several`] is made of.
     pub const ALL: [Mutation; 10] = [
         Mutation::Cut,
         Mutation::Bytes,
@@ -45,22 +45,14 @@ impl Mutation {
         Mutation::Token,
         Mutation::Value,
         Mutation::Moved,
-        Mutation::Displaced,
         Mutation::Member,
+        Mutation::Displaced,
         Mutation::Whole,
         Mutation::Several,
     ];
 
-    /// What [`Mutation::Several`] is made of.
-    const PARTS: [Mutation; 7] = [
-        Mutation::Cut,
-        Mutation::Bytes,
-        Mutation::Pieces,
-        Mutation::Token,
-        Mutation::Value,
-        Mutation::Moved,
-        Mutation::Member,
-    ];
+    /// So many of [`Mutation::ALL`] are parts of [`Mutation::Several`].
+    const PARTS: usize = 7;
 
     /// A short name, as `cut`.
     pub fn name(self) -> &'static str {
@@ -71,8 +63,8 @@ impl Mutation {
             Mutation::Token => "token",
             Mutation::Value => "value",
             Mutation::Moved => "moved",
-            Mutation::Displaced => "displaced",
             Mutation::Member => "member",
+            Mutation::Displaced => "displaced",
             Mutation::Whole => "whole",
             Mutation::Several => "several",
         }
@@ -124,7 +116,7 @@ impl Mutation {
             Mutation::Displaced => values::displaced(draw, body),
             Mutation::Member => values::member(draw, body),
             Mutation::Several => (0..2 + draw.below(3)).fold(body.to_vec(), |body, _| {
-                let part = Mutation::PARTS[draw.below(Mutation::PARTS.len())];
+                let part = Mutation::ALL[draw.below(Mutation::PARTS)];
                 part.once(draw, &body)
             }),
         }
