@@ -13,24 +13,25 @@ mod kafka;
 mod kind;
 mod load;
 mod nearest;
+mod pem;
 mod property;
 mod reference;
 mod rule;
 mod secret;
+mod security;
 mod source;
 mod table;
 mod value;
 
 pub use diagnostics::Diagnostic;
-pub use kafka::{
-    Headers, KafkaConfig, OauthConfig, RegistryMode, SchemaRegistryConfig, SecurityConfig, SubjectStrategy,
-    TopicsCreate,
-};
+pub use kafka::{Headers, KafkaConfig, RegistryMode, SchemaRegistryConfig, SubjectStrategy, TopicsCreate};
 pub use load::{Effective, Loaded, load};
+pub use pem::{Content, read_pem};
 pub use property::guarantees;
 pub use reference::{Reference, reference};
 pub use rule::region_fault;
 pub use secret::{Properties, Secret, SecretError, pem};
+pub use security::{Mechanism, OauthConfig, SecurityConfig, SecurityProtocol};
 pub use source::Sources;
 pub use table::keys;
 

@@ -24,7 +24,7 @@ impl Engine {
     /// takes up to a second.
     ///
     /// # Errors
-    /// librdkafka refuses its configuration.
+    /// A secret or a certificate of Kafka's cannot be read, or librdkafka refuses its configuration.
     pub fn new(config: Config, region: String) -> Result<Self, kafka::Error> {
         let producer = Producer::connect(&config)?;
         Ok(Self { producer: Some(Arc::new(producer)), ..Self::dry(config, region) })

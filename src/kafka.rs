@@ -11,6 +11,7 @@ mod in_flight;
 mod producer;
 mod raw;
 mod recovery;
+mod security;
 mod startup;
 mod status;
 mod topics;

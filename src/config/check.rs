@@ -1,5 +1,7 @@
 //! Settings that are right alone and wrong together.
 
+mod security;
+
 use std::collections::HashSet;
 
 use super::diagnostics::Diagnostics;
@@ -58,6 +60,7 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
         error("objects", "is empty".to_owned(), &format!("it takes one or more of {}", OBJECTS.join(", ")));
     }
     topics(config, entries, &mut error);
+    security::judge(config, entries, diagnostics);
     let mut arns = HashSet::new();
     for (at, role) in config.roles.iter().enumerate().filter(|(_, role)| !arns.insert(&role.arn)) {
         let reason = format!("{} stands in more than one of roles", role.arn);

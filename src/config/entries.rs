@@ -94,6 +94,11 @@ impl Entries {
         self.last(key).is_some() || self.0.iter().any(|entry| table::is_under(&entry.key, key))
     }
 
+    /// Whether the value that counts is wrong.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        self.last(key).is_some_and(|entry| entry.value.is_none())
+    }
+
     /// Whether a source has set it under just this name.
     pub(super) fn exactly(&self, key: &str) -> bool {
         self.0.iter().any(|entry| entry.key == key)

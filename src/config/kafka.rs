@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::security::SecurityConfig;
 use super::{Properties, Secret, duration};
 
 /// Where records go.
@@ -77,32 +78,6 @@ pub enum Headers {
     CloudEvents,
     /// No headers.
     None,
-}
-
-/// How the brokers are spoken to.
-#[derive(Debug, Clone, Deserialize)]
-#[allow(missing_docs, reason = "docs/settings.md is the reference")]
-pub struct SecurityConfig {
-    pub protocol: String,
-    pub mechanism: Option<String>,
-    pub username: Option<String>,
-    pub password: Option<Secret>,
-    pub ca: Option<String>,
-    pub certificate: Option<String>,
-    pub key: Option<Secret>,
-    pub key_password: Option<Secret>,
-    #[serde(default)]
-    pub oauth: OauthConfig,
-}
-
-/// Where OAUTHBEARER tokens come from.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[allow(missing_docs, reason = "docs/settings.md is the reference")]
-pub struct OauthConfig {
-    pub token_endpoint: Option<String>,
-    pub client_id: Option<String>,
-    pub client_secret: Option<Secret>,
-    pub scope: Option<String>,
 }
 
 /// Where schemas are registered.

@@ -33,6 +33,8 @@ pub(super) enum Kind {
     /// A time such as `15m`: 1 ms to so many days. Below 1 ms librdkafka reads 0, which means "for ever" there.
     Duration(u64),
     Choice(&'static [&'static str]),
+    /// A choice whose case does not count. It is kept as it stands here.
+    AnyCase(&'static [&'static str]),
     /// An array or comma-separated text. Elements that are empty or repeated are dropped.
     List(&'static Kind),
     /// A table of these settings. The first is required.
@@ -134,6 +136,10 @@ impl Kind {
             Kind::Secret(_) | Kind::SecretFile(_) | Kind::Text(_) if text == Some("") => Err("is empty".to_owned()),
             Kind::Text(rule) => text.filter(|text| (rule.holds)(text)).map(Value::from).ok_or_else(unlike),
             Kind::Choice(options) => text.filter(|text| options.contains(text)).map(Value::from).ok_or_else(unlike),
+            Kind::AnyCase(options) => {
+                let meant = |text: &str| options.iter().find(|option| option.eq_ignore_ascii_case(text)).copied();
+                text.and_then(meant).map(Value::from).ok_or_else(unlike)
+            }
             Kind::Flag => match raw {
                 RawValue::Flag(flag) => Ok(Value::from(*flag)),
                 raw => raw.text().and_then(|text| text.parse::<bool>().ok()).map(Value::from).ok_or_else(unlike),
@@ -184,7 +190,9 @@ impl Kind {
     /// The way out for a value that is refused.
     fn way_out(&self, raw: &RawValue) -> String {
         let near = match (self, raw.text()) {
-            (Kind::Choice(options), Some(text)) => nearest_of(text.trim(), options.iter().copied()),
+            (Kind::Choice(options) | Kind::AnyCase(options), Some(text)) => {
+                nearest_of(text.trim(), options.iter().copied())
+            }
             _ => None,
         };
         if let Some((_, meant)) = self.mistaken(raw) {
@@ -221,7 +229,9 @@ impl Kind {
                 ("a duration", format!("takes a duration such as 30s, 15m or 1h, 1ms to {most_days}d"))
             }
             Kind::Choice(OBJECTS) => ("an object", format!("takes one of {}", OBJECTS.join(", "))),
-            Kind::Choice(options) => ("a choice", format!("takes one of {}", options.join(", "))),
+            Kind::Choice(options) | Kind::AnyCase(options) => {
+                ("a choice", format!("takes one of {}", options.join(", ")))
+            }
             Kind::List(Kind::Table(_)) => ("an array of tables", takes_tables),
             Kind::List(_) => ("a list", "takes an array or comma-separated text".to_owned()),
             Kind::Table(_) => ("a table", takes_tables),

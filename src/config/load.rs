@@ -80,12 +80,12 @@ impl Loaded {
         }
     }
 
-    /// Lets librdkafka judge its configuration as a whole: properties that are right alone and wrong together.
-    pub fn judge_client(&mut self, refusal: impl Fn(&Config) -> Option<String>) {
-        let Some(reason) = self.config.as_ref().ok().and_then(refusal) else { return };
-        let (key, origin) = (PROPERTIES.to_owned(), self.entries.origin(PROPERTIES).to_string());
-        let way_out = "librdkafka's CONFIGURATION.md says what goes together".to_owned();
-        self.add(Diagnostic { key, origin, reason, way_out });
+    /// Lets librdkafka judge its configuration as a whole: what is right alone and wrong together, and whether a key opens. It names the
+    /// setting; where that comes from is added here.
+    pub fn judge_client(&mut self, refusal: impl Fn(&Config) -> Option<Diagnostic>) {
+        let Some(refusal) = self.config.as_ref().ok().and_then(refusal) else { return };
+        let origin = self.entries.origin(&refusal.key).to_string();
+        self.add(Diagnostic { origin, ..refusal });
     }
 
     /// Adds what was found wrong elsewhere, so that everything is reported together.

@@ -1,6 +1,7 @@
 //! Each setting in words, from the table: what `config/connector.toml` and `docs/settings.md` are written from.
 
 use super::kind::{Kind, Setting};
+use super::secret::SecretForm;
 use super::source::variable;
 use super::table::SETTINGS;
 use super::value::toml_text;
@@ -16,8 +17,10 @@ pub struct Reference {
     pub form: String,
     /// Whether the form is a range or a choice, which a comment beside the setting has to say.
     pub has_bounds: bool,
-    /// Whether `KEY_file` may name a file instead.
+    /// Whether no output shows it.
     pub is_secret: bool,
+    /// Whether `KEY_file` may name a file instead. A key in PEM is a path already.
+    pub has_file: bool,
     /// As TOML.
     pub default: Option<String>,
     /// As TOML.
@@ -44,8 +47,12 @@ impl Reference {
             key: setting.key,
             meaning: setting.meaning,
             form: form(&setting.kind),
-            has_bounds: matches!(setting.kind, Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_)),
+            has_bounds: matches!(
+                setting.kind,
+                Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio | Kind::Choice(_) | Kind::AnyCase(_)
+            ),
             is_secret: matches!(setting.kind, Kind::Secret(_)),
+            has_file: matches!(setting.kind, Kind::Secret(SecretForm::Text | SecretForm::AwsKey)),
             default: setting.default.map(toml),
             example: setting.example.map(toml),
             variable: variable(setting.key),

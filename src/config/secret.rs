@@ -115,9 +115,11 @@ pub(super) fn warn_of_flag(key: &str, origin: &Origin, diagnostics: &mut Diagnos
     }
 }
 
-/// Whether each block of a PEM text can be read (RFC 7468).
-fn is_pem(text: &str) -> bool {
-    <(SectionKind, Vec<u8>)>::pem_slice_iter(text.as_bytes()).all(|block| block.is_ok())
+/// Whether each block of a PEM text can be read (RFC 7468). The headers of an encrypted key (RFC 1421), which have a colon, are passed
+/// over.
+pub(super) fn is_pem(text: &str) -> bool {
+    let blocks: String = text.lines().filter(|line| !line.contains(':')).flat_map(|line| [line, "\n"]).collect();
+    <(SectionKind, Vec<u8>)>::pem_slice_iter(blocks.as_bytes()).all(|block| block.is_ok())
 }
 
 /// Whether a secret stands in a pair of quotes, which most likely belong to the place that it comes from.
@@ -127,7 +129,7 @@ fn is_quoted(secret: &str) -> bool {
 
 impl SecretError {
     /// Why, with the cause.
-    pub(super) fn with_cause(&self) -> String {
+    pub(crate) fn with_cause(&self) -> String {
         match self {
             SecretError::Unreadable { source, .. } => format!("{self}: {source}"),
             SecretError::Empty { .. } | SecretError::Malformed { .. } => self.to_string(),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use strsim::osa_distance;
 
-use self::Kind::{Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Table, Text};
+use self::Kind::{AnyCase, Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Table, Text};
 use super::OBJECTS;
 use super::kind::{Kind, Setting};
 use super::nearest::allowed;
@@ -20,7 +20,7 @@ const ALL_OBJECTS: &str = "<Objects>";
 
 const LEAVE_OUT: &str = "leave it out for now";
 const RUN_ONCE: &str = "leave it out and start one sync at a time, from cron for instance";
-const SECURITY: &str = "until then give librdkafka's own names in kafka.properties, such as security.protocol";
+const OAUTH: &str = "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now";
 
 /// A hundred years. Every use of it fits into 64 bits of milliseconds.
 const ANY_DAYS: u64 = 36_500;
@@ -109,18 +109,18 @@ const ROWS: &[Setting] = &[
     unset("kafka.replication_factor", Int(1, 100, ""), "3", "Replicas of topics that are made. Without it the broker's default counts."),
     row("kafka.headers", Choice(&["cloudevents", "none"]), "cloudevents", "Headers of every record: those of CloudEvents in binary mode, or none. Without headers readers can tell neither producers nor scopes apart, and cannot prove a snapshot whole."),
     unset("kafka.topics.<Object>", Text(&rule::TOPIC), "inventory.<Object>", "The topic of `<Object>`, whatever the prefix."),
-    row("kafka.security.protocol", Choice(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL.").later(SECURITY),
-    unset("kafka.security.mechanism", Choice(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism.").later(SECURITY),
-    unset("kafka.security.username", Text(&rule::ANY), "producer", "The user of PLAIN and SCRAM.").later(SECURITY),
-    unset("kafka.security.password", Secret(OneLine), "a secret", "The password of PLAIN and SCRAM.").later(SECURITY),
-    unset("kafka.security.ca", Text(&rule::ANY), "/etc/kafka/ca.pem", "Certificates of the authorities to trust: a path, or PEM text.").later(SECURITY),
-    unset("kafka.security.certificate", Text(&rule::ANY), "/etc/kafka/client.pem", "The client's certificate: a path, or PEM text.").later(SECURITY),
-    unset("kafka.security.key", Secret(Pem), "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text.").later(SECURITY),
-    unset("kafka.security.key_password", Secret(OneLine), "a secret", "The password that opens the key.").later(SECURITY),
-    unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched.").later(SECURITY),
-    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched.").later(SECURITY),
-    unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client.").later(SECURITY),
-    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for.").later(SECURITY),
+    row("kafka.security.protocol", AnyCase(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL. The case of its letters does not count."),
+    unset("kafka.security.mechanism", AnyCase(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism. It needs the protocol `sasl_ssl` or `sasl_plaintext`. OAUTHBEARER and AWS_MSK_IAM are not available yet."),
+    unset("kafka.security.username", Text(&rule::ANY), "producer", "The user of PLAIN and SCRAM."),
+    unset("kafka.security.password", Secret(OneLine), "a secret", "The password of PLAIN and SCRAM."),
+    unset("kafka.security.ca", Text(&rule::ANY), "/etc/kafka/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of the system count."),
+    unset("kafka.security.certificate", Text(&rule::ANY), "/etc/kafka/client.pem", "The client's certificate, with those between it and its authority: a path, or PEM text."),
+    unset("kafka.security.key", Secret(Pem), "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text."),
+    unset("kafka.security.key_password", Secret(OneLine), "a secret", "The password that opens the key."),
+    unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched.").later(OAUTH),
+    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched.").later(OAUTH),
+    unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client.").later(OAUTH),
+    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for.").later(OAUTH),
     unset(PROPERTIES, Properties, "linger.ms = 50", "Any other property of librdkafka by its own name, nested or in quotes. In variables `_` stands for a dot: `ECS_SDM_KAFKA__PROPERTIES__linger_ms=100`. A property that contradicts a setting, or a guarantee of the producer, is refused."),
 
     row("schema_registry.url", List(&Text(&rule::BASE_URL)), "[]", "URLs of one registry. The next is tried where one does not answer, or answers 408, 429 or 5xx.").example("https://registry.example.com:8081"),
@@ -176,7 +176,8 @@ pub(super) fn find(key: &str) -> Option<Target> {
         return Some(Target::Value { setting, kind: setting.kind, path: path(key, None) });
     }
     let setting = exact(key.strip_suffix("_file")?)?;
-    let Secret(form) = setting.kind else { return None };
+    // A key in PEM is a path already.
+    let Secret(form @ (OneLine | AwsKey)) = setting.kind else { return None };
     Some(Target::Value { setting, kind: Kind::SecretFile(form), path: path(setting.key, Some("file")) })
 }
 
@@ -192,7 +193,7 @@ pub(super) fn nearest_key(unknown: &str) -> Option<String> {
         // Tables too: `[kafak]` is one error, not one for each setting in it.
         known.extend(key.match_indices('.').map(|(at, _)| key[..at].to_owned()));
         known.push((*key).to_owned());
-        if matches!(kind, Secret(_)) {
+        if matches!(kind, Secret(OneLine | AwsKey)) {
             known.push(format!("{key}_file"));
         }
     }

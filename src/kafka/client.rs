@@ -6,7 +6,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
 use super::closing::ClosedInBackground;
-use crate::config::{Config, guarantees};
+use super::security;
+use crate::config::{Config, Diagnostic, guarantees};
 
 /// Defaults that suit a producer of snapshots. `kafka.properties` may override them.
 const TUNED: &[(&str, &str)] = &[
@@ -22,8 +23,34 @@ const TUNED: &[(&str, &str)] = &[
 /// librdkafka's second names of the properties above. If both names were set, the later one would win.
 const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("queue.buffering.max.ms", "linger.ms")];
 
-/// The whole configuration of the client.
-pub fn properties(config: &Config) -> ClientConfig {
+/// Why there can be no client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {reason}; {way_out}")]
+pub struct Refusal {
+    pub(super) key: &'static str,
+    pub(super) reason: String,
+    pub(super) way_out: &'static str,
+}
+
+impl Refusal {
+    pub(super) fn new(key: &'static str, reason: String, way_out: &'static str) -> Self {
+        Self { key, reason, way_out }
+    }
+
+    /// What librdkafka says of a configuration. Its error has the value of a property too, which may be a secret.
+    pub(super) fn of(config: &Config, error: KafkaError) -> Self {
+        let reason = reason(error);
+        security::refused(&config.kafka.security, &reason).unwrap_or_else(|| {
+            Self::new("kafka.properties", reason, "librdkafka's CONFIGURATION.md says what goes together")
+        })
+    }
+}
+
+/// The whole configuration of the client, with secrets and certificates as of now.
+///
+/// # Errors
+/// A secret or a certificate cannot be read.
+pub fn properties(config: &Config) -> Result<ClientConfig, Refusal> {
     without_openssl_cleanup();
     let mut client = ClientConfig::new();
     for (name, value) in TUNED {
@@ -39,29 +66,34 @@ pub fn properties(config: &Config) -> ClientConfig {
     client.set("bootstrap.servers", config.kafka.bootstrap_servers.join(","));
     client.set("client.id", &config.name);
     client.set("message.timeout.ms", config.kafka.delivery_timeout.as_millis().to_string());
+    security::add(&mut client, config)?;
     client.set_log_level(RDKafkaLogLevel::Info);
-    client
+    Ok(client)
 }
 
 /// Why librdkafka refuses a property, if it does. Nothing is contacted, and no client is created.
 pub fn refusal(property: &str, value: &str) -> Option<String> {
     without_openssl_cleanup();
-    match ClientConfig::new().set(property, value).create_native_config() {
-        Ok(_) => None,
-        Err(KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
-        Err(error) => Some(error.to_string()),
-    }
+    ClientConfig::new().set(property, value).create_native_config().err().map(reason)
 }
 
-/// Why librdkafka refuses the whole configuration, if it does. A client is created without brokers, so that nothing is contacted.
-pub fn refusal_of_all(config: &Config) -> Option<String> {
-    let mut properties = properties(config);
-    properties.remove("bootstrap.servers");
-    let created: Result<BaseProducer, KafkaError> = properties.create();
-    match created.map(ClosedInBackground::new) {
-        Ok(_) => None,
-        Err(KafkaError::ClientCreation(reason) | KafkaError::ClientConfig(_, reason, _, _)) => Some(reason),
-        Err(error) => Some(error.to_string()),
+/// Why there can be no client with these settings, if so. A client is created without brokers, so that nothing is contacted.
+pub fn refusal_of_all(config: &Config) -> Option<Diagnostic> {
+    let create = || -> Result<(), Refusal> {
+        let mut properties = properties(config)?;
+        properties.remove("bootstrap.servers");
+        let created: Result<BaseProducer, KafkaError> = properties.create();
+        created.map(ClosedInBackground::new).map(drop).map_err(|error| Refusal::of(config, error))
+    };
+    let Refusal { key, reason, way_out } = create().err()?;
+    Some(Diagnostic { key: key.to_owned(), origin: String::new(), reason, way_out: way_out.to_owned() })
+}
+
+/// librdkafka's reason alone.
+fn reason(error: KafkaError) -> String {
+    match error {
+        KafkaError::ClientCreation(reason) | KafkaError::ClientConfig(_, reason, _, _) => reason,
+        error => error.to_string(),
     }
 }
 
@@ -81,7 +113,7 @@ mod tests {
         let mut config = Config::default();
         config.kafka.properties.0.insert("compression.type".to_owned(), "lz4".to_owned());
         config.kafka.properties.0.insert("queue.buffering.max.ms".to_owned(), "7".to_owned());
-        let client = properties(&config);
+        let client = properties(&config).unwrap();
         assert_eq!((client.get("compression.codec"), client.get("compression.type")), (Some("lz4"), None));
         assert_eq!((client.get("linger.ms"), client.get("queue.buffering.max.ms")), (Some("7"), None));
     }

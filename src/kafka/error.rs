@@ -2,16 +2,17 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::raw::Refusal;
+use super::client::Refusal;
+use super::raw;
 use super::status::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages show what the fields hold")]
 pub enum Error {
-    /// librdkafka refuses its configuration.
-    #[error("librdkafka refuses its configuration: {0}; see kafka.properties")]
-    Client(#[source] KafkaError),
+    /// A secret or a certificate cannot be read, or librdkafka refuses its configuration.
+    #[error(transparent)]
+    Client(Refusal),
     /// No broker was up within `kafka.startup_timeout`.
     #[error("no Kafka broker of {servers} answered within {waited} (kafka.startup_timeout): {reason}")]
     NoBroker { servers: String, waited: String, reason: String },
@@ -43,7 +44,7 @@ pub enum Error {
 
 impl Error {
     /// A topic that a broker does not make, in the broker's own words.
-    pub(super) fn create(topic: &str, refusal: &Refusal) -> Self {
+    pub(super) fn create(topic: &str, refusal: &raw::Refusal) -> Self {
         let way_out = match refusal.code {
             Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => "allow CREATE on it, or create it",
             Code::InvalidReplicationFactor => "set kafka.replication_factor to what the cluster has brokers for",

@@ -7,12 +7,13 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
 
+use super::Error;
+use super::client::{self, Refusal};
 use super::context::Context;
 use super::delivery::{Deliveries, Opaque, OwnedRecord};
 use super::handles::{Handle, Handles};
 use super::in_flight::{InFlightLimit, InFlightPermit, OVERHEAD};
 use super::status::{FatalProducerError, Status};
-use super::{Error, client};
 use crate::config::Config;
 use crate::record::{RecordBatch, RecordContext};
 use crate::report::Counters;
@@ -32,12 +33,14 @@ impl Producer {
     /// Creates the producer, which connects in the background.
     ///
     /// # Errors
-    /// [`Error::Client`] if librdkafka refuses a property or a combination of properties.
+    /// [`Error::Client`] if a secret or a certificate cannot be read, or librdkafka refuses a property or a combination of properties.
     pub fn connect(config: &Config) -> Result<Self, Error> {
         let status = Arc::new(Status::new());
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
         let context = Context { status, deliveries };
-        let handles = Handles::new(client::properties(config), context.clone()).map_err(Error::Client)?;
+        let properties = client::properties(config).map_err(Error::Client)?;
+        let refused = |error| Error::Client(Refusal::of(config, error));
+        let handles = Handles::new(properties, context.clone()).map_err(refused)?;
         Ok(Self {
             handles: RwLock::new(handles),
             context,

@@ -74,7 +74,7 @@ fn errors_in_a_file_are_one_line_each() {
         ("maximum_retries = -1", "maximum_retries: -1 is out of range (FILE:1); it takes 0 to 100"),
         ("session_duration = 60", "session_duration: 60 is out of range (FILE:1); it takes 900 to 43200 seconds"),
         ("kafka = 5", "kafka: is a table of settings, not a setting (FILE:1); it takes a table such as { name = \"value\" }"),
-        ("kafka.security.password = 5", "kafka.security.password: is not text (FILE:1); it takes text, or leave it out"),
+        ("kafka.security.oauth.client_secret = 5", "kafka.security.oauth.client_secret: is not text (FILE:1); it takes text, or leave it out"),
         ("name = 'ä'", "name: \"ä\" is not a name (FILE:1); it takes 1 to 50 ASCII letters, digits and !#$%&'*+-.^_`|~"),
         ("default_region = ''", "default_region: is empty (FILE:1); it looks like eu-central-1"),
         ("regions = ['eu-central-1', 'Ireland']", "regions[1]: \"Ireland\" is not a region (FILE:1); it looks like eu-central-1"),
@@ -161,7 +161,7 @@ fn errors_in_variables_and_flags_are_one_line_each() {
         ("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", "a:9092, b", "kafka.bootstrap_servers[1]: \"b\" is not a host:port (variable ECS_SDM_KAFKA__BOOTSTRAP_SERVERS); it looks like kafka.example.com:9092"),
         ("ECS_SDM_ROLES", "[{", "roles: is not TOML: "),
         ("ECS_SDM_KAFKA__PROPERTIES", "linger.ms=5", "kafka.properties: is not TOML: "),
-        ("ECS_SDM_KAFKA__SECURITY__PASSWORD", "hunter2", "kafka.security.password: is not available yet (variable ECS_SDM_KAFKA__SECURITY__PASSWORD); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
+        ("ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET", "hunter2", "kafka.security.oauth.client_secret: is not available yet (variable ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET); use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now"),
     ];
     for (name, value, line) in variables {
         let found = errors(&load(&env(&[(name, value)])));
@@ -172,7 +172,8 @@ fn errors_in_variables_and_flags_are_one_line_each() {
     let flags = [
         ("page_size", "--set page_size: has no value; it takes KEY=VALUE"),
         ("page_size=0", "page_size: 0 is out of range (--set page_size); it takes 1 to 100"),
-        ("kafka.security.key=x=y", "kafka.security.key: is not available yet (--set kafka.security.key); until then give librdkafka's own names in kafka.properties, such as security.protocol"),
+        ("kafka.security.mechanism=oauthbearer", "kafka.security.mechanism: OAUTHBEARER is not available yet (--set kafka.security.mechanism); use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now"),
+        ("kafka.security.key_file=x", "kafka.security.key_file: unknown setting (--set kafka.security.key_file); config/connector.toml has every setting"),
         ("access_key_id: hunter2", "--set access_key_id: has no value; it takes KEY=VALUE"),
         ("kafka.bootstrap.servers=a:1", "kafka.bootstrap.servers: unknown setting (--set kafka.bootstrap.servers); did you mean kafka.bootstrap_servers?"),
         ("=5", ": unknown setting"),

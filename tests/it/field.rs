@@ -4,4 +4,4 @@ mod agree;
 mod aws;
 mod first_starts;
 mod kafka;
-mod settings;
+pub(crate) mod settings;

@@ -30,6 +30,7 @@ mod run;
 mod schemas;
 mod scopes;
 mod signals;
+mod signing_in;
 mod soak;
 mod stops;
 mod sync_topic;

@@ -66,7 +66,7 @@ pub(crate) fn produce(topics: &Topics, gate: &Gate) -> Result<Figures> {
 
     gate.wait()?;
     let meter = Meter::start();
-    let producer = ThreadedProducer::from_config_and_context(&client::properties(&config), Deliveries::default())?;
+    let producer = ThreadedProducer::from_config_and_context(&client::properties(&config)?, Deliveries::default())?;
     let deliveries = producer.client().context();
     let mut bytes = 0;
     for record in &records {

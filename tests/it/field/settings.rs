@@ -6,16 +6,16 @@ use kit::program::{code, program, text};
 
 /// What a command says.
 #[derive(Debug, PartialEq)]
-pub(super) struct Said {
-    pub(super) exit: i32,
-    pub(super) errors: Vec<String>,
-    pub(super) warnings: Vec<String>,
+pub(crate) struct Said {
+    pub(crate) exit: i32,
+    pub(crate) errors: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
-pub(super) type Set<'a> = &'a [(&'a str, &'a str)];
+pub(crate) type Set<'a> = &'a [(&'a str, &'a str)];
 
 /// Runs `sync` and `check` with these variables and flags, and holds that they agree.
-pub(super) fn both(env: Set<'_>, flags: &[&str]) -> Said {
+pub(crate) fn both(env: Set<'_>, flags: &[&str]) -> Said {
     let run = |args: &[&str]| {
         let mut command = program(None);
         command.args(args).envs([("AWS_REGION", "eu-west-1"), ("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")]);
@@ -36,7 +36,7 @@ pub(super) fn both(env: Set<'_>, flags: &[&str]) -> Said {
     check
 }
 
-pub(super) fn assert_refused(env: Set<'_>, flags: &[&str], words: &[&str]) {
+pub(crate) fn assert_refused(env: Set<'_>, flags: &[&str], words: &[&str]) {
     let said = both(env, flags);
     assert_eq!((said.exit, said.errors.len()), (64, 1), "{env:?} {flags:?}: {said:?}");
     for word in words {
@@ -44,7 +44,7 @@ pub(super) fn assert_refused(env: Set<'_>, flags: &[&str], words: &[&str]) {
     }
 }
 
-pub(super) fn assert_taken(env: Set<'_>, flags: &[&str]) {
+pub(crate) fn assert_taken(env: Set<'_>, flags: &[&str]) {
     let said = both(env, flags);
     assert_eq!((said.exit, said.errors), (0, Vec::new()), "{env:?} {flags:?}");
 }

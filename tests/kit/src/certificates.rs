@@ -13,23 +13,29 @@ use tokio_rustls::rustls::{self, RootCertStore};
 use crate::settings::unique;
 
 /// Who signs certificates.
-pub(crate) struct Authority {
+pub struct Authority {
     /// Its own certificate.
-    pub(crate) pem: String,
+    pub pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 /// A certificate and its key, as PEM.
-pub(crate) struct Pair {
+pub struct Pair {
     /// The certificate.
-    pub(crate) certificate: String,
+    pub certificate: String,
     /// Its private key.
-    pub(crate) key: String,
+    pub key: String,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Authority {
     /// An authority under a name that no other has.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.distinguished_name.push(DnType::CommonName, unique("authority"));
@@ -39,13 +45,23 @@ impl Authority {
     }
 
     /// The certificate of a client.
-    pub(crate) fn client(&self) -> Pair {
+    pub fn client(&self) -> Pair {
         self.sign(&[], ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The certificate of a client whose key is this, in PEM.
+    pub fn client_with(&self, key: &str) -> Pair {
+        self.sign_for(&KeyPair::from_pem(key).unwrap(), &[], ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The certificate of a server under these names.
+    pub(crate) fn certificate_of_server(&self, names: &[&str]) -> Pair {
+        self.sign(names, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
     /// A server under these names. With `clients` it takes only those who show a certificate of that authority.
     pub(crate) fn server(&self, names: &[&str], clients: Option<&Authority>) -> TlsAcceptor {
-        let Pair { certificate, key } = self.sign(names, ExtendedKeyUsagePurpose::ServerAuth);
+        let Pair { certificate, key } = self.certificate_of_server(names);
         let certificate = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -65,11 +81,14 @@ impl Authority {
     }
 
     fn sign(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Pair {
-        let key = KeyPair::generate().unwrap();
+        self.sign_for(&KeyPair::generate().unwrap(), names, purpose)
+    }
+
+    fn sign_for(&self, key: &KeyPair, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Pair {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.extended_key_usages = vec![purpose];
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem() }
     }
 }

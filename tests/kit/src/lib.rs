@@ -7,7 +7,7 @@
 //! | `report` | counts and states of a report |
 //! | `topic`, `truth`, `judgement` | what is on a topic; what must be there; the comparison |
 //! | `oracle` | a second reading of the contract, which shares no code with the product |
-//! | `broker`, `cluster`, `registry` | Kafka and a schema registry, as child processes on loopback |
+//! | `broker`, `secured`, `cluster`, `registry` | Kafka and a schema registry, as child processes on loopback |
 //! | `guard`, `proxy`, `toxic`, `tls_port`, `certificates` | what stands between a client and a server, and what can go wrong there |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
@@ -19,7 +19,7 @@
 pub mod bench;
 pub mod broker;
 pub mod cases;
-mod certificates;
+pub mod certificates;
 pub mod cluster;
 pub mod dry;
 mod folders;
@@ -31,6 +31,7 @@ pub mod proxy;
 pub mod reference;
 pub mod registry;
 pub mod report;
+pub mod secured;
 pub mod server;
 pub mod settings;
 pub mod snapshot;

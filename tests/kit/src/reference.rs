@@ -31,7 +31,7 @@ const SECTIONS: &[Section] = &[
     Section { first: "page_size", table: "", heading: "Reading ECS", words: "" },
     Section { first: "kafka.bootstrap_servers", table: "kafka", heading: "Kafka", words: "" },
     Section { first: "kafka.topics.", table: "kafka.topics", heading: "Kafka: topics", words: "An object may have a topic of its own." },
-    Section { first: "kafka.security.protocol", table: "kafka.security", heading: "Kafka: security", words: "Until these settings are available, give librdkafka's own names in `kafka.properties`: `security.protocol`, `sasl.mechanism`, `sasl.username`, `sasl.password`, `ssl.ca.location`." },
+    Section { first: "kafka.security.protocol", table: "kafka.security", heading: "Kafka: security", words: "A setting that lacks its partner is refused, because librdkafka would connect without it. librdkafka's own names work too, in `kafka.properties`: `security.protocol`, `sasl.mechanism`, `ssl.ca.location` and so on, each in place of the setting here." },
     Section { first: PROPERTIES, table: PROPERTIES, heading: "Kafka: properties of librdkafka", words: "" },
     Section { first: "schema_registry.url", table: "schema_registry", heading: "Schema registry", words: "With a registry records are framed in the Confluent wire format. Without one they are framed in Avro's single-object encoding." },
     Section { first: "errors.tolerance", table: "errors", heading: "Errors", words: "" },
@@ -62,8 +62,10 @@ pub fn connector_toml() -> String {
         let mut words = setting.meaning.to_owned();
         if setting.has_bounds {
             words += &format!(" It takes {}.", setting.form);
-        } else if setting.is_secret {
+        } else if setting.has_file {
             words += &format!(" A secret: {name}_file works too.");
+        } else if setting.is_secret {
+            words += " A secret.";
         }
         if setting.not_yet.is_some() {
             words += " Not available yet.";

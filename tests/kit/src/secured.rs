@@ -1,0 +1,169 @@
+//! A real Kafka that is signed in to: a listener for each way.
+
+use std::fs;
+use std::io::Result as IoResult;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use crate::broker::{ARCHIVE, WAY_OUT, distribution, server_properties, spawn, wait_until_started};
+use crate::certificates::{Authority, Pair};
+use crate::server::{self, run};
+
+/// The user of every listener with SASL.
+pub const USER: &str = "prod";
+/// Its password.
+pub const PASSWORD: &str = "prod-pw";
+
+/// Who speaks what at a listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    /// Neither TLS nor SASL.
+    Plaintext,
+    /// TLS.
+    Tls,
+    /// TLS, and a client certificate is wanted.
+    MutualTls,
+    /// TLS with a certificate of another host.
+    Misnamed,
+    /// SASL over TLS: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512.
+    SaslTls,
+    /// SASL without TLS: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512.
+    Sasl,
+    /// SASL without TLS: only PLAIN.
+    OnlyPlain,
+}
+
+/// The listeners beside the plain one, by the name that Kafka has them under.
+const LISTENERS: [(Listener, &str, &str); 6] = [
+    (Listener::Tls, "TLS", "SSL"),
+    (Listener::MutualTls, "MTLS", "SSL"),
+    (Listener::Misnamed, "MISNAMED", "SSL"),
+    (Listener::SaslTls, "SASLTLS", "SASL_SSL"),
+    (Listener::Sasl, "SASL", "SASL_PLAINTEXT"),
+    (Listener::OnlyPlain, "ONLYPLAIN", "SASL_PLAINTEXT"),
+];
+
+/// A running broker. Dropping it ends it.
+pub struct Secured {
+    process: Child,
+    plain: u16,
+    ports: [u16; LISTENERS.len()],
+    /// Who has signed the broker's certificates, and signs those of clients.
+    pub authority: Authority,
+}
+
+impl Secured {
+    /// Starts a broker and returns once it serves.
+    ///
+    /// # Errors
+    /// One line: what is missing, or how the broker's log ends, and the way out.
+    pub fn start() -> Result<Self, String> {
+        let mut tries = 1..=3;
+        loop {
+            let last = tries.next() == Some(3);
+            match Self::try_start() {
+                // A port found free may be taken before Kafka binds it.
+                Err(why) if !last && why.to_string().contains("BindException") => {}
+                outcome => return outcome.map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}")),
+            }
+        }
+    }
+
+    /// Where a listener is: `127.0.0.1:PORT`.
+    pub fn at(&self, listener: Listener) -> String {
+        let found = LISTENERS.iter().position(|(other, ..)| *other == listener);
+        format!("127.0.0.1:{}", found.map_or(self.plain, |at| self.ports[at]))
+    }
+
+    fn try_start() -> IoResult<Self> {
+        let distribution = distribution()?;
+        let [plain, controller, ports @ ..] = server::free_ports::<{ LISTENERS.len() + 2 }>()?;
+        let folder = server::new_folder("secured-")?;
+        let authority = Authority::new();
+        let right = authority.certificate_of_server(&["127.0.0.1", "localhost"]);
+        let (keystore, misnamed) = (folder.join("server.pem"), folder.join("misnamed.pem"));
+        write_keystore(&keystore, &right)?;
+        write_keystore(&misnamed, &authority.certificate_of_server(&["kafka.example.com"]))?;
+        let truststore = folder.join("ca.pem");
+        fs::write(&truststore, &authority.pem)?;
+
+        let mut properties = server_properties(plain, controller, &folder.join("data"));
+        // Of a property that comes twice the last one counts.
+        properties += &listeners(plain, controller, ports);
+        properties += &format!(
+            "ssl.keystore.type=PEM
+ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
+listener.name.mtls.ssl.client.auth=required
+listener.name.misnamed.ssl.keystore.type=PEM
+listener.name.misnamed.ssl.keystore.location={}
+",
+            keystore.display(),
+            truststore.display(),
+            misnamed.display()
+        );
+        format(&distribution, &folder, &properties)?;
+        let mut process = spawn(&distribution, ARCHIVE, &folder, &properties)?;
+        wait_until_started(&mut process, &folder)?;
+        Ok(Self { process, plain, ports, authority })
+    }
+}
+
+impl Drop for Secured {
+    fn drop(&mut self) {
+        let _ = self.process.wait();
+    }
+}
+
+/// Kafka takes a key and its certificate in one file.
+fn write_keystore(path: &Path, pair: &Pair) -> IoResult<()> {
+    fs::write(path, format!("{}{}", pair.key, pair.certificate))
+}
+
+fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()]) -> String {
+    let (mut listeners, mut advertised) = (String::new(), String::new());
+    let (mut protocols, mut mechanisms) = (String::new(), String::new());
+    for ((listener, name, protocol), port) in LISTENERS.into_iter().zip(ports) {
+        listeners += &format!(",{name}://127.0.0.1:{port}");
+        advertised += &format!(",{name}://127.0.0.1:{port}");
+        protocols += &format!(",{name}:{protocol}");
+        if protocol.starts_with("SASL") {
+            let scram = if listener == Listener::OnlyPlain { "" } else { ",SCRAM-SHA-256,SCRAM-SHA-512" };
+            mechanisms += &sasl(&format!("listener.name.{}", name.to_lowercase()), &format!("PLAIN{scram}"));
+        }
+    }
+    format!(
+        "listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain}{advertised}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocols}
+inter.broker.listener.name=PLAINTEXT
+{mechanisms}"
+    )
+}
+
+fn sasl(listener: &str, mechanisms: &str) -> String {
+    let security = "org.apache.kafka.common.security";
+    let mut properties = format!("{listener}.sasl.enabled.mechanisms={mechanisms}\n");
+    for mechanism in mechanisms.split(',') {
+        let module = match mechanism {
+            "PLAIN" => format!("{security}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\""),
+            _ => format!("{security}.scram.ScramLoginModule required"),
+        };
+        properties += &format!("{listener}.{}.sasl.jaas.config={module};\n", mechanism.to_lowercase());
+    }
+    properties
+}
+
+/// A data folder that knows the user's SCRAM credentials from the start.
+fn format(distribution: &Path, folder: &Path, properties: &str) -> IoResult<()> {
+    let file = folder.join("format.properties");
+    fs::write(&file, properties)?;
+    let mut command = Command::new("java");
+    command.args(["-Xlog:disable", ARCHIVE, "-cp", "lib/*", "kafka.tools.StorageTool", "format"]);
+    command.args(["-t", "ZWNzLXNkbS1wcm9kdWNlcg", "-c"]).arg(&file);
+    for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+        command.args(["--add-scram", &format!("{mechanism}=[name={USER},password={PASSWORD}]")]);
+    }
+    run(command.current_dir(distribution))
+}
