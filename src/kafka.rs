@@ -8,6 +8,7 @@ mod error;
 pub mod framing;
 mod handles;
 mod in_flight;
+mod probe;
 mod producer;
 mod raw;
 mod recovery;

@@ -13,6 +13,7 @@ use super::context::Context;
 use super::delivery::{Deliveries, Opaque, OwnedRecord};
 use super::handles::{Handle, Handles};
 use super::in_flight::{InFlightLimit, InFlightPermit, OVERHEAD};
+use super::probe::Probe;
 use super::status::{FatalProducerError, Status};
 use crate::config::Config;
 use crate::record::{RecordBatch, RecordContext};
@@ -27,6 +28,7 @@ pub struct Producer {
     pub(super) startup_timeout: Duration,
     pub(super) stall: Duration,
     pub(super) servers: String,
+    pub(super) probe: Probe,
 }
 
 impl Producer {
@@ -39,6 +41,7 @@ impl Producer {
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
         let context = Context { status, deliveries };
         let properties = client::properties(config).map_err(Error::Client)?;
+        let probe = Probe::new(&properties);
         let refused = |error| Error::Client(Refusal::of(config, error));
         let handles = Handles::new(properties, context.clone()).map_err(refused)?;
         Ok(Self {
@@ -48,6 +51,7 @@ impl Producer {
             startup_timeout: config.kafka.startup_timeout,
             stall: config.limits.stall,
             servers: config.kafka.bootstrap_servers.join(","),
+            probe,
         })
     }
 

@@ -12,6 +12,7 @@ use super::delivery::SendMode;
 use super::handles::Handles;
 use super::in_flight::{StallDetector, StallEvent};
 use super::producer::Producer;
+use super::status::AUTHORITY;
 
 /// How often a sync may make its producers anew. If they fail more often, another one would not help.
 const RENEWALS: u32 = 3;
@@ -30,6 +31,7 @@ impl Producer {
                 () = self.context.status.recovery.notified() => {}
                 _ = tick.tick() => self.report_stall(&mut stall),
             }
+            self.explain().await;
             let mut handles = self.handles.write().await;
             if let Some(reason) = self.failure(&handles)
                 && !self.renew(&mut handles, &reason, &mut renewals).await
@@ -38,6 +40,19 @@ impl Producer {
             }
             self.send_again(&mut handles).await;
         }
+    }
+
+    /// Ends the sync because of a certificate, once the port has said what is wrong. Nothing was acknowledged yet, so that nothing waits
+    /// for this.
+    async fn explain(&self) {
+        let Some((address, words)) = self.context.status.ambiguous() else { return };
+        self.context.status.fail(match self.probe.ask(&address).await {
+            // librdkafka's own advice is about authorities.
+            Some(found) => {
+                format!("{}; {found}", words.split(": broker certificate could not").next().unwrap_or(&words))
+            }
+            None => format!("{words}; see {AUTHORITY}"),
+        });
     }
 
     /// Why the producers have to be made anew, if they have to.

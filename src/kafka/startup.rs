@@ -72,7 +72,9 @@ impl Producer {
         let no_broker = || Error::NoBroker {
             servers: self.servers.clone(),
             waited: humantime::format_duration(self.startup_timeout).to_string(),
-            reason: format!("{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL"),
+            reason: format!(
+                "{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL (kafka.security.protocol)"
+            ),
         };
         // Who advertises an address has answered before.
         wait.or(|| self.unreachable().unwrap_or_else(no_broker))
@@ -104,6 +106,14 @@ impl Producer {
                 }
             }
         }
+    }
+
+    /// An error of the first contact. Where no broker answered, the first port says itself what it is.
+    pub(super) async fn explained(&self, error: Error) -> Error {
+        let Error::NoBroker { servers, waited, reason } = error else { return error };
+        let first = servers.split(',').next().unwrap_or_default();
+        let reason = self.probe.ask(first).await.unwrap_or(reason);
+        Error::NoBroker { servers, waited, reason }
     }
 
     /// A broker that could not be reached at the address that it advertises.

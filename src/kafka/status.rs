@@ -22,6 +22,8 @@ pub(super) struct Status {
     last_error: Mutex<Option<String>>,
     /// The address that a broker advertises, and its last error.
     last_broker_error: Mutex<Option<(String, String)>>,
+    /// The address, and an error of a kind that waiting does not cure, whose words do not tell one cause from another.
+    ambiguous: Mutex<Option<(String, String)>>,
     /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
     pub(super) recovery: Notify,
 }
@@ -34,6 +36,7 @@ impl Status {
             last_acknowledged: Mutex::new(Instant::now()),
             last_error: Mutex::default(),
             last_broker_error: Mutex::default(),
+            ambiguous: Mutex::default(),
             recovery: Notify::new(),
         }
     }
@@ -44,6 +47,7 @@ impl Status {
         self.acknowledged.store(false, Ordering::Relaxed);
         *self.last_error.lock() = None;
         *self.last_broker_error.lock() = None;
+        *self.ambiguous.lock() = None;
     }
 
     /// Why nothing more can be delivered, if so.
@@ -80,6 +84,11 @@ impl Status {
         self.last_broker_error.lock().clone()
     }
 
+    /// The address and the words of an error that ends the sync as soon as the port has said which cause it has.
+    pub(super) fn ambiguous(&self) -> Option<(String, String)> {
+        self.ambiguous.lock().clone().filter(|_| self.fatal().is_none())
+    }
+
     pub(super) fn note_acknowledgement(&self) {
         self.acknowledged.store(true, Ordering::Relaxed);
         *self.last_acknowledged.lock() = Instant::now();
@@ -93,8 +102,6 @@ impl Status {
     /// Notes what librdkafka's error callback reports. Bad credentials, a bad certificate and a wrong protocol never fail a send,
     /// so before the first acknowledgement of a sync such an error ends it.
     pub(super) fn note_error(&self, code: Option<Code>, reason: &str) {
-        // The callback also reports fatal errors. Recovery asks each producer for them.
-        self.recovery.notify_one();
         if let Some((address, error)) = of_broker(reason) {
             *self.last_broker_error.lock() = Some((address.to_owned(), error.to_owned()));
         }
@@ -107,34 +114,55 @@ impl Status {
         if !self.acknowledged.load(Ordering::Relaxed)
             && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason))
         {
-            self.fail(format!("{reason}; see {setting}"));
+            match address_of(reason) {
+                // A certificate of another host, one that has expired, and an HTTP server read like an unknown authority.
+                Some(address) if setting == AUTHORITY => {
+                    self.ambiguous.lock().get_or_insert_with(|| (address.to_owned(), reason.to_owned()));
+                }
+                _ => self.fail(format!("{reason}; see {setting}")),
+            }
         }
+        // The callback also reports fatal errors. Recovery asks each producer for them, and a port what it is.
+        self.recovery.notify_one();
     }
+}
+
+/// The address in a reason such as `ssl://kafka-1:9092/bootstrap: SSL handshake failed`.
+fn address_of(reason: &str) -> Option<&str> {
+    let (name, _) = reason.split_once(": ")?;
+    let name = name.rsplit_once("://").map_or(name, |(_, name)| name);
+    name.rsplit_once('/').map(|(address, _)| address)
 }
 
 /// The address and the error in a reason such as `sasl_ssl://kafka-1:9092/1: Connection refused`. The number is the broker's: its
 /// address is the one that it advertises. A bootstrap address has `bootstrap` there.
 fn of_broker(reason: &str) -> Option<(&str, &str)> {
     let (name, error) = reason.split_once(": ")?;
-    let name = name.rsplit_once("://").map_or(name, |(_, name)| name);
-    let (address, number) = name.rsplit_once('/')?;
-    number.parse::<u32>().is_ok().then_some((address, error))
+    let (_, number) = name.rsplit_once('/')?;
+    number.parse::<u32>().ok()?;
+    Some((address_of(reason)?, error))
 }
+
+pub(super) const AUTHORITY: &str = "kafka.security.ca (kafka.properties: ssl.ca.location)";
+const CERTIFICATE: &str =
+    "kafka.security.certificate and kafka.security.key (kafka.properties: ssl.certificate.location, ssl.key.location)";
+const PROTOCOL: &str = "kafka.security.protocol (kafka.properties: security.protocol)";
+const MECHANISM: &str = "kafka.security.mechanism (kafka.properties: sasl.mechanism)";
+const USER: &str =
+    "kafka.security.username and kafka.security.password (kafka.properties: sasl.username, sasl.password)";
 
 /// The setting to look at, if the error is of a kind that waiting does not cure.
 fn setting_at_fault(code: Code, reason: &str) -> Option<&'static str> {
     let says = |word: &str| reason.to_ascii_lowercase().contains(word);
     match code {
-        Code::Authentication | Code::SaslAuthenticationFailed => {
-            Some("kafka.security.mechanism, username and password (kafka.properties: sasl.*)")
-        }
-        Code::SSL => Some("kafka.security.ca (kafka.properties: ssl.*)"),
-        Code::BrokerTransportFailure if says("plaintext broker listener") => {
-            Some("kafka.security.protocol (kafka.properties: security.protocol)")
-        }
-        Code::BrokerTransportFailure if says("alert") => {
-            Some("kafka.security.certificate and key (kafka.properties: ssl.*)")
-        }
+        // What a port without SASL answers to the first request of SASL.
+        Code::Authentication if says("not valid in current sasl state") => Some(PROTOCOL),
+        Code::Authentication if says("unsupported sasl mechanism") => Some(MECHANISM),
+        Code::Authentication | Code::SaslAuthenticationFailed => Some(USER),
+        Code::SSL if says("client ssl authentication might be required") => Some(CERTIFICATE),
+        Code::SSL => Some(AUTHORITY),
+        Code::BrokerTransportFailure if says("plaintext broker listener") => Some(PROTOCOL),
+        Code::BrokerTransportFailure if says("alert") => Some(CERTIFICATE),
         _ => None,
     }
 }

@@ -47,6 +47,13 @@ impl Producer {
     /// # Errors
     /// No broker in time, a refused connection, or absent topics.
     pub async fn topics(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
+        match self.find_or_create(config).await {
+            Ok(ranges) => Ok(ranges),
+            Err(error) => Err(self.explained(error).await),
+        }
+    }
+
+    async fn find_or_create(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
         let wait = Arc::new(StartupWait::new(self.startup_timeout));
         let (mut ranges, mut absent) = self.find_all(topics(config), &wait).await?;
         if config.kafka.topics_create == TopicsCreate::Never {

@@ -51,12 +51,19 @@ impl Authority {
 
     /// The certificate of a client whose key is this, in PEM.
     pub fn client_with(&self, key: &str) -> Pair {
-        self.sign_for(&KeyPair::from_pem(key).unwrap(), &[], ExtendedKeyUsagePurpose::ClientAuth)
+        self.sign_for(&KeyPair::from_pem(key).unwrap(), &params(&[], ExtendedKeyUsagePurpose::ClientAuth))
     }
 
     /// The certificate of a server under these names.
     pub(crate) fn certificate_of_server(&self, names: &[&str]) -> Pair {
         self.sign(names, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// The same, expired.
+    pub(crate) fn expired_certificate_of_server(&self, names: &[&str]) -> Pair {
+        let mut params = params(names, ExtendedKeyUsagePurpose::ServerAuth);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        self.sign_for(&KeyPair::generate().unwrap(), &params)
     }
 
     /// A server under these names. With `clients` it takes only those who show a certificate of that authority.
@@ -81,14 +88,18 @@ impl Authority {
     }
 
     fn sign(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Pair {
-        self.sign_for(&KeyPair::generate().unwrap(), names, purpose)
+        self.sign_for(&KeyPair::generate().unwrap(), &params(names, purpose))
     }
 
-    fn sign_for(&self, key: &KeyPair, names: &[&str], purpose: ExtendedKeyUsagePurpose) -> Pair {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params.extended_key_usages = vec![purpose];
+    fn sign_for(&self, key: &KeyPair, params: &CertificateParams) -> Pair {
         let certificate = params.signed_by(key, &self.issuer).unwrap();
         Pair { certificate: certificate.pem(), key: key.serialize_pem() }
     }
+}
+
+fn params(names: &[&str], purpose: ExtendedKeyUsagePurpose) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.extended_key_usages = vec![purpose];
+    params
 }

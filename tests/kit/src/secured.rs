@@ -6,13 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command};
 
 use crate::broker::{ARCHIVE, WAY_OUT, distribution, server_properties, spawn, wait_until_started};
-use crate::certificates::{Authority, Pair};
+use crate::certificates::Authority;
 use crate::server::{self, run};
 
 /// The user of every listener with SASL.
 pub const USER: &str = "prod";
 /// Its password.
-pub const PASSWORD: &str = "prod-pw";
+pub const PASSWORD: &str = "prod-canary";
 
 /// Who speaks what at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Listener {
     MutualTls,
     /// TLS with a certificate of another host.
     Misnamed,
+    /// TLS with a certificate that has expired.
+    Expired,
     /// SASL over TLS: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512.
     SaslTls,
     /// SASL without TLS: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512.
@@ -34,10 +36,11 @@ pub enum Listener {
 }
 
 /// The listeners beside the plain one, by the name that Kafka has them under.
-const LISTENERS: [(Listener, &str, &str); 6] = [
+const LISTENERS: [(Listener, &str, &str); 7] = [
     (Listener::Tls, "TLS", "SSL"),
     (Listener::MutualTls, "MTLS", "SSL"),
     (Listener::Misnamed, "MISNAMED", "SSL"),
+    (Listener::Expired, "EXPIRED", "SSL"),
     (Listener::SaslTls, "SASLTLS", "SASL_SSL"),
     (Listener::Sasl, "SASL", "SASL_PLAINTEXT"),
     (Listener::OnlyPlain, "ONLYPLAIN", "SASL_PLAINTEXT"),
@@ -80,29 +83,26 @@ impl Secured {
         let [plain, controller, ports @ ..] = server::free_ports::<{ LISTENERS.len() + 2 }>()?;
         let folder = server::new_folder("secured-")?;
         let authority = Authority::new();
-        let right = authority.certificate_of_server(&["127.0.0.1", "localhost"]);
-        let (keystore, misnamed) = (folder.join("server.pem"), folder.join("misnamed.pem"));
-        write_keystore(&keystore, &right)?;
-        write_keystore(&misnamed, &authority.certificate_of_server(&["kafka.example.com"]))?;
         let truststore = folder.join("ca.pem");
         fs::write(&truststore, &authority.pem)?;
+        let here = ["127.0.0.1", "localhost"];
+        let keystores = [
+            ("ssl", authority.certificate_of_server(&here)),
+            ("listener.name.misnamed.ssl", authority.certificate_of_server(&["kafka.example.com"])),
+            ("listener.name.expired.ssl", authority.expired_certificate_of_server(&here)),
+        ];
 
         let mut properties = server_properties(plain, controller, &folder.join("data"));
         // Of a property that comes twice the last one counts.
         properties += &listeners(plain, controller, ports);
-        properties += &format!(
-            "ssl.keystore.type=PEM
-ssl.keystore.location={}
-ssl.truststore.type=PEM
-ssl.truststore.location={}
-listener.name.mtls.ssl.client.auth=required
-listener.name.misnamed.ssl.keystore.type=PEM
-listener.name.misnamed.ssl.keystore.location={}
-",
-            keystore.display(),
-            truststore.display(),
-            misnamed.display()
-        );
+        for (prefix, pair) in keystores {
+            // Kafka takes a key and its certificate in one file.
+            let path = folder.join(format!("{prefix}.pem"));
+            fs::write(&path, format!("{}{}", pair.key, pair.certificate))?;
+            properties += &format!("{prefix}.keystore.type=PEM\n{prefix}.keystore.location={}\n", path.display());
+        }
+        properties += &format!("ssl.truststore.type=PEM\nssl.truststore.location={}\n", truststore.display());
+        properties += "listener.name.mtls.ssl.client.auth=required\n";
         format(&distribution, &folder, &properties)?;
         let mut process = spawn(&distribution, ARCHIVE, &folder, &properties)?;
         wait_until_started(&mut process, &folder)?;
@@ -114,11 +114,6 @@ impl Drop for Secured {
     fn drop(&mut self) {
         let _ = self.process.wait();
     }
-}
-
-/// Kafka takes a key and its certificate in one file.
-fn write_keystore(path: &Path, pair: &Pair) -> IoResult<()> {
-    fs::write(path, format!("{}{}", pair.key, pair.certificate))
 }
 
 fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()]) -> String {
