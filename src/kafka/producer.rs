@@ -7,7 +7,6 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
 
-use super::Error;
 use super::client::{self, Refusal};
 use super::context::Context;
 use super::delivery::{Deliveries, Opaque, OwnedRecord};
@@ -15,6 +14,7 @@ use super::handles::{Handle, Handles};
 use super::in_flight::{InFlightLimit, InFlightPermit, OVERHEAD};
 use super::probe::Probe;
 use super::status::{FatalProducerError, Status};
+use super::{Error, topics};
 use crate::config::Config;
 use crate::record::{RecordBatch, RecordContext};
 use crate::report::Counters;
@@ -28,6 +28,8 @@ pub struct Producer {
     pub(super) startup_timeout: Duration,
     pub(super) stall: Duration,
     pub(super) servers: String,
+    /// The topics of a sync, for messages.
+    pub(super) topic_names: String,
     pub(super) probe: Probe,
 }
 
@@ -51,6 +53,7 @@ impl Producer {
             startup_timeout: config.kafka.startup_timeout,
             stall: config.limits.stall,
             servers: config.kafka.bootstrap_servers.join(","),
+            topic_names: topics::names(config),
             probe,
         })
     }

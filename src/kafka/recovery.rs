@@ -60,7 +60,7 @@ impl Producer {
         let stale = self.context.deliveries.stale_epoch.swap(false, Ordering::Relaxed);
         let fatal = handles.fatal_error();
         if let Some((code, reason)) = &fatal
-            && let Some(way_out) = way_out(*code)
+            && let Some(way_out) = way_out(*code, &self.topic_names)
         {
             self.context.status.fail(format!("the Kafka producer failed: {reason}; {way_out}"));
         }
@@ -121,13 +121,15 @@ impl Producer {
 }
 
 /// What the user has to do, if a new producer would fail as the old one did.
-fn way_out(code: Code) -> Option<&'static str> {
+fn way_out(code: Code, topics: &str) -> Option<String> {
     match code {
-        Code::ClusterAuthorizationFailed => {
-            Some("allow IDEMPOTENT_WRITE on the cluster: brokers before 2.8 ask for it")
-        }
+        // A broker gives a producer id to whoever may write to any topic.
+        Code::ClusterAuthorizationFailed => Some(format!(
+            "there is no right to write to any of the topics; allow WRITE and DESCRIBE on {topics} (brokers before 2.8 want IDEMPOTENT_WRITE \
+             on the cluster too)"
+        )),
         Code::UnsupportedFeature | Code::UnsupportedVersion => {
-            Some("an idempotent producer needs brokers of 0.11 or later")
+            Some("an idempotent producer needs brokers of 0.11 or later".to_owned())
         }
         _ => None,
     }

@@ -201,6 +201,11 @@ fn topics(config: &Config) -> Vec<(String, Holds)> {
     topics
 }
 
+/// The same in one line.
+pub(super) fn names(config: &Config) -> String {
+    topics(config).into_iter().map(|(topic, _)| topic).collect::<Vec<_>>().join(", ")
+}
+
 /// The settings of a new topic. Each sync sends every object again, so compaction and retention together keep the data whole and
 /// bounded. The compaction lag of a day lets a late reader find a whole snapshot. Events and dead letters are kept for a month.
 fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {

@@ -65,7 +65,9 @@ pub(super) fn explain(code: Code) -> Option<&'static str> {
         Code::PolicyViolation => "a policy of the broker forbids it; the broker's log says which",
         Code::InvalidRecord | Code::InvalidDifferentRecord => "the broker's log says why",
         Code::TopicAuthorizationFailed => "there is no right to write to it; allow WRITE on the topic",
-        Code::ClusterAuthorizationFailed => "allow IDEMPOTENT_WRITE on the cluster: brokers before 2.8 ask for it",
+        Code::ClusterAuthorizationFailed => {
+            "allow WRITE on the topics (brokers before 2.8 want IDEMPOTENT_WRITE on the cluster too)"
+        }
         Code::InvalidTopic => "the broker takes no producers on this topic, or not by this name; give it another name",
         Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition => "the topic is gone; create it",
         Code::UnsupportedCompressionType => {

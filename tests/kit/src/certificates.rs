@@ -12,6 +12,9 @@ use tokio_rustls::rustls::{self, RootCertStore};
 
 use crate::settings::unique;
 
+/// The common name of every client.
+pub(crate) const CLIENT: &str = "client";
+
 /// Who signs certificates.
 pub struct Authority {
     /// Its own certificate.
@@ -98,8 +101,10 @@ impl Authority {
 }
 
 fn params(names: &[&str], purpose: ExtendedKeyUsagePurpose) -> CertificateParams {
+    let name = *names.first().unwrap_or(&CLIENT);
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.extended_key_usages = vec![purpose];
     params
 }

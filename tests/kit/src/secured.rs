@@ -1,18 +1,22 @@
 //! A real Kafka that is signed in to: a listener for each way.
 
 use std::fs;
-use std::io::Result as IoResult;
+use std::io::{Read, Result as IoResult, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command};
 
 use crate::broker::{ARCHIVE, WAY_OUT, distribution, server_properties, spawn, wait_until_started};
-use crate::certificates::Authority;
+use crate::certificates::{Authority, CLIENT};
 use crate::server::{self, run};
 
 /// The user of every listener with SASL.
 pub const USER: &str = "prod";
-/// Its password.
+/// Everybody's password.
 pub const PASSWORD: &str = "prod-canary";
+
+/// Users of PLAIN that may do only what [`Secured::allow`] and [`Secured::deny`] say. Everybody else may do everything.
+pub const GUESTS: [&str; 2] = ["writer", "reader"];
 
 /// Who speaks what at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +82,36 @@ impl Secured {
         format!("127.0.0.1:{}", found.map_or(self.plain, |at| self.ports[at]))
     }
 
+    /// Lets a guest do this to every topic whose name begins so.
+    pub fn allow(&self, guest: &str, prefix: &str, operations: &[Operation]) {
+        self.create_acls(
+            &operations.iter().map(|operation| acl(guest, prefix, PREFIXED, *operation, ALLOW)).collect::<Vec<_>>(),
+        );
+    }
+
+    /// Forbids a guest to do this to one topic.
+    pub fn deny(&self, guest: &str, topic: &str, operation: Operation) {
+        self.create_acls(&[acl(guest, topic, LITERAL, operation, DENY)]);
+    }
+
+    /// CreateAcls, version 1: librdkafka's request has no safe form.
+    fn create_acls(&self, acls: &[Vec<u8>]) {
+        let mut request = [30_i16.to_be_bytes(), 1_i16.to_be_bytes()].concat();
+        request.extend([0, 0, 0, 1, 0xff, 0xff]);
+        request.extend(u32::try_from(acls.len()).unwrap().to_be_bytes());
+        request.extend(acls.concat());
+        let mut broker = TcpStream::connect(self.at(Listener::Plaintext)).unwrap();
+        broker.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
+        broker.write_all(&request).unwrap();
+        let mut length = [0; 4];
+        broker.read_exact(&mut length).unwrap();
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        broker.read_exact(&mut answer).unwrap();
+        // Correlation id, throttle time, count; then of each an error code and an empty sentence.
+        let taken = answer[12..].chunks(4).filter(|result| **result == [0; 4]).count();
+        assert_eq!(taken, acls.len(), "{}", String::from_utf8_lossy(&answer));
+    }
+
     fn try_start() -> IoResult<Self> {
         let distribution = distribution()?;
         let [plain, controller, ports @ ..] = server::free_ports::<{ LISTENERS.len() + 2 }>()?;
@@ -103,6 +137,8 @@ impl Secured {
         }
         properties += &format!("ssl.truststore.type=PEM\nssl.truststore.location={}\n", truststore.display());
         properties += "listener.name.mtls.ssl.client.auth=required\n";
+        properties += "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n";
+        properties += &format!("super.users=User:ANONYMOUS;User:{USER};User:CN={CLIENT}\n");
         format(&distribution, &folder, &properties)?;
         let mut process = spawn(&distribution, ARCHIVE, &folder, &properties)?;
         wait_until_started(&mut process, &folder)?;
@@ -114,6 +150,30 @@ impl Drop for Secured {
     fn drop(&mut self) {
         let _ = self.process.wait();
     }
+}
+
+/// What is done to a topic, by Kafka's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Sending records.
+    Write = 4,
+    /// Making it.
+    Create = 5,
+    /// Asking for its partitions.
+    Describe = 8,
+}
+
+/// Kafka's numbers of patterns and permissions.
+const LITERAL: u8 = 3;
+const PREFIXED: u8 = 4;
+const DENY: u8 = 2;
+const ALLOW: u8 = 3;
+const TOPIC: u8 = 2;
+
+fn acl(guest: &str, topic: &str, pattern: u8, operation: Operation, permission: u8) -> Vec<u8> {
+    let text = |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
+    let principal = text(&format!("User:{guest}"));
+    [vec![TOPIC], text(topic), vec![pattern], principal, text("*"), vec![operation as u8, permission]].concat()
 }
 
 fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()]) -> String {
@@ -142,7 +202,11 @@ fn sasl(listener: &str, mechanisms: &str) -> String {
     let mut properties = format!("{listener}.sasl.enabled.mechanisms={mechanisms}\n");
     for mechanism in mechanisms.split(',') {
         let module = match mechanism {
-            "PLAIN" => format!("{security}.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\""),
+            "PLAIN" => {
+                let [writer, reader] = GUESTS;
+                let users = [USER, writer, reader].map(|user| format!("user_{user}=\"{PASSWORD}\""));
+                format!("{security}.plain.PlainLoginModule required {}", users.join(" "))
+            }
             _ => format!("{security}.scram.ScramLoginModule required"),
         };
         properties += &format!("{listener}.{}.sasl.jaas.config={module};\n", mechanism.to_lowercase());
