@@ -15,6 +15,7 @@ pub mod region;
 pub(crate) mod retry;
 pub(crate) mod role;
 pub(crate) mod scope;
+mod signer;
 mod source;
 pub(crate) mod token_bucket;
 pub mod trust;
@@ -32,6 +33,7 @@ pub(crate) use self::concurrency::{ConcurrencyLimit, RetryPolicy};
 pub(crate) use self::credentials::Credentials;
 pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};
 pub(crate) use self::retry::{Fault, Verdict};
+pub(crate) use self::signer::Signer;
 
 /// The ECS client of one scope.
 #[derive(Debug, Clone)]

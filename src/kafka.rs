@@ -12,9 +12,12 @@ mod probe;
 mod producer;
 mod raw;
 mod recovery;
+mod rotation;
 mod security;
+mod sign_in;
 mod startup;
 mod status;
+mod token;
 mod topics;
 
 pub use self::error::{Absence, Error};

@@ -26,3 +26,4 @@ pub mod report;
 pub mod stage;
 pub mod sync;
 pub mod telemetry;
+mod web;

@@ -6,7 +6,6 @@
 mod client;
 mod error;
 mod subject;
-mod transport;
 
 use std::collections::HashMap;
 

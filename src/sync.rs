@@ -72,15 +72,16 @@ impl Sync<'_> {
     /// Gets everything that is needed before the first List.
     async fn start(&mut self) -> Result<(Arc<Base>, Arc<SyncContext>, Vec<PartitionRange>), StartError> {
         let keys = self.access.static_keys(self.config)?;
+        let base = Box::pin(self.access.base(self.config, keys)).await?;
         let (ranges, output) = match self.producer {
             Some(producer) => {
+                producer.sign_with(base.signer(&self.handle.caller.concurrency));
                 let (ranges, output) =
                     start::output(self.config, producer, self.registry, self.handle.captured).await?;
                 (ranges, Some(output))
             }
             None => (Vec::new(), None),
         };
-        let base = Box::pin(self.access.base(self.config, keys)).await?;
         let (caller, stop) = (Arc::clone(&self.handle.caller), Arc::clone(&self.handle.stop));
         let context = SyncContext::new(self.config, self.handle.captured, caller, stop, output)?;
         Ok((base, Arc::new(context), ranges))

@@ -20,6 +20,7 @@ use super::rate_limiter::RateLimiters;
 use super::retry::{Fault, Verdict};
 use super::role::Role;
 use super::scope::{Identity, IdentityError, ResolvedIdentity, Scope};
+use super::signer::Signer;
 use super::source::Source;
 use super::trust::Trust;
 use super::{Ecs, environment, http};
@@ -67,6 +68,11 @@ impl Base {
             None => self.credentials.replace_issuer(NoChain),
         }
         self.identities.get().into_iter().flatten().for_each(|identity| identity.credentials.begin_sync());
+    }
+
+    /// The base credentials, for what else is signed with them.
+    pub(crate) fn signer(&self, concurrency: &ConcurrencyLimit) -> Signer {
+        Signer { credentials: self.credentials.clone(), concurrency: concurrency.clone(), region: self.region.clone() }
     }
 
     /// Whether the HTTP client trusts the same authorities.

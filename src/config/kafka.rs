@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::security::SecurityConfig;
+use super::security::{Mechanism, SecurityConfig};
 use super::{Properties, Secret, duration};
 
 /// Where records go.
@@ -34,6 +34,12 @@ pub struct KafkaConfig {
 }
 
 impl KafkaConfig {
+    /// The SASL mechanism, as a setting or as librdkafka's property, if it is one of those that settings know.
+    pub(crate) fn mechanism(&self) -> Option<Mechanism> {
+        let property = || ["sasl.mechanism", "sasl.mechanisms"].iter().find_map(|name| self.properties.get(*name));
+        self.security.mechanism.or_else(|| Mechanism::of_property(property()?))
+    }
+
     /// The topic on which syncs tell about themselves.
     pub fn sync_topic(&self) -> String {
         format!("{}.sync", self.topic_prefix)

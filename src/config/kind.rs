@@ -10,7 +10,7 @@ use super::nearest::nearest_of;
 use super::rule::Rule;
 use super::secret::{PEM, REDACTED, Secret, SecretForm, warn_of_flag};
 use super::value::{Origin, RawValue, SpannedValue, inline};
-use super::{OBJECTS, property};
+use super::{OBJECTS, pairs, property};
 
 /// The least share. Far less would be a request a day.
 const LEAST_RATIO: f64 = 0.01;
@@ -39,6 +39,10 @@ pub(super) enum Kind {
     List(&'static Kind),
     /// A table of these settings. The first is required.
     Table(&'static [Setting]),
+    /// Names and their texts: a table, or `name=text,…`.
+    Pairs,
+    /// One of these.
+    Pair,
     /// librdkafka's properties, nested or dotted.
     Properties,
     /// One of librdkafka's properties.
@@ -80,6 +84,12 @@ impl Kind {
         let SpannedValue { raw, origin } = given;
         let result = match (self, raw) {
             (Kind::Property, raw) => return property::convert(key, raw, origin, diagnostics),
+            (Kind::Pairs, RawValue::Untyped(text)) if text.trim().starts_with('{') => match inline(text, origin) {
+                Ok(typed) => return self.convert(key, &typed, diagnostics),
+                Err(reason) => Err(reason),
+            },
+            (Kind::Pairs, raw) => pairs::convert(raw),
+            (Kind::Pair, raw) => pairs::text_of(key.rsplit('.').next().unwrap_or_default(), raw),
             (Kind::List(of), RawValue::Untyped(text)) if of.is_table() || text.trim().ends_with(']') => {
                 match inline(text, origin) {
                     Ok(typed) => return self.convert(key, &typed, diagnostics),
@@ -160,7 +170,9 @@ impl Kind {
             }
             // What is left of these has another type.
             Kind::Secret(_) | Kind::SecretFile(_) => Err(unlike()),
-            Kind::List(_) | Kind::Table(_) | Kind::Properties | Kind::Property => Err(unlike()),
+            Kind::List(_) | Kind::Table(_) | Kind::Pairs | Kind::Pair | Kind::Properties | Kind::Property => {
+                Err(unlike())
+            }
         }
     }
 
@@ -235,6 +247,8 @@ impl Kind {
             Kind::List(Kind::Table(_)) => ("an array of tables", takes_tables),
             Kind::List(_) => ("a list", "takes an array or comma-separated text".to_owned()),
             Kind::Table(_) => ("a table", takes_tables),
+            Kind::Pairs => ("a table", pairs::TAKES.to_owned()),
+            Kind::Pair => ("text", "takes text".to_owned()),
             Kind::Properties => ("a table", "takes a table such as { name = \"value\" }".to_owned()),
             Kind::Property => ("text", "takes text, a number or a switch".to_owned()),
         }

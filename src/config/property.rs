@@ -18,6 +18,12 @@ const OWNED: &[(&str, &str)] = &[
     ("client.id", "name"),
     ("message.timeout.ms", "kafka.delivery_timeout"),
     ("delivery.timeout.ms", "kafka.delivery_timeout"),
+    // librdkafka's own way to a token endpoint needs curl, which is not built in.
+    ("sasl.oauthbearer.token.endpoint.url", "kafka.security.oauth.token_endpoint"),
+    ("sasl.oauthbearer.client.id", "kafka.security.oauth.client_id"),
+    ("sasl.oauthbearer.client.secret", "kafka.security.oauth.client_secret"),
+    ("sasl.oauthbearer.scope", "kafka.security.oauth.scope"),
+    ("sasl.oauthbearer.extensions", "kafka.security.oauth.extensions"),
 ];
 
 /// The properties on which the guarantees rest: order per key, delivery at least once, no topic made by accident, bounded memory.

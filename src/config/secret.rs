@@ -12,7 +12,7 @@ use super::diagnostics::Diagnostics;
 use super::value::Origin;
 
 /// What PEM text begins with (RFC 7468).
-pub(super) const PEM: &str = "-----BEGIN ";
+pub(crate) const PEM: &str = "-----BEGIN ";
 
 /// What every output shows instead of a secret.
 pub(super) const REDACTED: &str = "<redacted>";

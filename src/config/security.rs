@@ -1,5 +1,7 @@
 //! The settings of `kafka.security`: how brokers are spoken to, and as whom.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Secret;
@@ -16,6 +18,7 @@ pub struct SecurityConfig {
     pub certificate: Option<String>,
     pub key: Option<Secret>,
     pub key_password: Option<Secret>,
+    pub aws_region: Option<String>,
     #[serde(default)]
     pub oauth: OauthConfig,
 }
@@ -25,9 +28,14 @@ pub struct SecurityConfig {
 #[allow(missing_docs, reason = "docs/settings.md is the reference")]
 pub struct OauthConfig {
     pub token_endpoint: Option<String>,
+    pub ca: Option<String>,
     pub client_id: Option<String>,
     pub client_secret: Option<Secret>,
     pub scope: Option<String>,
+    pub audience: Option<String>,
+    /// By name.
+    #[serde(default)]
+    pub extensions: BTreeMap<String, String>,
 }
 
 /// Whether a connection has TLS, and whether it has SASL.
@@ -90,7 +98,13 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
-    /// Its name as a setting, and as librdkafka's `sasl.mechanism`.
+    /// The mechanism of that name among librdkafka's properties, which know no AWS_MSK_IAM.
+    pub(crate) fn of_property(name: &str) -> Option<Self> {
+        let all = [Self::Plain, Self::ScramSha256, Self::ScramSha512, Self::OauthBearer];
+        all.into_iter().find(|mechanism| mechanism.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Its name as a setting.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
@@ -101,8 +115,48 @@ impl Mechanism {
         }
     }
 
-    /// Whether it signs in with tokens, which is still to come.
-    pub(super) fn has_tokens(self) -> bool {
+    /// Its name on the wire, and as librdkafka's `sasl.mechanism`. MSK's brokers take a token where others know AWS_MSK_IAM.
+    pub fn sasl_name(self) -> &'static str {
+        if self == Self::AwsMskIam { Self::OauthBearer.name() } else { self.name() }
+    }
+
+    /// Whether it signs in with a user and a password.
+    pub(crate) fn has_password(self) -> bool {
+        !self.has_tokens()
+    }
+
+    /// Whether it signs in with tokens.
+    pub(crate) fn has_tokens(self) -> bool {
         matches!(self, Self::OauthBearer | Self::AwsMskIam)
+    }
+}
+
+/// The region in the name of a broker of Amazon MSK: `….kafka.REGION.amazonaws.com`, or `kafka-serverless`, or `.cn` behind it.
+pub(crate) fn msk_region(server: &str) -> Option<&str> {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    let host = host.strip_suffix(".cn").unwrap_or(host).strip_suffix(".amazonaws.com")?;
+    let (rest, region) = host.rsplit_once('.')?;
+    let service = rest.rsplit_once('.').map_or(rest, |(_, service)| service);
+    matches!(service, "kafka" | "kafka-serverless").then_some(region)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::msk_region;
+
+    #[test]
+    fn the_name_of_a_broker_tells_its_region() {
+        for (server, region) in [
+            ("b-1.demo.abc123.c2.kafka.eu-central-1.amazonaws.com:9098", Some("eu-central-1")),
+            ("boot-x1.c3.kafka-serverless.us-east-1.amazonaws.com:9098", Some("us-east-1")),
+            ("b-2.demo.x.c4.kafka.cn-north-1.amazonaws.com.cn:9098", Some("cn-north-1")),
+            ("b-1-public.demo.x.c4.kafka.us-gov-west-1.amazonaws.com:9198", Some("us-gov-west-1")),
+            ("kafka.eu-central-1.example.com:9098", None),
+            ("b-1.queue.eu-central-1.amazonaws.com:9098", None),
+            ("localhost:9098", None),
+            ("127.0.0.1:9098", None),
+        ] {
+            assert_eq!(msk_region(server), region, "{server}");
+        }
     }
 }

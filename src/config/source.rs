@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml_edit::Document;
 
 use super::diagnostics::Diagnostics;
+use super::pairs::EXTENSIONS;
 use super::property::PROPERTIES;
 use super::table::{self, keys};
 use super::value::{Origin, SpannedValue, entries, not_toml};
@@ -102,11 +103,14 @@ pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(Strin
     entries
 }
 
-/// The variable that stands for a key. Case counts in operation_options alone.
+/// The variable that stands for a key. Case counts in operation_options and in the names of extensions.
 pub(super) fn variable(key: &str) -> String {
     let name = match key.strip_prefix("operation_options.") {
         Some(option) => format!("OPERATION_OPTIONS.{option}"),
-        None => key.to_uppercase(),
+        None => match key.strip_prefix(EXTENSIONS) {
+            Some(name) => EXTENSIONS.to_uppercase() + name,
+            None => key.to_uppercase(),
+        },
     };
     format!("ECS_SDM_{}", name.replace('.', "__"))
 }
@@ -117,6 +121,9 @@ fn key_of(rest: &str) -> String {
     let lower = key.to_lowercase();
     if let Some(option) = strip_prefix_any_case(&key, "operation_options.") {
         return format!("operation_options.{option}");
+    }
+    if let Some(name) = strip_prefix_any_case(&key, EXTENSIONS).and_then(|rest| rest.strip_prefix('.')) {
+        return format!("{EXTENSIONS}.{name}");
     }
     if let Some(property) = lower.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
         return format!("{PROPERTIES}.{}", property.replace('_', "."));

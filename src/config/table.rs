@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 
 use strsim::osa_distance;
 
-use self::Kind::{AnyCase, Choice, Clamped, Duration, Flag, Int, List, Properties, Ratio, Secret, Table, Text};
+use self::Kind::{AnyCase, Choice, Clamped, Duration, Flag, Int, List, Pairs, Properties, Ratio, Secret, Table, Text};
 use super::OBJECTS;
 use super::kind::{Kind, Setting};
 use super::nearest::allowed;
+use super::pairs::EXTENSIONS;
 use super::property::PROPERTIES;
 use super::rule;
 use super::secret::SecretForm::{AwsKey, Pem, Text as OneLine};
@@ -20,7 +21,6 @@ const ALL_OBJECTS: &str = "<Objects>";
 
 const LEAVE_OUT: &str = "leave it out for now";
 const RUN_ONCE: &str = "leave it out and start one sync at a time, from cron for instance";
-const OAUTH: &str = "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now";
 
 /// A hundred years. Every use of it fits into 64 bits of milliseconds.
 const ANY_DAYS: u64 = 36_500;
@@ -110,17 +110,21 @@ const ROWS: &[Setting] = &[
     row("kafka.headers", Choice(&["cloudevents", "none"]), "cloudevents", "Headers of every record: those of CloudEvents in binary mode, or none. Without headers readers can tell neither producers nor scopes apart, and cannot prove a snapshot whole."),
     unset("kafka.topics.<Object>", Text(&rule::TOPIC), "inventory.<Object>", "The topic of `<Object>`, whatever the prefix."),
     row("kafka.security.protocol", AnyCase(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL. The case of its letters does not count."),
-    unset("kafka.security.mechanism", AnyCase(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism. It needs the protocol `sasl_ssl` or `sasl_plaintext`. OAUTHBEARER and AWS_MSK_IAM are not available yet."),
+    unset("kafka.security.mechanism", AnyCase(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism. It needs the protocol `sasl_ssl` or `sasl_plaintext`, AWS_MSK_IAM needs `sasl_ssl`."),
     unset("kafka.security.username", Text(&rule::ANY), "producer", "The user of PLAIN and SCRAM."),
     unset("kafka.security.password", Secret(OneLine), "a secret", "The password of PLAIN and SCRAM."),
     unset("kafka.security.ca", Text(&rule::ANY), "/etc/kafka/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of the system count."),
     unset("kafka.security.certificate", Text(&rule::ANY), "/etc/kafka/client.pem", "The client's certificate, with those between it and its authority: a path, or PEM text."),
     unset("kafka.security.key", Secret(Pem), "/etc/kafka/client.key", "The key of the client's certificate: a path, or PEM text."),
     unset("kafka.security.key_password", Secret(OneLine), "a secret", "The password that opens the key."),
-    unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched.").later(OAUTH),
-    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched.").later(OAUTH),
-    unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client.").later(OAUTH),
-    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for.").later(OAUTH),
+    unset("kafka.security.aws_region", Text(&rule::REGION), "eu-central-1", "The region of AWS_MSK_IAM's tokens, where the names of the brokers do not tell it. Without it the default region counts. Tokens are signed with the base credentials."),
+    unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched, as OAuth 2.0 has it for client credentials (RFC 6749, section 4.4)."),
+    unset("kafka.security.oauth.ca", Text(&rule::ANY), "/etc/login/ca.pem", "Certificates of the authorities to trust at the token endpoint: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, and those of the system."),
+    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched."),
+    unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client."),
+    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for."),
+    unset("kafka.security.oauth.audience", Text(&rule::ANY), "kafka.example.com", "The audience that is asked for."),
+    unset(EXTENSIONS, Pairs, "logicalCluster=lkc-1,identityPoolId=pool-1", "SASL extensions that brokers get with each token (RFC 7628, section 3.1), as Confluent Cloud wants them."),
     unset(PROPERTIES, Properties, "linger.ms = 50", "Any other property of librdkafka by its own name, nested or in quotes. In variables `_` stands for a dot: `ECS_SDM_KAFKA__PROPERTIES__linger_ms=100`. A property that contradicts a setting, or a guarantee of the producer, is refused."),
 
     row("schema_registry.url", List(&Text(&rule::BASE_URL)), "[]", "URLs of one registry. The next is tried where one does not answer, or answers 408, 429 or 5xx.").example("https://registry.example.com:8081"),
@@ -129,7 +133,7 @@ const ROWS: &[Setting] = &[
     unset("schema_registry.username", Text(&rule::ANY), "producer", "The user of Basic authentication."),
     unset("schema_registry.password", Secret(OneLine), "a secret", "The password of Basic authentication."),
     unset("schema_registry.bearer_token", Secret(OneLine), "a secret", "A bearer token, in place of a user and password."),
-    unset("schema_registry.ca", Text(&rule::ANY), "/etc/registry/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, else those of the system."),
+    unset("schema_registry.ca", Text(&rule::ANY), "/etc/registry/ca.pem", "Certificates of the authorities to trust: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, and those of the system."),
     unset("schema_registry.certificate", Text(&rule::ANY), "/etc/registry/client.pem", "The client's certificate: a path, or PEM text."),
     unset("schema_registry.key", Secret(Pem), "/etc/registry/client.key", "The key of the client's certificate: a path, or PEM text."),
 
@@ -174,6 +178,9 @@ pub(super) fn find(key: &str) -> Option<Target> {
     }
     if let Some(setting) = exact(key) {
         return Some(Target::Value { setting, kind: setting.kind, path: path(key, None) });
+    }
+    if is_under(key, EXTENSIONS) {
+        return Some(Target::Value { setting: exact(EXTENSIONS)?, kind: Kind::Pair, path: path(key, None) });
     }
     let setting = exact(key.strip_suffix("_file")?)?;
     // A key in PEM is a path already.

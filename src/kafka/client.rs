@@ -1,5 +1,7 @@
 //! librdkafka's properties: what the product fixes, what settings give, and what users may add.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
@@ -22,6 +24,9 @@ const TUNED: &[(&str, &str)] = &[
 
 /// librdkafka's second names of the properties above. If both names were set, the later one would win.
 const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("queue.buffering.max.ms", "linger.ms")];
+
+/// A certificate and its key are two files. A pair that does not fit is read again after this time.
+pub(super) const BETWEEN_TWO_FILES: Duration = Duration::from_secs(1);
 
 /// Why there can be no client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +90,13 @@ pub fn refusal_of_all(config: &Config) -> Option<Diagnostic> {
         let created: Result<BaseProducer, KafkaError> = properties.create();
         created.map(ClosedInBackground::new).map(drop).map_err(|error| Refusal::of(config, error))
     };
-    let Refusal { key, reason, way_out } = create().err()?;
+    let refusal = create().err()?;
+    let Refusal { key, reason, way_out } = if security::may_be_between_two_files(&config.kafka.security, &refusal) {
+        std::thread::sleep(BETWEEN_TWO_FILES); // why: the other file follows, and nobody tells when
+        create().err()?
+    } else {
+        refusal
+    };
     Some(Diagnostic { key: key.to_owned(), origin: String::new(), reason, way_out: way_out.to_owned() })
 }
 

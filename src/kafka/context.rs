@@ -1,6 +1,7 @@
 //! librdkafka's callbacks. Producers and admin clients have the same context.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,11 +12,28 @@ use rdkafka::producer::ProducerContext;
 use super::delivery::{Deliveries, Opaque};
 use super::status::Status;
 
-/// Where the callbacks go. Clones share both.
+/// Where the callbacks go. Clones share all of it.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) status: Arc<Status>,
     pub(super) deliveries: Arc<Deliveries>,
+    /// Whether other clients have taken the place of those with this context. What goes wrong with their connections counts no more.
+    retired: Arc<AtomicBool>,
+}
+
+impl Context {
+    pub(super) fn new(status: Arc<Status>, deliveries: Arc<Deliveries>) -> Self {
+        Self { status, deliveries, retired: Arc::default() }
+    }
+
+    /// The context of the clients that take the place of these.
+    pub(super) fn successor(&self) -> Self {
+        Self { retired: Arc::default(), ..self.clone() }
+    }
+
+    pub(super) fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
 }
 
 impl ClientContext for Context {
@@ -37,7 +55,9 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         tracing::debug!(target: "librdkafka", ?code, "{reason}");
-        self.status.note_error(code, reason);
+        if !self.retired.load(Ordering::Relaxed) {
+            self.status.note_error(code, reason);
+        }
     }
 }
 

@@ -19,6 +19,9 @@ pub enum Error {
     /// The first contact failed, and waiting would not help.
     #[error("{0}")]
     Refused(FatalProducerError),
+    /// There is no token to sign in with.
+    #[error("{0}")]
+    Token(String),
     /// Topics that cannot be used.
     #[error("{}", missing(.0))]
     Topics(Vec<(String, Absence)>),

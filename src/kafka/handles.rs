@@ -10,6 +10,8 @@ use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer
 use super::closing::ClosedInBackground;
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
+use super::raw;
+use super::token::{Token, Tokens};
 
 /// A producer of librdkafka with its poll thread.
 pub(super) type Handle = ClosedInBackground<ThreadedProducer<Context>>;
@@ -26,15 +28,40 @@ const CALLBACKS: Duration = Duration::from_secs(5);
 pub(super) struct Handles {
     properties: ClientConfig,
     context: Context,
+    /// What each of them signs in with.
+    tokens: Option<Arc<Tokens>>,
     pub(super) batching: Arc<Handle>,
     /// Made when a record is refused, which is rare.
     pub(super) single: Option<Arc<Handle>>,
 }
 
 impl Handles {
-    pub(super) fn new(properties: ClientConfig, context: Context) -> Result<Self, KafkaError> {
-        let batching = create(&properties, &context)?;
-        Ok(Self { properties, context, batching, single: None })
+    pub(super) fn new(
+        properties: ClientConfig,
+        context: Context,
+        tokens: Option<Arc<Tokens>>,
+    ) -> Result<Self, KafkaError> {
+        let batching = create(&properties, &context, tokens.as_deref())?;
+        Ok(Self { properties, context, tokens, batching, single: None })
+    }
+
+    /// Whether they were made with these properties.
+    pub(super) fn have(&self, properties: &ClientConfig) -> bool {
+        self.properties.config_map() == properties.config_map()
+    }
+
+    /// Has producers with other properties take the place of these. Nothing may be in flight.
+    pub(super) fn replace(&mut self, properties: ClientConfig) -> Result<(), KafkaError> {
+        let new = Self::new(properties, self.context.successor(), self.tokens.clone())?;
+        std::mem::replace(self, new).context.retire();
+        Ok(())
+    }
+
+    /// Has all of them sign in with this token from now on.
+    pub(super) fn take_up(&self, token: &Token) -> Result<(), String> {
+        std::iter::once(&self.batching)
+            .chain(&self.single)
+            .try_for_each(|handle| raw::set_token(handle.client(), token))
     }
 
     /// The producer whose batches hold one record each.
@@ -44,7 +71,7 @@ impl Handles {
         }
         let mut properties = self.properties.clone();
         properties.set("batch.num.messages", "1").set("linger.ms", "0");
-        let single = create(&properties, &self.context)?;
+        let single = create(&properties, &self.context, self.tokens.as_deref())?;
         Ok(Arc::clone(self.single.insert(single)))
     }
 
@@ -57,7 +84,7 @@ impl Handles {
     /// Makes the producers anew. When it returns, the old ones have called back all their records, unless one of librdkafka's threads
     /// does not answer: then these come back later, and are sent again all the same.
     pub(super) async fn renew(&mut self) -> Result<(), KafkaError> {
-        let batching = create(&self.properties, &self.context)?;
+        let batching = create(&self.properties, &self.context, self.tokens.as_deref())?;
         let old = [Some(std::mem::replace(&mut self.batching, batching)), self.single.take()];
         // A flush blocks.
         let ended = tokio::task::spawn_blocking(move || {
@@ -114,6 +141,13 @@ impl Handles {
     }
 }
 
-fn create(properties: &ClientConfig, context: &Context) -> Result<Arc<Handle>, KafkaError> {
-    Ok(Arc::new(ClosedInBackground::new(properties.create_with_context(context.clone())?)))
+fn create(properties: &ClientConfig, context: &Context, tokens: Option<&Tokens>) -> Result<Arc<Handle>, KafkaError> {
+    let handle: Handle = ClosedInBackground::new(properties.create_with_context(context.clone())?);
+    if let Some(token) = tokens.and_then(Tokens::current)
+        && let Err(reason) = raw::set_token(handle.client(), &token)
+    {
+        // It was taken once. The next one will be.
+        tracing::debug!(reason, "librdkafka does not take the token");
+    }
+    Ok(Arc::new(handle))
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
+use tokio::task::JoinSet;
 
 use super::client::{self, Refusal};
 use super::context::Context;
@@ -14,6 +16,7 @@ use super::handles::{Handle, Handles};
 use super::in_flight::{InFlightLimit, InFlightPermit, OVERHEAD};
 use super::probe::Probe;
 use super::status::{FatalProducerError, Status};
+use super::token::Tokens;
 use super::{Error, topics};
 use crate::config::Config;
 use crate::record::{RecordBatch, RecordContext};
@@ -30,7 +33,11 @@ pub struct Producer {
     pub(super) servers: String,
     /// The topics of a sync, for messages.
     pub(super) topic_names: String,
-    pub(super) probe: Probe,
+    pub(super) probe: Mutex<Probe>,
+    /// None where no tokens of ours are signed in with.
+    pub(super) tokens: Option<Arc<Tokens>>,
+    /// The task that renews tokens, from the first sync on.
+    pub(super) renewal: Mutex<JoinSet<()>>,
 }
 
 impl Producer {
@@ -41,11 +48,12 @@ impl Producer {
     pub fn connect(config: &Config) -> Result<Self, Error> {
         let status = Arc::new(Status::new());
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
-        let context = Context { status, deliveries };
+        let context = Context::new(status, deliveries);
         let properties = client::properties(config).map_err(Error::Client)?;
-        let probe = Probe::new(&properties);
+        let probe = Mutex::new(Probe::new(&properties));
+        let tokens = Tokens::of(config).map(Arc::new);
         let refused = |error| Error::Client(Refusal::of(config, error));
-        let handles = Handles::new(properties, context.clone()).map_err(refused)?;
+        let handles = Handles::new(properties, context.clone(), tokens.clone()).map_err(refused)?;
         Ok(Self {
             handles: RwLock::new(handles),
             context,
@@ -55,11 +63,14 @@ impl Producer {
             servers: config.kafka.bootstrap_servers.join(","),
             topic_names: topics::names(config),
             probe,
+            tokens,
+            renewal: Mutex::default(),
         })
     }
 
-    /// Forgets what happened to an earlier sync.
-    pub(crate) fn begin_sync(&self, captured: i64) {
+    /// Takes up secrets and certificates that were changed, and forgets what happened to an earlier sync.
+    pub(crate) async fn begin_sync(&self, config: &Config, captured: i64) {
+        self.rotate(config).await;
         self.context.status.begin_sync();
         self.context.deliveries.begin_sync(captured);
     }

@@ -1,20 +1,21 @@
-//! Administrative requests that rdkafka has no safe form for, or whose answer it cuts: what a broker says when it refuses to make a
-//! topic, and the settings of a topic. They go through the producer's own connections, so that no second client has to sign in.
+//! Calls of librdkafka that rdkafka has no safe form for, or whose answer it cuts: the token to sign in with, what a broker says when it
+//! refuses to make a topic, and the settings of a topic. Requests go through the producer's own connections, so that no second client has to sign in.
 //!
-//! This is the only file with unsafe code. Each call blocks, for as long as its time-out at most.
+//! This is the only file with unsafe code. Each request blocks, for as long as its time-out at most.
 
 #![allow(unsafe_code, reason = "librdkafka is a C library, and rdkafka has no safe form of these calls")]
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rdkafka::bindings as c;
 use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::context::Context;
+use super::token::Token;
 
 /// A topic to be made.
 pub(super) struct NewTopic<'a> {
@@ -104,6 +105,37 @@ pub(super) fn topic_settings(
         Ok(entries
             .map(|one| (text(c::rd_kafka_ConfigEntry_name(*one)), text(c::rd_kafka_ConfigEntry_value(*one))))
             .collect())
+    }
+}
+
+/// Gives a client the token that it signs in with from now on. Nothing is sent: connections that are open go on with the old one until
+/// the broker wants them to sign in again (KIP-255, KIP-368).
+///
+/// # Errors
+/// What librdkafka says of a token or an extension that it does not take.
+pub(super) fn set_token(client: &Client<Context>, token: &Token) -> Result<(), String> {
+    let of_text = |text: &str| c_string(text).map_err(|refusal| refusal.sentence);
+    let (value, principal) = (of_text(&token.value)?, of_text(&token.principal)?);
+    let pairs = token.extensions.iter().flat_map(|(name, value)| [of_text(name), of_text(value)]);
+    let pairs = pairs.collect::<Result<Vec<_>, _>>()?;
+    let mut pointers: Vec<*const c_char> = pairs.iter().map(|text| text.as_ptr()).collect();
+    let since_epoch = token.expires.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let expires = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    let mut buffer: [c_char; 512] = [0; 512];
+    // SAFETY: the client outlives the call, which copies all texts. The buffer holds a string that ends with a zero byte where the token
+    // is not taken.
+    unsafe {
+        let code = c::rd_kafka_oauthbearer_set_token(
+            client.native_ptr(),
+            value.as_ptr(),
+            expires,
+            principal.as_ptr(),
+            pointers.as_mut_ptr(),
+            pointers.len(),
+            buffer.as_mut_ptr(),
+            buffer.len(),
+        );
+        if code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(text(buffer.as_ptr())) }
     }
 }
 

@@ -32,6 +32,7 @@ impl Producer {
                 _ = tick.tick() => self.report_stall(&mut stall),
             }
             self.explain().await;
+            self.judge_renewed_sign_in().await;
             let mut handles = self.handles.write().await;
             if let Some(reason) = self.failure(&handles)
                 && !self.renew(&mut handles, &reason, &mut renewals).await
@@ -46,7 +47,8 @@ impl Producer {
     /// for this.
     async fn explain(&self) {
         let Some((address, words)) = self.context.status.ambiguous() else { return };
-        self.context.status.fail(match self.probe.ask(&address).await {
+        let probe = self.probe.lock().clone();
+        self.context.status.fail(match probe.ask(&address).await {
             // librdkafka's own advice is about authorities.
             Some(found) => {
                 format!("{}; {found}", words.split(": broker certificate could not").next().unwrap_or(&words))

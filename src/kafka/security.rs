@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::client::Refusal;
-use crate::config::{Config, Content, Mechanism, Secret, SecurityConfig, read_pem};
+use crate::config::{Config, Content, Mechanism, PEM, Secret, SecurityConfig, read_pem};
 
 /// Adds the properties, with secrets and files as of now.
 pub(super) fn add(client: &mut ClientConfig, config: &Config) -> Result<(), Refusal> {
@@ -25,7 +25,7 @@ pub(super) fn add(client: &mut ClientConfig, config: &Config) -> Result<(), Refu
         }
     };
     let SecurityConfig { mechanism, username, password, ca, certificate, key, key_password, .. } = security;
-    set("sasl.mechanism", mechanism.map(|mechanism: Mechanism| mechanism.name().to_owned()));
+    set("sasl.mechanism", mechanism.map(|mechanism: Mechanism| mechanism.sasl_name().to_owned()));
     set("sasl.username", username.clone());
     set("sasl.password", password.as_ref().map(|password| secret(PASSWORD, password)).transpose()?);
     // librdkafka takes every certificate of such a text.
@@ -43,6 +43,14 @@ const CA: &str = "kafka.security.ca";
 const CERTIFICATE: &str = "kafka.security.certificate";
 const KEY: &str = "kafka.security.key";
 const KEY_PASSWORD: &str = "kafka.security.key_password";
+
+/// Whether a refusal may pass: the certificate and its key are files, of which one may be replaced already.
+pub(super) fn may_be_between_two_files(security: &SecurityConfig, refusal: &Refusal) -> bool {
+    let is_path = |value: &str| !value.contains(PEM);
+    let certificate = security.certificate.as_deref().is_some_and(is_path);
+    let key = security.key.as_ref().is_some_and(|key| key.read().is_ok_and(|key| is_path(&key)));
+    certificate && key && [CERTIFICATE, KEY, KEY_PASSWORD].contains(&refusal.key)
+}
 
 /// What librdkafka's refusal of a configuration means, where it is about a setting of ours. Its words end with OpenSSL's reason.
 pub(super) fn refused(security: &SecurityConfig, words: &str) -> Option<Refusal> {

@@ -112,7 +112,8 @@ impl Producer {
     pub(super) async fn explained(&self, error: Error) -> Error {
         let Error::NoBroker { servers, waited, reason } = error else { return error };
         let first = servers.split(',').next().unwrap_or_default();
-        let reason = self.probe.ask(first).await.unwrap_or(reason);
+        let probe = self.probe.lock().clone();
+        let reason = probe.ask(first).await.unwrap_or(reason);
         Error::NoBroker { servers, waited, reason }
     }
 

@@ -24,6 +24,10 @@ pub(super) struct Status {
     last_broker_error: Mutex<Option<(String, String)>>,
     /// The address, and an error of a kind that waiting does not cure, whose words do not tell one cause from another.
     ambiguous: Mutex<Option<(String, String)>>,
+    /// Since when a sign-in is refused while brokers are in use, and the first word of it.
+    refused_while_used: Mutex<Option<(Instant, String)>>,
+    /// What the current token shows, and which settings to look at where a broker refuses it. None without tokens.
+    clue: Mutex<Option<String>>,
     /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
     pub(super) recovery: Notify,
 }
@@ -37,6 +41,8 @@ impl Status {
             last_error: Mutex::default(),
             last_broker_error: Mutex::default(),
             ambiguous: Mutex::default(),
+            refused_while_used: Mutex::default(),
+            clue: Mutex::default(),
             recovery: Notify::new(),
         }
     }
@@ -48,6 +54,7 @@ impl Status {
         *self.last_error.lock() = None;
         *self.last_broker_error.lock() = None;
         *self.ambiguous.lock() = None;
+        *self.refused_while_used.lock() = None;
     }
 
     /// Why nothing more can be delivered, if so.
@@ -89,6 +96,36 @@ impl Status {
         self.ambiguous.lock().clone().filter(|_| self.fatal().is_none())
     }
 
+    /// Since when a sign-in is refused while brokers are in use, and the words.
+    pub(super) fn refused_while_used(&self) -> Option<(Instant, String)> {
+        self.refused_while_used.lock().clone().filter(|_| self.fatal().is_none())
+    }
+
+    /// Such a refusal has passed.
+    pub(super) fn forget_refusal(&self) {
+        *self.refused_while_used.lock() = None;
+    }
+
+    /// Such a refusal is judged again later.
+    pub(super) fn doubt_again(&self) {
+        if let Some((since, _)) = &mut *self.refused_while_used.lock() {
+            *since = Instant::now();
+        }
+    }
+
+    pub(super) fn set_clue(&self, clue: &str) {
+        *self.clue.lock() = Some(clue.to_owned());
+    }
+
+    /// Ends the sync because of a sign-in that is refused.
+    pub(super) fn fail_sign_in(&self, words: &str) {
+        let clue = self.clue.lock().clone();
+        self.fail(match clue {
+            Some(clue) => format!("{words}; {clue}"),
+            None => format!("{words}; see {USER}"),
+        });
+    }
+
     pub(super) fn note_acknowledgement(&self) {
         self.acknowledged.store(true, Ordering::Relaxed);
         *self.last_acknowledged.lock() = Instant::now();
@@ -111,14 +148,17 @@ impl Status {
             *last = Some(reason.to_owned());
         }
         drop(last);
-        if !self.acknowledged.load(Ordering::Relaxed)
-            && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason))
-        {
+        let is_acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        let is_refusal = matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed));
+        if is_refusal && (is_acknowledged || reason.contains(RENEWED)) {
+            self.refused_while_used.lock().get_or_insert_with(|| (Instant::now(), reason.to_owned()));
+        } else if !is_acknowledged && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason)) {
             match address_of(reason) {
                 // A certificate of another host, one that has expired, and an HTTP server read like an unknown authority.
                 Some(address) if setting == AUTHORITY => {
                     self.ambiguous.lock().get_or_insert_with(|| (address.to_owned(), reason.to_owned()));
                 }
+                _ if setting == USER => self.fail_sign_in(reason),
                 _ => self.fail(format!("{reason}; see {setting}")),
             }
         }
@@ -142,6 +182,9 @@ fn of_broker(reason: &str) -> Option<(&str, &str)> {
     number.parse::<u32>().ok()?;
     Some((address_of(reason)?, error))
 }
+
+/// What librdkafka says of a connection that signs in again (KIP-368).
+const RENEWED: &str = "in state REAUTH";
 
 pub(super) const AUTHORITY: &str = "kafka.security.ca (kafka.properties: ssl.ca.location)";
 const CERTIFICATE: &str =

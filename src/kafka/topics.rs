@@ -55,6 +55,7 @@ impl Producer {
 
     async fn find_or_create(self: &Arc<Self>, config: &Config) -> Result<Vec<PartitionRange>, Error> {
         let wait = Arc::new(StartupWait::new(self.startup_timeout));
+        self.first_token(&wait).await?;
         let (mut ranges, mut absent) = self.find_all(topics(config), &wait).await?;
         if config.kafka.topics_create == TopicsCreate::Never {
             // The metadata of a topic that was made a moment ago lags.

@@ -10,9 +10,11 @@ use serde_json::Value;
 
 use super::error::{Error, Operation, Refusal, hint};
 use super::subject::Subject;
-use super::transport::{self, causes, unread};
-use crate::aws::http::proxy_of;
 use crate::config::{Config, Secret};
+use crate::web::{self, Peer, causes, unread};
+
+/// The longest attempt at one URL.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Rounds over all URLs, so that an outage of a second or two does not matter.
 const ROUNDS: u32 = 3;
@@ -83,8 +85,15 @@ impl Client {
             read.map_err(|error| failed(key)(unread(&error)))
         };
         let password = secret("password", &settings.password)?;
+        let peer = Peer {
+            urls: &settings.url,
+            ca_key: "schema_registry.ca",
+            ca: settings.ca.as_deref(),
+            identity: settings.certificate.as_deref().zip(settings.key.as_ref()),
+            timeout: TIMEOUT,
+        };
         Ok(Self {
-            http: transport::client(settings).await?,
+            http: web::client(&peer).await?,
             answered: AtomicUsize::new(0),
             urls: settings.url.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             basic: settings.username.clone().map(|username| (username, password.unwrap_or_default())),
@@ -171,8 +180,7 @@ impl Client {
                     }
                     Err(reason) => {
                         tracing::debug!(url, reason, "the schema registry does not answer");
-                        let through = proxy_of(url).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-                        tried.push(format!("{url}{through}: {reason}"));
+                        tried.push(format!("{}: {reason}", web::named(url)));
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 use super::subject::Subject;
 use crate::config::Diagnostic;
+use crate::web::{Suspect, Unusable, suspect};
 
 /// Why there is no id for a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,6 +44,15 @@ pub enum Error {
         /// What to do about it.
         way_out: &'static str,
     },
+}
+
+impl From<Unusable> for Error {
+    fn from(unusable: Unusable) -> Self {
+        match unusable {
+            Unusable::Setting(key, reason) => Self::Setting { key, reason },
+            Unusable::Bundle(diagnostic) => Self::Bundle(diagnostic),
+        }
+    }
 }
 
 /// An answer that refuses a request.
@@ -88,22 +98,13 @@ impl Refusal {
     }
 }
 
-/// Which setting to check, by the TLS error. A server that demands a client certificate may close the connection before its alert is
-/// read.
+/// Which setting to check, by the error.
 pub(super) fn hint(tried: &str) -> &'static str {
-    let says = |parts: &[&str]| parts.iter().any(|part| tried.contains(part));
-    let closed =
-        ["connection was not ready", "connection closed before message completed", "Broken pipe", "reset by peer"];
-    let alerts = ["CertificateRequired", "BadCertificate", "UnknownCA", "DecryptError", "HandshakeFailure"];
-    if says(&alerts) || (tried.contains("https://") && says(&closed)) {
-        "; see schema_registry.certificate and key"
-    } else if says(&["invalid peer certificate"]) {
-        "; see schema_registry.ca"
-    } else if says(&["InvalidContentType", "corrupt message"]) {
-        "; see schema_registry.url: is it http instead of https?"
-    } else if says(&[", the proxy of "]) && says(&["(Connect)", "tunnel"]) {
-        "; see that variable and NO_PROXY"
-    } else {
-        "; see schema_registry.url"
+    match suspect(tried) {
+        Suspect::Identity => "; see schema_registry.certificate and key",
+        Suspect::Authorities => "; see schema_registry.ca",
+        Suspect::Scheme => "; see schema_registry.url: is it http instead of https?",
+        Suspect::Proxy => "; see that variable and NO_PROXY",
+        Suspect::Url => "; see schema_registry.url",
     }
 }

@@ -61,7 +61,7 @@ impl Run<'_> {
     pub async fn finish(self) -> Report {
         let Self { config, access, producer, registry, sink, handle } = self;
         if let Some(producer) = producer {
-            producer.begin_sync(handle.captured);
+            producer.begin_sync(config, handle.captured).await;
         }
         let sync = Sync { config, access, producer, registry, handle: &handle };
         let stop = &handle.stop;

@@ -161,7 +161,7 @@ fn errors_in_variables_and_flags_are_one_line_each() {
         ("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", "a:9092, b", "kafka.bootstrap_servers[1]: \"b\" is not a host:port (variable ECS_SDM_KAFKA__BOOTSTRAP_SERVERS); it looks like kafka.example.com:9092"),
         ("ECS_SDM_ROLES", "[{", "roles: is not TOML: "),
         ("ECS_SDM_KAFKA__PROPERTIES", "linger.ms=5", "kafka.properties: is not TOML: "),
-        ("ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET", "hunter2", "kafka.security.oauth.client_secret: is not available yet (variable ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET); use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now"),
+        ("ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET", "hunter2", "kafka.security.oauth.client_secret: kafka.security.mechanism is missing (variable ECS_SDM_KAFKA__SECURITY__OAUTH__CLIENT_SECRET); set it to OAUTHBEARER, as the brokers have it"),
     ];
     for (name, value, line) in variables {
         let found = errors(&load(&env(&[(name, value)])));
@@ -172,7 +172,7 @@ fn errors_in_variables_and_flags_are_one_line_each() {
     let flags = [
         ("page_size", "--set page_size: has no value; it takes KEY=VALUE"),
         ("page_size=0", "page_size: 0 is out of range (--set page_size); it takes 1 to 100"),
-        ("kafka.security.mechanism=oauthbearer", "kafka.security.mechanism: OAUTHBEARER is not available yet (--set kafka.security.mechanism); use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now"),
+        ("kafka.security.protocol=SASL_SSL", "kafka.security.protocol: kafka.security.mechanism is missing (--set kafka.security.protocol); set it to SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER or AWS_MSK_IAM, as the brokers have it"),
         ("kafka.security.key_file=x", "kafka.security.key_file: unknown setting (--set kafka.security.key_file); config/connector.toml has every setting"),
         ("access_key_id: hunter2", "--set access_key_id: has no value; it takes KEY=VALUE"),
         ("kafka.bootstrap.servers=a:1", "kafka.bootstrap.servers: unknown setting (--set kafka.bootstrap.servers); did you mean kafka.bootstrap_servers?"),

@@ -1,5 +1,7 @@
 //! `kafka.security`: settings that need each other, and files that cannot be used. librdkafka would connect without what lacks a partner.
 
+mod tokens;
+
 use std::net::IpAddr;
 
 use super::super::diagnostics::Diagnostics;
@@ -30,13 +32,14 @@ const PARTNERS: &[(&str, &str, &str)] = &[
     ("key_password", "key", "set the key that it opens, or leave it out"),
 ];
 
-/// The way out of a mechanism that is still to come.
-const FOR_NOW: &str = "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN for now";
+/// Every mechanism.
+const ANY: &str = "SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER or AWS_MSK_IAM";
 
 pub(super) fn judge(config: &Config, entries: &Entries, diagnostics: &mut Diagnostics) {
     let judge = Judge { config, entries };
     judge.conflicts(diagnostics);
     judge.partners(diagnostics);
+    judge.tokens(diagnostics);
     judge.files(diagnostics);
     judge.clear_text(diagnostics);
 }
@@ -107,42 +110,58 @@ impl Judge<'_> {
                 self.error(diagnostics, name, reason, "set kafka.security.protocol to ssl or sasl_ssl");
             }
         }
-        match self.config.kafka.security.mechanism {
-            Some(mechanism) if mechanism.has_tokens() => {
-                self.error(diagnostics, "mechanism", format!("{} is not available yet", mechanism.name()), FOR_NOW);
-            }
+        match self.mechanism() {
             Some(mechanism) => self.partners_of_mechanism(mechanism, protocol, diagnostics),
             None if self.is_given("mechanism") => {}
             None => self.missing_mechanism(protocol, diagnostics),
         }
     }
 
+    /// The mechanism that counts, if it is one of ours.
+    fn mechanism(&self) -> Option<Mechanism> {
+        self.config.kafka.mechanism()
+    }
+
     fn partners_of_mechanism(&self, mechanism: Mechanism, protocol: Option<SecurityProtocol>, to: &mut Diagnostics) {
-        if let Some(protocol) = protocol.filter(|protocol| !protocol.has_sasl()) {
-            let reason = format!("{} needs SASL, and kafka.security.protocol is {}", mechanism.name(), protocol.name());
-            self.error(to, "mechanism", reason, "set kafka.security.protocol to sasl_ssl, or sasl_plaintext");
+        if !self.is_named("mechanism") {
+            return;
         }
-        if !self.is_given("username") && !self.is_given("password") {
+        let needs_tls = mechanism == Mechanism::AwsMskIam;
+        let is_fit = |protocol: &SecurityProtocol| protocol.has_sasl() && (protocol.has_tls() || !needs_tls);
+        if let Some(protocol) = protocol.filter(|protocol| !is_fit(protocol)) {
+            let (needed, way_out) = match needs_tls {
+                true => ("SASL over TLS", "set kafka.security.protocol to sasl_ssl"),
+                false => ("SASL", "set kafka.security.protocol to sasl_ssl, or sasl_plaintext"),
+            };
+            let reason =
+                format!("{} needs {needed}, and kafka.security.protocol is {}", mechanism.name(), protocol.name());
+            self.error(to, "mechanism", reason, way_out);
+        }
+        if mechanism.has_password() && !self.is_given("username") && !self.is_given("password") {
             let missing = "kafka.security.username and kafka.security.password, which are missing";
             self.error(to, "mechanism", format!("{} needs {missing}", mechanism.name()), "set both");
         }
     }
 
     fn missing_mechanism(&self, protocol: Option<SecurityProtocol>, diagnostics: &mut Diagnostics) {
-        let user = ["username", "password"].into_iter().find(|name| self.is_named(name));
-        let name = match (protocol, user) {
-            (Some(protocol), _) if protocol.has_sasl() && self.is_named("protocol") => "protocol",
-            (_, Some(user)) => user,
+        let is_right = |name: &str| self.is_named(name) && !self.entries.is_wrong(&key_of(name));
+        let user = tokens::USED.iter().find(|(name, _)| is_right(name));
+        let (name, by) = match (protocol, user) {
+            (Some(protocol), _) if protocol.has_sasl() && self.is_named("protocol") => ("protocol", ANY),
+            (_, Some((name, tokens::PASSWORD))) => (*name, ANY),
+            (_, Some((name, by))) => (*name, *by),
             _ => return,
         };
-        let way_out = "set it to SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, as the brokers have it";
+        let way_out = format!("set it to {by}, as the brokers have it");
         self.error(diagnostics, name, "kafka.security.mechanism is missing", way_out);
     }
 
     /// Files that cannot be used. Whether a key opens and fits its certificate librdkafka says.
     fn files(&self, diagnostics: &mut Diagnostics) {
         let security = &self.config.kafka.security;
-        for (name, value) in [("ca", &security.ca), ("certificate", &security.certificate)] {
+        let certificates =
+            [("ca", &security.ca), ("certificate", &security.certificate), ("oauth.ca", &security.oauth.ca)];
+        for (name, value) in certificates {
             let read = value.as_deref().map(|value| read_pem(Content::Certificates, value));
             if let Some(Err(fault)) = read {
                 self.error(diagnostics, name, fault, Content::Certificates.way_out());
@@ -164,18 +183,24 @@ impl Judge<'_> {
         }
     }
 
-    /// Anybody on the way can read a password of PLAIN that is sent without TLS.
+    /// Anybody on the way can read what is sent without TLS: a password of PLAIN, a token.
     fn clear_text(&self, diagnostics: &mut Diagnostics) {
-        let KafkaConfig { security, properties, bootstrap_servers, .. } = &self.config.kafka;
-        let named = security.mechanism.map(Mechanism::name);
-        let property = || self.properties("mechanism").find_map(|name| properties.get(name)).map(String::as_str);
-        let is_plain = named.or_else(property).is_some_and(|name| name.eq_ignore_ascii_case("PLAIN"));
+        let sent = match self.mechanism() {
+            Some(Mechanism::Plain) => "the password",
+            Some(Mechanism::OauthBearer) => "the token",
+            _ => return,
+        };
         let is_open = self.protocol() == Some(SecurityProtocol::SaslPlaintext);
-        if is_plain && is_open && !bootstrap_servers.iter().all(|server| is_loopback(server)) {
-            let way_out = "set kafka.security.protocol to sasl_ssl, or use a SCRAM mechanism";
-            let key = if named.is_some() { key_of("mechanism") } else { format!("{PROPERTIES}.sasl.mechanism") };
-            let why = "PLAIN over sasl_plaintext sends the password in clear text";
-            diagnostics.warnings.push(format!("{key}: {why}; {way_out}"));
+        if is_open && !self.config.kafka.bootstrap_servers.iter().all(|server| is_loopback(server)) {
+            let property = self.properties("mechanism").next().filter(|_| !self.is_named("mechanism"));
+            let key = property.map_or_else(|| key_of("mechanism"), |name| format!("{PROPERTIES}.{name}"));
+            let way_out = "set kafka.security.protocol to sasl_ssl";
+            let way_out =
+                if sent == "the token" { way_out.to_owned() } else { format!("{way_out}, or use a SCRAM mechanism") };
+            let name = self.mechanism().map_or("", Mechanism::name);
+            diagnostics
+                .warnings
+                .push(format!("{key}: {name} over sasl_plaintext sends {sent} in clear text; {way_out}"));
         }
     }
 }

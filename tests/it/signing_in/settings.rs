@@ -1,5 +1,7 @@
 //! What is told of `kafka.security` before anything is contacted, by `check` in the words of `sync`.
 
+mod tokens;
+
 use kit::certificates::Authority;
 use kit::program::program;
 
@@ -9,10 +11,13 @@ use crate::field::settings::{assert_refused, assert_taken, both};
 /// Settings of `kafka.security`.
 type Settings<'a> = Vec<(&'static str, &'a str)>;
 
-/// Their variables.
+/// Their variables. What begins with `../` is a setting of `kafka`.
 fn variables<'a>(settings: &[(&'static str, &'a str)]) -> Vec<(String, &'a str)> {
-    let variable = |key: &str| format!("ECS_SDM_KAFKA__{}", key.replace('.', "__").to_uppercase());
-    settings.iter().map(|(key, value)| (variable(&format!("security.{key}")), *value)).collect()
+    let variable = |key: &str| match key.strip_prefix("../") {
+        Some(beside) => format!("ECS_SDM_KAFKA__{}", beside.to_uppercase()),
+        None => format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase()),
+    };
+    settings.iter().map(|(key, value)| (variable(key), *value)).collect()
 }
 
 fn borrowed<'a>(variables: &'a [(String, &'a str)]) -> Vec<(&'a str, &'a str)> {
@@ -46,8 +51,6 @@ fn what_lacks_a_partner_is_refused_by_its_key() {
         (vec![("protocol", "sasl_ssl"), ("mechanism", "PLAIN")], &[], vec!["kafka.security.mechanism: PLAIN needs kafka.security.username and kafka.security.password"]),
         (vec![("protocol", "sasl_ssl"), ("mechanism", "PLAIN"), USER[0]], &[], vec!["kafka.security.username: kafka.security.password is missing", "set both"]),
         (vec![("protocol", "sasl_ssl"), ("mechanism", "PLAIN"), USER[1]], &[], vec!["kafka.security.password: kafka.security.username is missing", "set both"]),
-        (with_user(&[("protocol", "sasl_ssl"), ("mechanism", "OAUTHBEARER")]), &[], vec!["kafka.security.mechanism: OAUTHBEARER is not available yet", "SCRAM-SHA-512"]),
-        (with_user(&[("protocol", "sasl_ssl"), ("mechanism", "aws_msk_iam")]), &[], vec!["kafka.security.mechanism: AWS_MSK_IAM is not available yet", "SCRAM-SHA-512"]),
         (vec![("protocol", "tls")], &[], vec!["kafka.security.protocol: \"tls\" is not a choice", "did you mean ssl?"]),
         (vec![("protocol", "sasl-ssl")], &[], vec!["kafka.security.protocol", "did you mean sasl_ssl?"]),
         (vec![("ca", ca)], &[], vec!["kafka.security.ca: needs TLS, and kafka.security.protocol is plaintext", set_protocol]),
