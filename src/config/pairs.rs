@@ -53,14 +53,14 @@ pub(super) fn text_of(name: &str, raw: &RawValue) -> Result<Value, String> {
 mod tests {
     use super::*;
 
-    fn converted(raw: RawValue) -> Result<Vec<(String, String)>, String> {
-        let pairs = convert(&raw)?.into_dict().unwrap();
+    fn converted(raw: &RawValue) -> Result<Vec<(String, String)>, String> {
+        let pairs = convert(raw)?.into_dict().unwrap();
         Ok(pairs.into_iter().map(|(name, text)| (name, text.into_string().unwrap())).collect())
     }
 
     #[test]
     fn a_text_is_split_at_commas_and_its_parts_at_the_first_equals_sign() {
-        let pairs = converted(RawValue::Untyped(" logicalCluster=lkc-1, ,identityPoolId=pool=1,".to_owned())).unwrap();
+        let pairs = converted(&RawValue::Untyped(" logicalCluster=lkc-1, ,identityPoolId=pool=1,".to_owned())).unwrap();
         let expected = [("identityPoolId", "pool=1"), ("logicalCluster", "lkc-1")];
         assert_eq!(pairs, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
     }
@@ -69,8 +69,8 @@ mod tests {
     fn what_no_broker_would_take_is_refused() {
         let table = ["lkc-1", "a=", "=b", "auth=t", "a-b=c", "a=1,a=2", "a=\u{e9}", "a=b\u{1}c"];
         for text in table {
-            assert!(converted(RawValue::Untyped(text.to_owned())).is_err(), "{text}");
+            assert!(converted(&RawValue::Untyped(text.to_owned())).is_err(), "{text}");
         }
-        assert!(converted(RawValue::Flag(true)).is_err());
+        assert!(converted(&RawValue::Flag(true)).is_err());
     }
 }

@@ -168,15 +168,35 @@ impl Drop for Broker {
 
 /// Starts Kafka on the data in a folder, and does not wait for it.
 pub(crate) fn spawn(distribution: &Path, archive: &str, folder: &Path, properties: &str) -> IoResult<Child> {
-    let server_properties = folder.join("server.properties");
-    fs::write(&server_properties, properties)?;
-    server::kept(folder, "java", &folder.join(LOG))?
-        .args(JVM)
-        .args([archive, "-cp", "lib/*", "kafka.Kafka"])
-        .arg(&server_properties)
-        // The archive of classes holds for the class path it was made with: a relative one outlives the distribution's move.
-        .current_dir(distribution)
-        .spawn()
+    Machine { archive, options: Vec::new(), beside: None }.spawn(distribution, folder, properties)
+}
+
+/// The Java machine of a broker.
+pub(crate) struct Machine<'a> {
+    /// The option for the archive of loaded classes.
+    pub(crate) archive: &'a str,
+    /// Further options.
+    pub(crate) options: Vec<String>,
+    /// A jar beside Kafka's.
+    pub(crate) beside: Option<PathBuf>,
+}
+
+impl Machine<'_> {
+    /// Starts Kafka on the data in a folder, and does not wait for it.
+    pub(crate) fn spawn(&self, distribution: &Path, folder: &Path, properties: &str) -> IoResult<Child> {
+        let server_properties = folder.join("server.properties");
+        fs::write(&server_properties, properties)?;
+        let beside = self.beside.as_ref().map(|jar| format!(":{}", jar.display())).unwrap_or_default();
+        server::kept(folder, "java", &folder.join(LOG))?
+            .args(JVM)
+            .args(&self.options)
+            // The archive of classes holds for the class path it was made with, and what comes after it. A relative one
+            // outlives the distribution's move.
+            .args([self.archive, "-cp", &format!("lib/*{beside}"), "kafka.Kafka"])
+            .arg(&server_properties)
+            .current_dir(distribution)
+            .spawn()
+    }
 }
 
 /// Waits until Kafka in that folder serves.

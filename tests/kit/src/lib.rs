@@ -9,6 +9,7 @@
 //! | `oracle` | a second reading of the contract, which shares no code with the product |
 //! | `broker`, `secured`, `cluster`, `registry` | Kafka and a schema registry, as child processes on loopback |
 //! | `guard`, `proxy`, `toxic`, `tls_port`, `certificates` | what stands between a client and a server, and what can go wrong there |
+//! | `jwt`, `token_endpoint` | tokens of OAuth 2.0, and who hands them out |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
 //! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
@@ -25,6 +26,7 @@ pub mod dry;
 mod folders;
 pub mod guard;
 pub mod judgement;
+pub mod jwt;
 pub mod oracle;
 pub mod program;
 pub mod proxy;
@@ -37,6 +39,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod sync;
 pub mod tls_port;
+pub mod token_endpoint;
 pub mod topic;
 pub mod toxic;
 pub mod truth;

@@ -1,13 +1,20 @@
 //! A real Kafka that is signed in to: a listener for each way.
 
+mod acls;
+mod sasl;
+
 use std::fs;
-use std::io::{Read, Result as IoResult, Write};
-use std::net::TcpStream;
+use std::io::Result as IoResult;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::broker::{ARCHIVE, WAY_OUT, distribution, server_properties, spawn, wait_until_started};
+pub use acls::Operation;
+
+use crate::broker::{ARCHIVE, Machine, WAY_OUT, distribution, server_properties, wait_until_started};
 use crate::certificates::{Authority, CLIENT};
+use crate::jwt::Key;
 use crate::server::{self, run};
 
 /// The user of every listener with SASL.
@@ -17,6 +24,19 @@ pub const PASSWORD: &str = "prod-canary";
 
 /// Users of PLAIN that may do only what [`Secured::allow`] and [`Secured::deny`] say. Everybody else may do everything.
 pub const GUESTS: [&str; 2] = ["writer", "reader"];
+
+/// How long a session of [`Listener::OauthUnsecured`] lasts at most: then the client signs in again, on the same connection.
+pub const REAUTHENTICATION: Duration = Duration::from_secs(4);
+
+/// The AWS credentials of [`Listener::MskIam`]: those that tests give the program.
+pub const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+/// Its secret.
+pub const SECRET_KEY: &str = "secret";
+/// What temporary credentials have beside them.
+pub const SESSION_TOKEN: &str = "session-canary";
+
+/// For whom requests to [`Listener::MskIam`] may be: MSK of the base credentials' region, and of one in another partition.
+const MSK_HOSTS: &str = "kafka.eu-west-1.amazonaws.com,kafka.cn-north-1.amazonaws.com.cn";
 
 /// Who speaks what at a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +57,16 @@ pub enum Listener {
     Sasl,
     /// SASL without TLS: only PLAIN.
     OnlyPlain,
+    /// SASL without TLS: OAUTHBEARER, and tokens without a signature.
+    OauthUnsecured,
+    /// SASL over TLS: OAUTHBEARER, and tokens with the broker's audience that [`Secured::key`] has signed.
+    OauthJwks,
+    /// SASL over TLS: what a client of Amazon MSK with IAM says, which is OAUTHBEARER with a token of its own kind.
+    MskIam,
 }
 
 /// The listeners beside the plain one, by the name that Kafka has them under.
-const LISTENERS: [(Listener, &str, &str); 7] = [
+const LISTENERS: [(Listener, &str, &str); 10] = [
     (Listener::Tls, "TLS", "SSL"),
     (Listener::MutualTls, "MTLS", "SSL"),
     (Listener::Misnamed, "MISNAMED", "SSL"),
@@ -48,6 +74,9 @@ const LISTENERS: [(Listener, &str, &str); 7] = [
     (Listener::SaslTls, "SASLTLS", "SASL_SSL"),
     (Listener::Sasl, "SASL", "SASL_PLAINTEXT"),
     (Listener::OnlyPlain, "ONLYPLAIN", "SASL_PLAINTEXT"),
+    (Listener::OauthUnsecured, "OAUTH", "SASL_PLAINTEXT"),
+    (Listener::OauthJwks, "JWKS", "SASL_SSL"),
+    (Listener::MskIam, "MSKIAM", "SASL_SSL"),
 ];
 
 /// A running broker. Dropping it ends it.
@@ -57,6 +86,8 @@ pub struct Secured {
     ports: [u16; LISTENERS.len()],
     /// Who has signed the broker's certificates, and signs those of clients.
     pub authority: Authority,
+    /// Who has signed the tokens that the broker takes.
+    pub key: Arc<Key>,
 }
 
 impl Secured {
@@ -82,36 +113,6 @@ impl Secured {
         format!("127.0.0.1:{}", found.map_or(self.plain, |at| self.ports[at]))
     }
 
-    /// Lets a guest do this to every topic whose name begins so.
-    pub fn allow(&self, guest: &str, prefix: &str, operations: &[Operation]) {
-        self.create_acls(
-            &operations.iter().map(|operation| acl(guest, prefix, PREFIXED, *operation, ALLOW)).collect::<Vec<_>>(),
-        );
-    }
-
-    /// Forbids a guest to do this to one topic.
-    pub fn deny(&self, guest: &str, topic: &str, operation: Operation) {
-        self.create_acls(&[acl(guest, topic, LITERAL, operation, DENY)]);
-    }
-
-    /// CreateAcls, version 1: librdkafka's request has no safe form.
-    fn create_acls(&self, acls: &[Vec<u8>]) {
-        let mut request = [30_i16.to_be_bytes(), 1_i16.to_be_bytes()].concat();
-        request.extend([0, 0, 0, 1, 0xff, 0xff]);
-        request.extend(u32::try_from(acls.len()).unwrap().to_be_bytes());
-        request.extend(acls.concat());
-        let mut broker = TcpStream::connect(self.at(Listener::Plaintext)).unwrap();
-        broker.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
-        broker.write_all(&request).unwrap();
-        let mut length = [0; 4];
-        broker.read_exact(&mut length).unwrap();
-        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
-        broker.read_exact(&mut answer).unwrap();
-        // Correlation id, throttle time, count; then of each an error code and an empty sentence.
-        let taken = answer[12..].chunks(4).filter(|result| **result == [0; 4]).count();
-        assert_eq!(taken, acls.len(), "{}", String::from_utf8_lossy(&answer));
-    }
-
     fn try_start() -> IoResult<Self> {
         let distribution = distribution()?;
         let [plain, controller, ports @ ..] = server::free_ports::<{ LISTENERS.len() + 2 }>()?;
@@ -119,6 +120,8 @@ impl Secured {
         let authority = Authority::new();
         let truststore = folder.join("ca.pem");
         fs::write(&truststore, &authority.pem)?;
+        let (key, jwks) = (Key::new(), folder.join("jwks.json"));
+        fs::write(&jwks, key.jwks().to_string())?;
         let here = ["127.0.0.1", "localhost"];
         let keystores = [
             ("ssl", authority.certificate_of_server(&here)),
@@ -128,7 +131,7 @@ impl Secured {
 
         let mut properties = server_properties(plain, controller, &folder.join("data"));
         // Of a property that comes twice the last one counts.
-        properties += &listeners(plain, controller, ports);
+        properties += &listeners(plain, controller, ports, &jwks);
         for (prefix, pair) in keystores {
             // Kafka takes a key and its certificate in one file.
             let path = folder.join(format!("{prefix}.pem"));
@@ -138,11 +141,16 @@ impl Secured {
         properties += &format!("ssl.truststore.type=PEM\nssl.truststore.location={}\n", truststore.display());
         properties += "listener.name.mtls.ssl.client.auth=required\n";
         properties += "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n";
-        properties += &format!("super.users=User:ANONYMOUS;User:{USER};User:CN={CLIENT}\n");
+        properties += &format!("super.users=User:ANONYMOUS;User:{USER};User:CN={CLIENT};User:{ACCESS_KEY}\n");
         format(&distribution, &folder, &properties)?;
-        let mut process = spawn(&distribution, ARCHIVE, &folder, &properties)?;
+        let machine = Machine {
+            archive: ARCHIVE,
+            options: sasl::allowed(&jwks).to_vec(),
+            beside: Some(sasl::validators(&distribution)?),
+        };
+        let mut process = machine.spawn(&distribution, &folder, &properties)?;
         wait_until_started(&mut process, &folder)?;
-        Ok(Self { process, plain, ports, authority })
+        Ok(Self { process, plain, ports, authority, key: Arc::new(key) })
     }
 }
 
@@ -152,41 +160,14 @@ impl Drop for Secured {
     }
 }
 
-/// What is done to a topic, by Kafka's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    /// Sending records.
-    Write = 4,
-    /// Making it.
-    Create = 5,
-    /// Asking for its partitions.
-    Describe = 8,
-}
-
-/// Kafka's numbers of patterns and permissions.
-const LITERAL: u8 = 3;
-const PREFIXED: u8 = 4;
-const DENY: u8 = 2;
-const ALLOW: u8 = 3;
-const TOPIC: u8 = 2;
-
-fn acl(guest: &str, topic: &str, pattern: u8, operation: Operation, permission: u8) -> Vec<u8> {
-    let text = |text: &str| [&u16::try_from(text.len()).unwrap().to_be_bytes(), text.as_bytes()].concat();
-    let principal = text(&format!("User:{guest}"));
-    [vec![TOPIC], text(topic), vec![pattern], principal, text("*"), vec![operation as u8, permission]].concat()
-}
-
-fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()]) -> String {
+fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()], jwks: &Path) -> String {
     let (mut listeners, mut advertised) = (String::new(), String::new());
     let (mut protocols, mut mechanisms) = (String::new(), String::new());
     for ((listener, name, protocol), port) in LISTENERS.into_iter().zip(ports) {
         listeners += &format!(",{name}://127.0.0.1:{port}");
         advertised += &format!(",{name}://127.0.0.1:{port}");
         protocols += &format!(",{name}:{protocol}");
-        if protocol.starts_with("SASL") {
-            let scram = if listener == Listener::OnlyPlain { "" } else { ",SCRAM-SHA-256,SCRAM-SHA-512" };
-            mechanisms += &sasl(&format!("listener.name.{}", name.to_lowercase()), &format!("PLAIN{scram}"));
-        }
+        mechanisms += &sasl::properties(listener, &format!("listener.name.{}", name.to_lowercase()), jwks);
     }
     format!(
         "listeners=PLAINTEXT://127.0.0.1:{plain},CONTROLLER://127.0.0.1:{controller}{listeners}
@@ -195,23 +176,6 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT{protocol
 inter.broker.listener.name=PLAINTEXT
 {mechanisms}"
     )
-}
-
-fn sasl(listener: &str, mechanisms: &str) -> String {
-    let security = "org.apache.kafka.common.security";
-    let mut properties = format!("{listener}.sasl.enabled.mechanisms={mechanisms}\n");
-    for mechanism in mechanisms.split(',') {
-        let module = match mechanism {
-            "PLAIN" => {
-                let [writer, reader] = GUESTS;
-                let users = [USER, writer, reader].map(|user| format!("user_{user}=\"{PASSWORD}\""));
-                format!("{security}.plain.PlainLoginModule required {}", users.join(" "))
-            }
-            _ => format!("{security}.scram.ScramLoginModule required"),
-        };
-        properties += &format!("{listener}.{}.sasl.jaas.config={module};\n", mechanism.to_lowercase());
-    }
-    properties
 }
 
 /// A data folder that knows the user's SCRAM credentials from the start.
