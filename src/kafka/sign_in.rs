@@ -13,6 +13,9 @@ use crate::aws::Signer;
 /// The longest attempt at a token. An endpoint has less.
 const LONGEST: Duration = Duration::from_secs(15);
 
+/// The shortest attempt after another. It would say less than that one has said.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// The pause before a first token is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -37,12 +40,18 @@ impl Producer {
     /// Waits for a token to sign in with, if one is needed, and has it renewed from now on.
     pub(super) async fn first_token(self: &Arc<Self>, wait: &StartupWait) -> Result<(), Error> {
         let Some(tokens) = &self.tokens else { return Ok(()) };
+        let mut last: Option<TokenFault> = None;
         while tokens.current().is_none_or(|token| token.left().is_zero()) {
-            match tokens.issue(wait.attempt(LONGEST)).await {
+            let timeout = wait.attempt(LONGEST);
+            if let Some(fault) = last.take_if(|_| timeout < SHORTEST) {
+                return Err(Error::Token(fault.reason));
+            }
+            match tokens.issue(timeout).await {
                 Ok(token) => self.take_up(&token).await.map_err(|fault| Error::Token(fault.reason))?,
                 Err(fault) if fault.is_final => return Err(Error::Token(fault.reason)),
                 Err(fault) => {
-                    wait.or(|| Error::Token(fault.reason))?;
+                    wait.or(|| Error::Token(fault.reason.clone()))?;
+                    last = Some(fault);
                     tokio::time::sleep(PAUSE).await;
                 }
             }

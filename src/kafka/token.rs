@@ -150,7 +150,9 @@ impl Tokens {
     }
 
     fn late(&self, timeout: Duration) -> String {
-        let within = humantime::format_duration(Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(0)));
+        // Tenths of seconds.
+        let tenths = u64::try_from(timeout.as_millis().div_ceil(100)).unwrap_or(0);
+        let within = humantime::format_duration(Duration::from_millis(tenths * 100));
         match &self.issuer {
             Issuer::Endpoint(endpoint) => endpoint.late(&within),
             Issuer::Msk(_) => format!("there are no AWS credentials within {within}; see their source"),

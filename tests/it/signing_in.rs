@@ -3,6 +3,7 @@
 mod rights;
 mod secrets;
 mod settings;
+mod tokens;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,6 +18,7 @@ use kit::program::{code, program, text};
 use kit::secured::{Listener, PASSWORD, Secured, USER};
 use kit::settings::unique;
 use kit::tls_port::TlsPort;
+use kit::token_endpoint::TokenEndpoint;
 use tokio::runtime::Runtime;
 
 /// A key, without a password.
@@ -38,6 +40,33 @@ fn simulator() -> Simulator {
     Simulator::start(World { shape: Shape { tasks: 5, ..Shape::small() }, ..World::default() }).unwrap()
 }
 
+/// One for syncs that sign in, and one that writes down whether any of the others has asked it.
+struct Simulators {
+    asked: Simulator,
+    unasked: Simulator,
+}
+
+impl Simulators {
+    fn start() -> Self {
+        let unasked = Simulator::start(World { record_arrivals: true, ..World::default() }).unwrap();
+        Self { asked: simulator(), unasked }
+    }
+}
+
+/// Runs all cases, some side by side.
+fn run_all(simulators: Simulators, cases: Vec<Case>) {
+    let simulators = Arc::new(simulators);
+    let runtime = Runtime::new().unwrap();
+    runtime.block_on(side_by_side(cases, 4, move |case| {
+        let simulators = Arc::clone(&simulators);
+        async move {
+            case.run(&simulators);
+            // Its endpoint ends where nothing is awaited.
+            case
+        }
+    }));
+}
+
 /// `kafka.startup_timeout`, and how long after it a refusal may be told.
 const STARTUP: Duration = Duration::from_secs(5);
 const TOLD: Duration = Duration::from_secs(10);
@@ -47,7 +76,10 @@ struct Case {
     name: String,
     servers: String,
     settings: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
     says: Vec<&'static str>,
+    /// What has to last until it is over.
+    endpoint: Option<TokenEndpoint>,
 }
 
 impl fmt::Display for Case {
@@ -58,7 +90,14 @@ impl fmt::Display for Case {
 
 impl Case {
     fn new(name: &str, servers: String) -> Self {
-        Self { name: name.to_owned(), servers, settings: Vec::new(), says: Vec::new() }
+        let (settings, variables) = (Vec::new(), Vec::new());
+        Self { name: name.to_owned(), servers, settings, variables, says: Vec::new(), endpoint: None }
+    }
+
+    /// A variable of AWS's.
+    fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.variables.push((name, value.to_owned()));
+        self
     }
 
     fn set(mut self, key: &'static str, value: &str) -> Self {
@@ -75,20 +114,38 @@ impl Case {
         self.set("certificate", certificate).set("key", key)
     }
 
+    /// Says one word more.
+    fn says_too(mut self, word: &'static str) -> Self {
+        self.says.push(word);
+        self
+    }
+
+    fn unset(mut self, key: &'static str) -> Self {
+        self.settings.retain(|(known, _)| *known != key);
+        self
+    }
+
+    /// Leads it elsewhere.
+    fn to(self, servers: String) -> Self {
+        Self { servers, ..self }
+    }
+
     fn says(mut self, words: &[&'static str]) -> Self {
         self.says = words.to_vec();
         self
     }
 
     /// Starts a sync, and holds what came of it.
-    fn run(&self, simulator: &Simulator) {
+    fn run(&self, simulators: &Simulators) {
+        let simulator = if self.says.is_empty() { &simulators.asked } else { &simulators.unasked };
         let mut command = program(Some(simulator));
         command.arg("sync").args(["--set", "kafka.topics_create=if_missing"]);
         command.args(["--set", &format!("kafka.startup_timeout={}s", STARTUP.as_secs())]);
         command.args(["--set", &format!("kafka.bootstrap_servers={}", self.servers)]);
         command.args(["--set", &format!("kafka.topic_prefix={}", unique("signing-in"))]);
-        let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.to_uppercase());
+        let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase());
         command.env("RUST_LOG", "warn,ecs_sdm_producer::kafka=debug");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.settings.iter().map(|(key, value)| (variable(key), value)));
         let began = Instant::now();
         let output = command.output().unwrap();
@@ -104,6 +161,7 @@ impl Case {
         let line = report.lines().find(|line| self.says.iter().all(|word| line.contains(word)));
         let line = line.unwrap_or_else(|| panic!("{self}: no line has {:?}: {said}", self.says));
         assert!(took < STARTUP + TOLD, "{self}: told after {took:?}");
+        assert!(simulator.arrivals().is_empty(), "{self}: ECS is asked, and nothing can be sent");
         for secret in [PASSWORD, "canary", KEY.lines().nth(1).unwrap()] {
             assert!(!said.contains(secret), "{self}: a secret is shown: {said}");
         }
@@ -201,16 +259,11 @@ fn elsewhere(simulator: &Simulator, https: &TlsPort, silent: &str) -> [Case; 4] 
 
 #[test]
 fn each_way_delivers_and_each_mistake_is_told() {
-    let broker = secured();
-    let simulator = Arc::new(simulator());
-    let https = TlsPort::start(Some(&simulator.endpoint().replace("http://", "")));
+    let simulators = Simulators::start();
+    let https = TlsPort::start(Some(&simulators.asked.endpoint().replace("http://", "")));
     // The system takes connections for a listener that never looks at them.
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let mut cases = cases(broker);
-    cases.extend(elsewhere(&simulator, &https, &silent.local_addr().unwrap().to_string()));
-    let runtime = Runtime::new().unwrap();
-    runtime.block_on(side_by_side(cases, 4, move |case| {
-        let simulator = Arc::clone(&simulator);
-        async move { case.run(&simulator) }
-    }));
+    let mut cases = cases(secured());
+    cases.extend(elsewhere(&simulators.asked, &https, &silent.local_addr().unwrap().to_string()));
+    run_all(simulators, cases);
 }
