@@ -1,6 +1,7 @@
 //! Certificates of the tests' own: authorities, servers and clients, made anew for each test that asks.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use tokio_rustls::TlsAcceptor;
@@ -50,6 +51,14 @@ impl Authority {
     /// The certificate of a client.
     pub fn client(&self) -> Pair {
         self.sign(&[], ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// The certificate of a client that expires so long after now.
+    pub fn client_for(&self, life: Duration) -> Pair {
+        let mut params = params(&[], ExtendedKeyUsagePurpose::ClientAuth);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        params.not_after = rcgen::date_time_ymd(1970, 1, 1) + now + life;
+        self.sign_for(&KeyPair::generate().unwrap(), &params)
     }
 
     /// The certificate of a client whose key is this, in PEM.

@@ -5,7 +5,7 @@ mod sasl;
 
 use std::fs;
 use std::io::Result as IoResult;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,15 @@ use crate::broker::{ARCHIVE, Machine, WAY_OUT, distribution, server_properties, 
 use crate::certificates::{Authority, CLIENT};
 use crate::jwt::Key;
 use crate::server::{self, run};
+use crate::toxic::FaultProxy;
 
 /// The user of every listener with SASL.
 pub const USER: &str = "prod";
 /// Everybody's password.
 pub const PASSWORD: &str = "prod-canary";
+
+/// A user of SCRAM-SHA-256 that has no password until [`Secured::set_password`] gives it one.
+pub const ROTATED: &str = "rotated";
 
 /// Users of PLAIN that may do only what [`Secured::allow`] and [`Secured::deny`] say. Everybody else may do everything.
 pub const GUESTS: [&str; 2] = ["writer", "reader"];
@@ -61,12 +65,16 @@ pub enum Listener {
     OauthUnsecured,
     /// SASL over TLS: OAUTHBEARER, and tokens with the broker's audience that [`Secured::key`] has signed.
     OauthJwks,
+    /// SASL over TLS: SCRAM-SHA-256, behind a proxy that cuts connections.
+    CutSasl,
+    /// TLS, and a client certificate is wanted; behind a proxy that cuts connections.
+    CutMutualTls,
     /// SASL over TLS: what a client of Amazon MSK with IAM says, which is OAUTHBEARER with a token of its own kind.
     MskIam,
 }
 
 /// The listeners beside the plain one, by the name that Kafka has them under.
-const LISTENERS: [(Listener, &str, &str); 10] = [
+const LISTENERS: [(Listener, &str, &str); 12] = [
     (Listener::Tls, "TLS", "SSL"),
     (Listener::MutualTls, "MTLS", "SSL"),
     (Listener::Misnamed, "MISNAMED", "SSL"),
@@ -76,8 +84,13 @@ const LISTENERS: [(Listener, &str, &str); 10] = [
     (Listener::OnlyPlain, "ONLYPLAIN", "SASL_PLAINTEXT"),
     (Listener::OauthUnsecured, "OAUTH", "SASL_PLAINTEXT"),
     (Listener::OauthJwks, "JWKS", "SASL_SSL"),
+    (Listener::CutSasl, "CUTSASL", "SASL_SSL"),
+    (Listener::CutMutualTls, "CUTMTLS", "SSL"),
     (Listener::MskIam, "MSKIAM", "SASL_SSL"),
 ];
+
+/// The listeners behind proxies.
+const CUT: [Listener; 2] = [Listener::CutSasl, Listener::CutMutualTls];
 
 /// A running broker. Dropping it ends it.
 pub struct Secured {
@@ -88,6 +101,9 @@ pub struct Secured {
     pub authority: Authority,
     /// Who has signed the tokens that the broker takes.
     pub key: Arc<Key>,
+    /// In the order of [`CUT`].
+    proxies: [FaultProxy; CUT.len()],
+    distribution: PathBuf,
 }
 
 impl Secured {
@@ -110,7 +126,31 @@ impl Secured {
     /// Where a listener is: `127.0.0.1:PORT`.
     pub fn at(&self, listener: Listener) -> String {
         let found = LISTENERS.iter().position(|(other, ..)| *other == listener);
-        format!("127.0.0.1:{}", found.map_or(self.plain, |at| self.ports[at]))
+        let port = self.proxy(listener).map(FaultProxy::port).or(found.map(|at| self.ports[at]));
+        format!("127.0.0.1:{}", port.unwrap_or(self.plain))
+    }
+
+    fn proxy(&self, listener: Listener) -> Option<&FaultProxy> {
+        CUT.iter().position(|other| *other == listener).map(|at| &self.proxies[at])
+    }
+
+    /// Cuts every connection to a listener behind a proxy, and says how many there were.
+    ///
+    /// # Panics
+    /// The listener has no proxy.
+    pub fn cut(&self, listener: Listener) -> usize {
+        self.proxy(listener).expect("it has a proxy").reset()
+    }
+
+    /// Gives a user of SCRAM-SHA-256 a password, in place of the one that it has.
+    ///
+    /// # Panics
+    /// The broker does not take it.
+    pub fn set_password(&self, user: &str, password: &str) {
+        let classes = format!("lib/*:{}", sasl::validators(&self.distribution).unwrap().display());
+        let mut java = Command::new("java");
+        java.args(["-Xlog:disable", "-cp", &classes, "SetPassword", &self.at(Listener::Plaintext), user, password]);
+        run(java.current_dir(&self.distribution)).unwrap();
     }
 
     fn try_start() -> IoResult<Self> {
@@ -122,6 +162,7 @@ impl Secured {
         fs::write(&truststore, &authority.pem)?;
         let (key, jwks) = (Key::new(), folder.join("jwks.json"));
         fs::write(&jwks, key.jwks().to_string())?;
+        let proxies = [FaultProxy::start(), FaultProxy::start()];
         let here = ["127.0.0.1", "localhost"];
         let keystores = [
             ("ssl", authority.certificate_of_server(&here)),
@@ -131,7 +172,7 @@ impl Secured {
 
         let mut properties = server_properties(plain, controller, &folder.join("data"));
         // Of a property that comes twice the last one counts.
-        properties += &listeners(plain, controller, ports, &jwks);
+        properties += &listeners(plain, controller, ports, &proxies, &jwks);
         for (prefix, pair) in keystores {
             // Kafka takes a key and its certificate in one file.
             let path = folder.join(format!("{prefix}.pem"));
@@ -139,9 +180,12 @@ impl Secured {
             properties += &format!("{prefix}.keystore.type=PEM\n{prefix}.keystore.location={}\n", path.display());
         }
         properties += &format!("ssl.truststore.type=PEM\nssl.truststore.location={}\n", truststore.display());
-        properties += "listener.name.mtls.ssl.client.auth=required\n";
+        for name in ["mtls", "cutmtls"] {
+            properties += &format!("listener.name.{name}.ssl.client.auth=required\n");
+        }
         properties += "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n";
-        properties += &format!("super.users=User:ANONYMOUS;User:{USER};User:CN={CLIENT};User:{ACCESS_KEY}\n");
+        properties +=
+            &format!("super.users=User:ANONYMOUS;User:{USER};User:{ROTATED};User:CN={CLIENT};User:{ACCESS_KEY}\n");
         format(&distribution, &folder, &properties)?;
         let machine = Machine {
             archive: ARCHIVE,
@@ -150,7 +194,11 @@ impl Secured {
         };
         let mut process = machine.spawn(&distribution, &folder, &properties)?;
         wait_until_started(&mut process, &folder)?;
-        Ok(Self { process, plain, ports, authority, key: Arc::new(key) })
+        for (listener, proxy) in CUT.iter().zip(&proxies) {
+            let found = LISTENERS.iter().position(|(other, ..)| other == listener);
+            proxy.lead_to(&format!("127.0.0.1:{}", found.map_or(plain, |at| ports[at])));
+        }
+        Ok(Self { process, plain, ports, authority, key: Arc::new(key), proxies, distribution })
     }
 }
 
@@ -160,12 +208,19 @@ impl Drop for Secured {
     }
 }
 
-fn listeners(plain: u16, controller: u16, ports: [u16; LISTENERS.len()], jwks: &Path) -> String {
+fn listeners(
+    plain: u16,
+    controller: u16,
+    ports: [u16; LISTENERS.len()],
+    proxies: &[FaultProxy; CUT.len()],
+    jwks: &Path,
+) -> String {
     let (mut listeners, mut advertised) = (String::new(), String::new());
     let (mut protocols, mut mechanisms) = (String::new(), String::new());
     for ((listener, name, protocol), port) in LISTENERS.into_iter().zip(ports) {
         listeners += &format!(",{name}://127.0.0.1:{port}");
-        advertised += &format!(",{name}://127.0.0.1:{port}");
+        let proxy = CUT.iter().position(|cut| *cut == listener).map(|at| proxies[at].port());
+        advertised += &format!(",{name}://127.0.0.1:{}", proxy.unwrap_or(port));
         protocols += &format!(",{name}:{protocol}");
         mechanisms += &sasl::properties(listener, &format!("listener.name.{}", name.to_lowercase()), jwks);
     }

@@ -80,9 +80,10 @@ impl FaultProxy {
 
     /// Resets every connection, at both ends, and says how many there were.
     pub fn reset(&self) -> usize {
+        // One more listens for new ones. A connection that is reset listens no more.
+        let connections = self.resets.receiver_count() - 1;
         self.resets.send_modify(|resets| *resets += 1);
-        // One more listens for new ones.
-        self.resets.receiver_count() - 1
+        connections
     }
 }
 

@@ -13,16 +13,18 @@ use crate::server::{made_once, run};
 
 const SECURITY: &str = "org.apache.kafka.common.security";
 
-/// What judges tokens in the broker and is not Kafka's own.
-const VALIDATORS: [(&str, &str); 2] = [
+/// What judges tokens in the broker and is not Kafka's own, and what gives a user another password.
+const VALIDATORS: [(&str, &str); 3] = [
     ("Extensions.java", include_str!("../../java/Extensions.java")),
     ("MskIam.java", include_str!("../../java/MskIam.java")),
+    ("SetPassword.java", include_str!("../../java/SetPassword.java")),
 ];
 
 /// The properties of a listener, under the prefix of its name.
 pub(super) fn properties(listener: Listener, prefix: &str, jwks: &Path) -> String {
     match listener {
         Listener::SaslTls | Listener::Sasl => passwords(prefix, &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]),
+        Listener::CutSasl => passwords(prefix, &["SCRAM-SHA-256"]),
         Listener::OnlyPlain => passwords(prefix, &["PLAIN"]),
         Listener::OauthUnsecured => {
             let reauthentication = REAUTHENTICATION.as_millis();
@@ -50,9 +52,12 @@ pub(super) fn properties(listener: Listener, prefix: &str, jwks: &Path) -> Strin
                 ("sessionToken", SESSION_TOKEN),
             ],
         ),
-        Listener::Plaintext | Listener::Tls | Listener::MutualTls | Listener::Misnamed | Listener::Expired => {
-            String::new()
-        }
+        Listener::Plaintext
+        | Listener::Tls
+        | Listener::MutualTls
+        | Listener::CutMutualTls
+        | Listener::Misnamed
+        | Listener::Expired => String::new(),
     }
 }
 
@@ -63,7 +68,7 @@ pub(super) fn allowed(jwks: &Path) -> [String; 2] {
     [format!("{allowed}.urls={}", url(jwks)), format!("{allowed}.files={}", jwks.display())]
 }
 
-/// The compiled validators.
+/// The compiled classes.
 pub(super) fn validators(distribution: &Path) -> IoResult<PathBuf> {
     let mut hasher = DefaultHasher::new();
     VALIDATORS.hash(&mut hasher);

@@ -1,0 +1,96 @@
+//! Secrets and certificates that are replaced in their files between two syncs of one engine, while the broker refuses the old ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use ecs_sdm_producer::config::{Config, Mechanism, Secret, SecurityProtocol};
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::report::{Outcome, Report};
+use ecs_sdm_producer::sync::Sink;
+use ecs_sim::Simulator;
+use kit::REGION;
+use kit::certificates::{Authority, Pair};
+use kit::secured::{Listener, PASSWORD, ROTATED};
+use kit::settings::{config, on_broker};
+use kit::wait::wait_until;
+use tokio::runtime::Runtime;
+
+use super::{secured, simulator};
+
+fn engine(config: &Config) -> Engine {
+    Engine::new(config.clone(), REGION.to_owned()).unwrap()
+}
+
+fn sync(engine: &mut Engine) -> Report {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+    RUNTIME.block_on(engine.start(Sink::Kafka).finish())
+}
+
+/// Whether the broker refuses who signs in anew with these settings.
+fn is_refused(config: &Config) -> bool {
+    sync(&mut engine(config)).outcome == Outcome::Failed
+}
+
+fn settings(simulator: &Simulator, listener: Listener, protocol: SecurityProtocol) -> Config {
+    let mut config = on_broker(config(simulator), &secured().at(listener), "rotation");
+    config.kafka.security.protocol = protocol;
+    config.kafka.security.ca = Some(secured().authority.pem.clone());
+    config
+}
+
+/// A file that holds it.
+fn file(folder: &Path, name: &str, content: &str) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, content).unwrap();
+    path
+}
+
+fn replace(folder: &Path, pair: &Pair) {
+    file(folder, "client.pem", &pair.certificate);
+    file(folder, "client.key", &pair.key);
+}
+
+#[test]
+fn a_password_is_taken_up_while_the_broker_refuses_the_old_one() {
+    let (simulator, broker, folder) = (simulator(), secured(), tempfile::tempdir().unwrap());
+    broker.set_password(ROTATED, PASSWORD);
+    let mut config = settings(&simulator, Listener::CutSasl, SecurityProtocol::SaslSsl);
+    config.kafka.security.mechanism = Some(Mechanism::ScramSha256);
+    config.kafka.security.username = Some(ROTATED.to_owned());
+    config.kafka.security.password = Some(Secret::File(file(folder.path(), "password", PASSWORD)));
+    let mut engine = engine(&config);
+    let first = sync(&mut engine);
+    assert_eq!(first.outcome, Outcome::Completed, "{first:?}");
+
+    broker.set_password(ROTATED, "another-canary");
+    assert!(is_refused(&config), "the broker refuses the old password");
+    file(folder.path(), "password", "another-canary\n");
+    assert!(broker.cut(Listener::CutSasl) > 0, "the producer is connected");
+    let second = sync(&mut engine);
+    assert_eq!(second.outcome, Outcome::Completed, "{second:?}");
+}
+
+#[test]
+fn a_certificate_is_taken_up_when_the_old_one_has_expired() {
+    let (simulator, broker, folder) = (simulator(), secured(), tempfile::tempdir().unwrap());
+    replace(folder.path(), &broker.authority.client_for(Duration::from_secs(4)));
+    let mut config = settings(&simulator, Listener::CutMutualTls, SecurityProtocol::Ssl);
+    config.kafka.security.certificate = Some(folder.path().join("client.pem").to_str().unwrap().to_owned());
+    config.kafka.security.key = Some(Secret::Inline(folder.path().join("client.key").to_str().unwrap().to_owned()));
+    let mut engine = engine(&config);
+    let first = sync(&mut engine);
+    assert_eq!(first.outcome, Outcome::Completed, "{first:?}");
+
+    wait_until("the certificate has expired", || is_refused(&config));
+    replace(folder.path(), &broker.authority.client());
+    assert!(broker.cut(Listener::CutMutualTls) > 0, "the producer is connected");
+    let second = sync(&mut engine);
+    assert_eq!(second.outcome, Outcome::Completed, "{second:?}");
+
+    // One of the two files is replaced: the producer goes on as it is.
+    file(folder.path(), "client.key", &Authority::new().client().key);
+    let third = sync(&mut engine);
+    assert_eq!(third.outcome, Outcome::Completed, "{third:?}");
+}
