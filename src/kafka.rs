@@ -8,16 +8,12 @@ mod error;
 pub mod framing;
 mod handles;
 mod in_flight;
-mod probe;
 mod producer;
 mod raw;
 mod recovery;
-mod rotation;
 mod security;
-mod sign_in;
 mod startup;
 mod status;
-mod token;
 mod topics;
 
 pub use self::error::{Absence, Error};

@@ -11,7 +11,7 @@ use super::closing::ClosedInBackground;
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
 use super::raw;
-use super::token::{Token, Tokens};
+use super::security::{Token, Tokens};
 
 /// A producer of librdkafka with its poll thread.
 pub(super) type Handle = ClosedInBackground<ThreadedProducer<Context>>;

@@ -15,7 +15,7 @@ use rdkafka::client::Client;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::context::Context;
-use super::token::Token;
+use super::security::Token;
 
 /// A topic to be made.
 pub(super) struct NewTopic<'a> {

@@ -1,7 +1,14 @@
 //! `kafka.security` as librdkafka's properties, and what librdkafka says of them when a client is created.
 
+mod probe;
+mod rotation;
+mod sign_in;
+mod token;
+
 use rdkafka::ClientConfig;
 
+pub(super) use self::probe::Probe;
+pub(super) use self::token::{Token, Tokens};
 use super::client::Refusal;
 use crate::config::{Config, Content, Mechanism, PEM, Secret, SecurityConfig, read_pem};
 

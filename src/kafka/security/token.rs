@@ -22,14 +22,14 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 const MOST_LIFE: Duration = Duration::from_secs(1_000_000_000);
 
 /// A token, with what librdkafka wants to know of it.
-pub(super) struct Token {
-    pub(super) value: String,
+pub(in crate::kafka) struct Token {
+    pub(in crate::kafka) value: String,
     /// Who signs in, for librdkafka's own use: brokers read the token.
-    pub(super) principal: String,
+    pub(in crate::kafka) principal: String,
     /// SASL extensions, which brokers get with it (RFC 7628, section 3.1).
-    pub(super) extensions: Vec<(String, String)>,
+    pub(in crate::kafka) extensions: Vec<(String, String)>,
     /// When it ends, by the clock that librdkafka reads.
-    pub(super) expires: SystemTime,
+    pub(in crate::kafka) expires: SystemTime,
     /// The same by a clock that nobody sets.
     ends: Instant,
     /// When another one has to be got: after 80 % of its life.
@@ -95,7 +95,7 @@ enum Issuer {
 
 /// The token that all clients of a process sign in with.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(in crate::kafka) struct Tokens {
     issuer: Issuer,
     current: Mutex<Option<Arc<Token>>>,
     /// Why the last attempt to get one failed.
@@ -104,7 +104,7 @@ pub(super) struct Tokens {
 
 impl Tokens {
     /// None where settings name no mechanism with tokens, or leave them to librdkafka.
-    pub(super) fn of(config: &Config) -> Option<Self> {
+    pub(in crate::kafka) fn of(config: &Config) -> Option<Self> {
         let issuer = match config.kafka.mechanism()? {
             Mechanism::OauthBearer => Issuer::Endpoint(Endpoint::of(&config.kafka.security.oauth)?),
             Mechanism::AwsMskIam => Issuer::Msk(Msk::of(&config.kafka)),
@@ -120,7 +120,7 @@ impl Tokens {
         }
     }
 
-    pub(super) fn current(&self) -> Option<Arc<Token>> {
+    pub(in crate::kafka) fn current(&self) -> Option<Arc<Token>> {
         self.current.lock().clone()
     }
 

@@ -1,14 +1,14 @@
 //! Secrets and certificates that were changed in their files: between two syncs clients are made anew with them.
 
-use super::Producer;
-use super::client::{self, BETWEEN_TWO_FILES, Refusal};
-use super::probe::Probe;
+use super::Probe;
 use crate::config::Config;
+use crate::kafka::Producer;
+use crate::kafka::client::{self, BETWEEN_TWO_FILES, Refusal};
 
 impl Producer {
     /// Makes the clients anew if what they sign in with has changed. What cannot be used is warned about, and the clients stay. Nothing
     /// may be in flight.
-    pub(super) async fn rotate(&self, config: &Config) {
+    pub(in crate::kafka) async fn rotate(&self, config: &Config) {
         let Err(_) = self.try_to_rotate(config).await else { return };
         tokio::time::sleep(BETWEEN_TWO_FILES).await;
         if let Err(refusal) = self.try_to_rotate(config).await {

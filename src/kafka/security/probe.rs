@@ -43,7 +43,7 @@ struct Handshake {
 
 /// Asks a port as the client would speak to it.
 #[derive(Debug, Clone)]
-pub(super) struct Probe {
+pub(in crate::kafka) struct Probe {
     protocol: SecurityProtocol,
     authorities: Authorities,
 }
@@ -58,7 +58,7 @@ enum Authorities {
 
 impl Probe {
     /// A probe for a client of librdkafka with these properties.
-    pub(super) fn new(client: &rdkafka::ClientConfig) -> Self {
+    pub(in crate::kafka) fn new(client: &rdkafka::ClientConfig) -> Self {
         let protocol = client.get("security.protocol").and_then(SecurityProtocol::of);
         let authorities = match (client.get("ssl.ca.pem"), client.get("ssl.ca.location")) {
             (Some(pem), _) => Authorities::Pem(pem.to_owned()),
@@ -69,7 +69,7 @@ impl Probe {
     }
 
     /// What a port is and what to do about it, if that explains why the client got no further. It takes two seconds at most.
-    pub(super) async fn ask(&self, address: &str) -> Option<String> {
+    pub(in crate::kafka) async fn ask(&self, address: &str) -> Option<String> {
         let (probe, address) = (self.clone(), address.to_owned());
         let asked = tokio::task::spawn_blocking(move || probe.ask_now(&address));
         tokio::time::timeout(2 * ANSWER, asked).await.ok()?.ok()?

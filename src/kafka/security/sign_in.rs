@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use rdkafka::producer::Producer as _;
 
-use super::startup::{ATTEMPT, StartupWait};
 use super::token::{Token, TokenFault, Tokens};
-use super::{Error, Producer};
 use crate::aws::Signer;
+use crate::kafka::startup::{ATTEMPT, StartupWait};
+use crate::kafka::{Error, Producer};
 
 /// The longest attempt at a token. An endpoint has less.
 const LONGEST: Duration = Duration::from_secs(15);
@@ -38,7 +38,7 @@ impl Producer {
     }
 
     /// Waits for a token to sign in with, if one is needed, and has it renewed from now on.
-    pub(super) async fn first_token(self: &Arc<Self>, wait: &StartupWait) -> Result<(), Error> {
+    pub(in crate::kafka) async fn first_token(self: &Arc<Self>, wait: &StartupWait) -> Result<(), Error> {
         let Some(tokens) = &self.tokens else { return Ok(()) };
         let mut last: Option<TokenFault> = None;
         while tokens.current().is_none_or(|token| token.left().is_zero()) {
@@ -78,7 +78,7 @@ impl Producer {
     }
 
     /// Ends the sync if brokers have refused a sign-in while they were in use, and none answers any more.
-    pub(super) async fn judge_renewed_sign_in(&self) {
+    pub(in crate::kafka) async fn judge_renewed_sign_in(&self) {
         let status = &self.context.status;
         let Some((since, words)) = status.refused_while_used() else { return };
         if since.elapsed() < DOUBT {
