@@ -1,8 +1,11 @@
 //! Secrets and certificates that are replaced in their files between two syncs of one engine, while the broker refuses the old ones.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
+use std::thread;
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Mechanism, Secret, SecurityProtocol};
@@ -93,4 +96,42 @@ fn a_certificate_is_taken_up_when_the_old_one_has_expired() {
     file(folder.path(), "client.key", &Authority::new().client().key);
     let third = sync(&mut engine);
     assert_eq!(third.outcome, Outcome::Completed, "{third:?}");
+}
+
+/// O_NONBLOCK of Linux: a pipe that nobody reads is an error, and no wait.
+const NONBLOCK: i32 = 0o4000;
+
+/// Gives the key to one reader of a pipe.
+fn give(pipe: &Path, key: &str) {
+    fs::write(pipe, key).unwrap();
+    // The next one must not be read together with it.
+    let is_read = || OpenOptions::new().write(true).custom_flags(NONBLOCK).open(pipe).is_err();
+    wait_until("the key is read", is_read);
+}
+
+#[test]
+fn a_certificate_that_is_replaced_before_its_key_is_read_again_with_it() {
+    let (simulator, broker, folder) = (simulator(), secured(), tempfile::tempdir().unwrap());
+    let (old, new) = (broker.authority.client(), broker.authority.client());
+    let mut config = settings(&simulator, Listener::CutMutualTls, SecurityProtocol::Ssl);
+    let certificate = file(folder.path(), "client.pem", &old.certificate);
+    config.kafka.security.certificate = Some(certificate.to_str().unwrap().to_owned());
+    let pipe = folder.path().join("client.key");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    config.kafka.security.key = Some(Secret::Inline(pipe.to_str().unwrap().to_owned()));
+    let (mut engine, first) = thread::scope(|scope| {
+        // At the start, and as the sync begins.
+        scope.spawn(|| [&old, &old].map(|pair| give(&pipe, &pair.key)));
+        let mut engine = engine(&config);
+        let first = sync(&mut engine);
+        (engine, first)
+    });
+    assert_eq!(first.outcome, Outcome::Completed, "{first:?}");
+
+    fs::write(&certificate, &new.certificate).unwrap();
+    let second = thread::scope(|scope| {
+        scope.spawn(|| [&old, &new].map(|pair| give(&pipe, &pair.key)));
+        sync(&mut engine)
+    });
+    assert_eq!(second.outcome, Outcome::Completed, "{second:?}");
 }
