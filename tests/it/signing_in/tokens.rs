@@ -1,5 +1,7 @@
 //! Signing in with tokens: from an endpoint over HTTPS, and signed for Amazon MSK.
 
+mod renewed;
+
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;

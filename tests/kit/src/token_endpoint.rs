@@ -4,7 +4,7 @@ mod answers;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
@@ -40,7 +40,7 @@ pub struct TokenEndpoint {
     url: String,
     ca: Option<String>,
     shared: Arc<Shared>,
-    _runtime: Runtime,
+    runtime: Option<Runtime>,
 }
 
 /// What was asked for.
@@ -114,16 +114,28 @@ impl TokenEndpoint {
         let shared =
             Arc::new(Shared { answers: Mutex::new(answers), asked: Mutex::default(), issued: Mutex::default() });
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).unwrap();
+        // Tests that have a runtime start it too, and so it waits for nothing in its own.
+        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}{PATH}", listener.local_addr().unwrap());
         // The runtime owns it, and ends with the endpoint.
         drop(runtime.spawn(accept(listener, acceptor, Arc::clone(&shared))));
-        Self { url, ca, shared, _runtime: runtime }
+        Self { url, ca, shared, runtime: Some(runtime) }
     }
 }
 
-async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
+impl Drop for TokenEndpoint {
+    fn drop(&mut self) {
+        // A plain drop waits, which a test that has a runtime must not.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn accept(listener: StdListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
+    let listener = TcpListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
