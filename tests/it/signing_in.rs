@@ -1,5 +1,6 @@
 //! Signing in to Kafka: every way delivers, and every mistake is told by the key of its setting.
 
+mod least;
 mod rights;
 mod secrets;
 mod settings;
