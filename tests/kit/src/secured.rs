@@ -8,9 +8,10 @@ use std::io::Result as IoResult;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
-pub use acls::Operation;
+pub use acls::{Operation, Resource};
 
 use crate::broker::{ARCHIVE, Machine, WAY_OUT, distribution, server_properties, wait_until_started};
 use crate::certificates::{Authority, CLIENT};
@@ -28,6 +29,8 @@ pub const ROTATED: &str = "rotated";
 
 /// Users of PLAIN that may do only what [`Secured::allow`] and [`Secured::deny`] say. Everybody else may do everything.
 pub const GUESTS: [&str; 2] = ["writer", "reader"];
+/// How many others of their kind there are, each for one case.
+const MORE_GUESTS: usize = 32;
 
 /// How long a session of [`Listener::OauthUnsecured`] lasts at most: then the client signs in again, on the same connection.
 pub const REAUTHENTICATION: Duration = Duration::from_secs(4);
@@ -97,6 +100,7 @@ pub struct Secured {
     process: Child,
     plain: u16,
     ports: [u16; LISTENERS.len()],
+    came: AtomicUsize,
     /// Who has signed the broker's certificates, and signs those of clients.
     pub authority: Authority,
     /// Who has signed the tokens that the broker takes.
@@ -198,7 +202,8 @@ impl Secured {
             let found = LISTENERS.iter().position(|(other, ..)| other == listener);
             proxy.lead_to(&format!("127.0.0.1:{}", found.map_or(plain, |at| ports[at])));
         }
-        Ok(Self { process, plain, ports, authority, key: Arc::new(key), proxies, distribution })
+        let (came, key) = (AtomicUsize::new(0), Arc::new(key));
+        Ok(Self { process, plain, ports, came, authority, key, proxies, distribution })
     }
 }
 

@@ -6,7 +6,10 @@ use std::io::Result as IoResult;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{ACCESS_KEY, GUESTS, Listener, MSK_HOSTS, PASSWORD, REAUTHENTICATION, SECRET_KEY, SESSION_TOKEN, USER};
+use super::acls::guest;
+use super::{
+    ACCESS_KEY, GUESTS, Listener, MORE_GUESTS, MSK_HOSTS, PASSWORD, REAUTHENTICATION, SECRET_KEY, SESSION_TOKEN, USER,
+};
 use crate::broker::VERSION;
 use crate::jwt::{AUDIENCE, ISSUER};
 use crate::server::{made_once, run};
@@ -97,8 +100,8 @@ fn passwords(prefix: &str, mechanisms: &[&str]) -> String {
     let mut properties = format!("{prefix}.sasl.enabled.mechanisms={}\n", mechanisms.join(","));
     for mechanism in mechanisms {
         let module = if *mechanism == "PLAIN" {
-            let [writer, reader] = GUESTS;
-            let users = [USER, writer, reader].map(|user| format!("user_{user}=\"{PASSWORD}\""));
+            let users = [USER].into_iter().chain(GUESTS).map(str::to_owned).chain((0..MORE_GUESTS).map(guest));
+            let users: Vec<_> = users.map(|user| format!("user_{user}=\"{PASSWORD}\"")).collect();
             format!("{SECURITY}.plain.PlainLoginModule required {}", users.join(" "))
         } else {
             format!("{SECURITY}.scram.ScramLoginModule required")
