@@ -17,8 +17,8 @@ pub use self::service::Service;
 pub use self::task::Task;
 pub use self::task_definition::TaskDefinition;
 pub(crate) use self::timestamp::Timestamp;
-use crate::aws::retry::one_line;
 use crate::contract::{for_each_object, schema};
+use crate::foreign::one_line;
 
 /// What is done with each object of the registry.
 pub(crate) trait Visitor {

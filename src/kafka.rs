@@ -11,6 +11,8 @@ mod in_flight;
 mod producer;
 mod raw;
 mod recovery;
+mod refusal;
+mod rotation;
 mod security;
 mod startup;
 mod status;

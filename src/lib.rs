@@ -19,6 +19,7 @@ pub mod config;
 pub mod contract;
 pub mod ecs;
 pub mod engine;
+mod foreign;
 pub mod kafka;
 pub mod record;
 pub mod registry;

@@ -22,7 +22,8 @@ use aws_types::request_id::RequestId;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
-use super::retry::{Fault, one_line};
+use super::retry::Fault;
+use crate::foreign::one_line;
 
 /// The answer to one request, which is attempted once. Its clone is the request's interceptor.
 pub(crate) struct Answer<T> {

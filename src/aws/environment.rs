@@ -4,7 +4,7 @@ use aws_config::profile::ProfileSet;
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::{profile, source};
+use super::profile;
 use crate::config::Diagnostic;
 
 /// The variables that name an endpoint. The SDK panics if one of them is empty (`aws-smithy-types`, `endpoint.rs`).
@@ -14,26 +14,6 @@ const ENDPOINTS: [&str; 3] = ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECS", "AWS_E
 /// Guide, "IMDS credential provider").
 pub fn has_metadata() -> bool {
     !std::env::var("AWS_EC2_METADATA_DISABLED").is_ok_and(|disabled| disabled.eq_ignore_ascii_case("true"))
-}
-
-/// Everything that is wrong in the process's environment and in the AWS profile. Without `asks_chain` nobody asks AWS's chain for
-/// credentials: the settings hold keys, or none are needed.
-pub async fn issues(asks_chain: bool) -> Vec<Diagnostic> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let mut issues = proxies(variable);
-    issues.extend(endpoints(variable));
-    issues.extend(blanks(variable));
-    issues.extend(account(variable("AWS_ACCOUNT_ID"), "AWS_ACCOUNT_ID", "environment"));
-    match profile::read().await {
-        Ok(profiles) => {
-            issues.extend(selected(variable, &profiles));
-            if asks_chain {
-                issues.extend(source::refusals(set, &profiles));
-            }
-        }
-        Err(unreadable) => issues.push(unreadable),
-    }
-    issues
 }
 
 /// What `AWS_ACCOUNT_ID` says, or else the profile: the account of keys that may not ask for theirs.
@@ -62,7 +42,7 @@ fn is_account(id: &str) -> bool {
     id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn account(id: Option<String>, key: &str, origin: &str) -> Option<Diagnostic> {
+pub(super) fn account(id: Option<String>, key: &str, origin: &str) -> Option<Diagnostic> {
     let id = id.filter(|id| !id.trim().is_empty() && !is_account(id.trim()))?;
     Some(Diagnostic {
         key: key.to_owned(),
@@ -86,13 +66,13 @@ fn is_empty(text: Option<&str>) -> bool {
 }
 
 /// Reports endpoints that are empty.
-fn endpoints(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+pub(super) fn endpoints(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     let named = ENDPOINTS.into_iter().filter(|name| is_empty(variable(name).as_deref()));
     named.map(|name| empty(name, "environment")).collect()
 }
 
 /// Reports variables that are set to nothing. The SDK takes them for set: a profile without a name, a path of no file.
-fn blanks(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+pub(super) fn blanks(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     const NAMES: [&str; 6] = [
         "AWS_PROFILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -106,7 +86,7 @@ fn blanks(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
 }
 
 /// Reports a profile that does not exist, and what is wrong in one that does.
-fn selected(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) -> Vec<Diagnostic> {
+pub(super) fn selected(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) -> Vec<Diagnostic> {
     let mut issues = Vec::new();
     if is_empty(profiles.get("endpoint_url")) {
         issues.push(empty("endpoint_url", "AWS profile"));
@@ -144,7 +124,7 @@ fn selected(variable: impl Fn(&str) -> Option<String>, profiles: &ProfileSet) ->
 ///
 /// hyper-util's `Matcher::from_env` decides which variable counts: upper case hides lower case, even if it is empty, and `ALL_PROXY`
 /// counts only for a scheme without a proxy of its own.
-fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
+pub(super) fn proxies(variable: impl Fn(&str) -> Option<String>) -> Vec<Diagnostic> {
     let mut issues = Vec::new();
     let mut all_counts = false;
     for [upper, lower] in [["HTTPS_PROXY", "https_proxy"], ["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]] {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use aws_config::profile::{self, ProfileFileLoadError, ProfileSet};
 use aws_types::os_shim_internal::{Env, Fs};
 
-use super::retry::one_line;
 use crate::config::Diagnostic;
+use crate::foreign::one_line;
 
 /// The variables that name the files, and where these are without.
 const FILES: [(&str, &str); 2] =

@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::http::Unreached;
+use crate::foreign::one_line;
 
 /// What to do about a failed request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,15 +200,6 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     // whole answer.
     let end = [" to request", ". Response {"].into_iter().filter_map(|words| text.find(words)).min();
     one_line(end.map_or(text.as_str(), |end| &text[..end]))
-}
-
-/// Foreign text as part of one line: without control characters, which terminals interpret, and of at most 1,000 characters.
-pub(crate) fn one_line(text: &str) -> String {
-    const LONGEST: usize = 1_000;
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
-    if line.chars().count() <= LONGEST { line } else { line.chars().take(LONGEST).chain(['…']).collect() }
 }
 
 /// The table of error codes. An answer without a readable code is judged by its HTTP status.

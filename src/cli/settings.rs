@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use ecs_sdm_producer::aws::environment;
 use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
+use ecs_sdm_producer::aws::{self, environment};
 use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load, region_fault};
 use ecs_sdm_producer::kafka::client;
 
@@ -73,7 +73,7 @@ pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool
 /// Checks AWS's own variables and profile. A mistake in them could lead to another account or endpoint than the one meant. With
 /// `asks_chain` AWS's chain is to provide credentials.
 pub(crate) async fn network(loaded: &mut Loaded, asks_chain: bool) -> Trust {
-    let issues = environment::issues(asks_chain).await;
+    let issues = aws::issues(asks_chain).await;
     let trust = Trust::load().await;
     // A configuration file that cannot be read stands in the way of both.
     let untrusted = trust.as_ref().err().filter(|error| !issues.contains(error)).cloned();

@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
 use super::closing::ClosedInBackground;
+use super::refusal::ClientRefusal;
 use super::security;
 use crate::config::{Config, Diagnostic, guarantees};
 
@@ -28,34 +29,19 @@ const ALIASES: &[(&str, &str)] = &[("compression.type", "compression.codec"), ("
 /// A certificate and its key are two files. A pair that does not fit is read again after this time.
 pub(super) const BETWEEN_TWO_FILES: Duration = Duration::from_secs(1);
 
-/// Why there can be no client.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key}: {reason}; {way_out}")]
-pub struct Refusal {
-    pub(super) key: &'static str,
-    pub(super) reason: String,
-    pub(super) way_out: &'static str,
-}
-
-impl Refusal {
-    pub(super) fn new(key: &'static str, reason: String, way_out: &'static str) -> Self {
-        Self { key, reason, way_out }
-    }
-
-    /// What librdkafka says of a configuration. Its error has the value of a property too, which may be a secret.
-    pub(super) fn of(config: &Config, error: KafkaError) -> Self {
-        let reason = reason(error);
-        security::refused(&config.kafka.security, &reason).unwrap_or_else(|| {
-            Self::new("kafka.properties", reason, "librdkafka's CONFIGURATION.md says what goes together")
-        })
-    }
+/// What librdkafka says of a configuration. Its error has the value of a property too, which may be a secret.
+pub(super) fn refused(config: &Config, error: KafkaError) -> ClientRefusal {
+    let reason = reason(error);
+    security::refused(&config.kafka.security, &reason).unwrap_or_else(|| {
+        ClientRefusal::new("kafka.properties", reason, "librdkafka's CONFIGURATION.md says what goes together")
+    })
 }
 
 /// The whole configuration of the client, with secrets and certificates as of now.
 ///
 /// # Errors
 /// A secret or a certificate cannot be read.
-pub fn properties(config: &Config) -> Result<ClientConfig, Refusal> {
+pub fn properties(config: &Config) -> Result<ClientConfig, ClientRefusal> {
     without_openssl_cleanup();
     let mut client = ClientConfig::new();
     for (name, value) in TUNED {
@@ -84,14 +70,15 @@ pub fn refusal(property: &str, value: &str) -> Option<String> {
 
 /// Why there can be no client with these settings, if so. A client is created without brokers, so that nothing is contacted.
 pub fn refusal_of_all(config: &Config) -> Option<Diagnostic> {
-    let create = || -> Result<(), Refusal> {
+    let create = || -> Result<(), ClientRefusal> {
         let mut properties = properties(config)?;
         properties.remove("bootstrap.servers");
         let created: Result<BaseProducer, KafkaError> = properties.create();
-        created.map(ClosedInBackground::new).map(drop).map_err(|error| Refusal::of(config, error))
+        created.map(ClosedInBackground::new).map(drop).map_err(|error| refused(config, error))
     };
     let refusal = create().err()?;
-    let Refusal { key, reason, way_out } = if security::may_be_between_two_files(&config.kafka.security, &refusal) {
+    let ClientRefusal { key, reason, way_out } = if security::may_be_between_two_files(&config.kafka.security, &refusal)
+    {
         std::thread::sleep(BETWEEN_TWO_FILES); // why: the other file follows, and nobody tells when
         create().err()?
     } else {

@@ -2,8 +2,8 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
-use super::client::Refusal;
 use super::raw;
+use super::refusal::ClientRefusal;
 use super::status::FatalProducerError;
 
 /// Why a sync cannot use Kafka.
@@ -12,7 +12,7 @@ use super::status::FatalProducerError;
 pub enum Error {
     /// A secret or a certificate cannot be read, or librdkafka refuses its configuration.
     #[error(transparent)]
-    Client(Refusal),
+    Client(ClientRefusal),
     /// No broker was up within `kafka.startup_timeout`.
     #[error("no Kafka broker of {servers} answered within {waited} (kafka.startup_timeout): {reason}")]
     NoBroker { servers: String, waited: String, reason: String },

@@ -9,7 +9,7 @@ use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
-use super::client::{self, Refusal};
+use super::client;
 use super::context::Context;
 use super::delivery::{Deliveries, Opaque, OwnedRecord};
 use super::handles::{Handle, Handles};
@@ -51,7 +51,7 @@ impl Producer {
         let properties = client::properties(config).map_err(Error::Client)?;
         let probe = Mutex::new(Probe::new(&properties));
         let tokens = Tokens::of(config).map(Arc::new);
-        let refused = |error| Error::Client(Refusal::of(config, error));
+        let refused = |error| Error::Client(client::refused(config, error));
         let handles = Handles::new(properties, context.clone(), tokens.clone()).map_err(refused)?;
         Ok(Self {
             handles: RwLock::new(handles),

@@ -1,7 +1,6 @@
 //! `kafka.security` as librdkafka's properties, and what librdkafka says of them when a client is created.
 
 mod probe;
-mod rotation;
 mod sign_in;
 mod token;
 
@@ -9,22 +8,22 @@ use rdkafka::ClientConfig;
 
 pub(super) use self::probe::Probe;
 pub(super) use self::token::{Token, Tokens};
-use super::client::Refusal;
+use super::refusal::ClientRefusal;
 use crate::config::{Config, Content, Mechanism, PEM, Secret, SecurityConfig, read_pem};
 
 /// Adds the properties, with secrets and files as of now.
-pub(super) fn add(client: &mut ClientConfig, config: &Config) -> Result<(), Refusal> {
+pub(super) fn add(client: &mut ClientConfig, config: &Config) -> Result<(), ClientRefusal> {
     let security = &config.kafka.security;
     // The setting has a default, which leaves the property to users.
     if !config.kafka.properties.contains_key("security.protocol") {
         client.set("security.protocol", security.protocol.name());
     }
     let secret = |key, secret: &Secret| {
-        let fault = |reason: String| Refusal::new(key, reason, "name a file that holds the secret");
+        let fault = |reason: String| ClientRefusal::new(key, reason, "name a file that holds the secret");
         secret.read().map_err(|error| fault(error.with_cause()))
     };
     let pem = |key, content: Content, text_or_path: &str| {
-        read_pem(content, text_or_path).map_err(|reason| Refusal::new(key, reason, content.way_out()))
+        read_pem(content, text_or_path).map_err(|reason| ClientRefusal::new(key, reason, content.way_out()))
     };
     let mut set = |property: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -52,7 +51,7 @@ const KEY: &str = "kafka.security.key";
 const KEY_PASSWORD: &str = "kafka.security.key_password";
 
 /// Whether a refusal may pass: the certificate and its key are files, of which one may be replaced already.
-pub(super) fn may_be_between_two_files(security: &SecurityConfig, refusal: &Refusal) -> bool {
+pub(super) fn may_be_between_two_files(security: &SecurityConfig, refusal: &ClientRefusal) -> bool {
     let is_path = |value: &str| !value.contains(PEM);
     let certificate = security.certificate.as_deref().is_some_and(is_path);
     let key = security.key.as_ref().is_some_and(|key| key.read().is_ok_and(|key| is_path(&key)));
@@ -60,19 +59,19 @@ pub(super) fn may_be_between_two_files(security: &SecurityConfig, refusal: &Refu
 }
 
 /// What librdkafka's refusal of a configuration means, where it is about a setting of ours. Its words end with OpenSSL's reason.
-pub(super) fn refused(security: &SecurityConfig, words: &str) -> Option<Refusal> {
+pub(super) fn refused(security: &SecurityConfig, words: &str) -> Option<ClientRefusal> {
     let says = |part: &str| words.contains(part);
     let has_key = security.key.is_some();
     let misfit = "is not the key of kafka.security.certificate";
     let openssl = words.rsplit(':').next().unwrap_or_default().trim();
-    let unusable = |key, way_out| Some(Refusal::new(key, format!("OpenSSL cannot use it: {openssl}"), way_out));
+    let unusable = |key, way_out| Some(ClientRefusal::new(key, format!("OpenSSL cannot use it: {openssl}"), way_out));
     if has_key && (says("key values mismatch") || says("key type mismatch") || says("Private key check failed")) {
-        Some(Refusal::new(KEY, misfit.to_owned(), "give the key that this certificate was made for"))
+        Some(ClientRefusal::new(KEY, misfit.to_owned(), "give the key that this certificate was made for"))
     } else if has_key && says("ssl.key.pem failed") && says("unsupported") {
         unusable(KEY, "encrypt it anew, as openssl pkcs8 -topk8 -v2 aes256 does")
     } else if has_key && says("ssl.key.pem failed") && security.key_password.is_some() {
         let reason = format!("does not open kafka.security.key: {openssl}");
-        Some(Refusal::new(KEY_PASSWORD, reason, "set the password of this key"))
+        Some(ClientRefusal::new(KEY_PASSWORD, reason, "set the password of this key"))
     } else if has_key && says("ssl.key.pem failed") {
         unusable(KEY, Content::Key.way_out())
     } else if security.certificate.is_some() && says("ssl.certificate.pem failed") {

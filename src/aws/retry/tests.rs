@@ -25,12 +25,6 @@ fn codes_have_their_verdicts() {
 }
 
 #[test]
-fn foreign_text_becomes_one_line_of_limited_length() {
-    assert_eq!(one_line(" a\n\tb \u{1b}[31mc\u{7} "), "a b [31mc");
-    assert_eq!(one_line(&"x".repeat(3_000)).chars().count(), 1_001);
-}
-
-#[test]
 fn waits_grow_to_the_cap_and_a_throttle_has_a_floor() {
     let (base, cap) = (Duration::from_secs(1), Duration::from_secs(20));
     assert_eq!(backoff(1, false, base, cap, 0.0), Duration::ZERO);

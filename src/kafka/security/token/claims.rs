@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::contract::rfc3339;
+use crate::foreign::one_line;
 
 /// The claims that a broker may refuse a token for.
 #[derive(Debug, Default, Deserialize)]
@@ -62,7 +63,7 @@ impl Claims {
             named("issuer", &self.iss),
             expiry.unwrap_or_else(|| "no expiry".to_owned()),
         ];
-        all.join(", ")
+        one_line(&all.join(", "))
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::claims::Claims;
 use super::{Token, TokenFault};
 use crate::config::OauthConfig;
+use crate::foreign::one_line;
 use crate::web::{self, Peer, Suspect, Unusable, causes, suspect};
 
 /// The longest attempt.
@@ -16,9 +17,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A token's life where nothing tells it (RFC 6749 leaves it to the documentation of the server).
 const LIFE: Duration = Duration::from_secs(3_600);
-
-/// How many characters of an answer are shown.
-const SHOWN: usize = 200;
 
 const CLIENT: &str = "kafka.security.oauth.client_id and kafka.security.oauth.client_secret";
 const ENDPOINT: &str = "kafka.security.oauth.token_endpoint";
@@ -161,8 +159,7 @@ fn issued(status: StatusCode, text: &str) -> Result<Issued, TokenFault> {
 
 fn described(error: &str, description: Option<String>) -> String {
     let said = description.map_or_else(|| error.to_owned(), |description| format!("{error}: {description}"));
-    let said: String = said.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
-    format!(": {said}")
+    format!(": {}", one_line(&said))
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
