@@ -21,16 +21,16 @@ use kit::tls_port::TlsPort;
 use tokio::runtime::Runtime;
 
 /// A key, without a password.
-const KEY: &str = include_str!("fixtures/key.pem");
+pub(crate) const KEY: &str = include_str!("fixtures/key.pem");
 /// The same key, encrypted as PKCS #8.
-const ENCRYPTED: &str = include_str!("fixtures/key.encrypted.pem");
+pub(crate) const ENCRYPTED: &str = include_str!("fixtures/key.encrypted.pem");
 /// The same key, encrypted as RFC 1421 has it.
 const RFC1421: &str = include_str!("fixtures/key.rfc1421.pem");
 /// The password of both.
-const KEY_PASSWORD: &str = "key-pw";
+pub(crate) const KEY_PASSWORD: &str = "key-pw";
 
 /// The broker that all tests here share.
-fn secured() -> &'static Secured {
+pub(crate) fn secured() -> &'static Secured {
     static BROKER: LazyLock<Secured> = LazyLock::new(|| Secured::start().unwrap());
     &BROKER
 }
