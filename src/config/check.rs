@@ -52,9 +52,11 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
         }
     }
     if let Some(Ok(key)) = config.schema_registry.key.as_ref().map(|key| key.read())
-        && let Err(unreadable @ SecretError::Unreadable { .. }) = pem(&key)
+        && let Err(SecretError::Unreadable { source, .. }) = pem(&key)
     {
-        error("schema_registry.key", unreadable.with_cause(), "name a file with the key in PEM, or give its text");
+        // Text that names no file may be a key without its frame.
+        let reason = format!("cannot read the file that it names: {source}");
+        error("schema_registry.key", reason, "name a file with the key in PEM, or give its text");
     }
     if config.objects.is_empty() {
         error("objects", "is empty".to_owned(), &format!("it takes one or more of {}", OBJECTS.join(", ")));

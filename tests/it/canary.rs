@@ -1,5 +1,8 @@
 //! Environment values never leave the describe step: no record, log line, error or dry-run line holds one, whatever is asked of the logs.
 
+mod secrets;
+mod syncs;
+
 use ecs_sim::{CANARY, Effect, Fault, Shape, Simulator, World};
 use kit::program::{code, program, text};
 use kit::settings::unique;

@@ -18,23 +18,23 @@ use ecs_sim::{Shape, Simulator, World};
 use kit::cases::side_by_side;
 use kit::certificates::Authority;
 use kit::program::{code, program, text};
-use kit::secured::{Listener, PASSWORD, Secured, USER};
+use kit::secured::{Listener, PASSWORD, SESSION_TOKEN, Secured, USER};
 use kit::settings::unique;
 use kit::tls_port::TlsPort;
 use kit::token_endpoint::TokenEndpoint;
 use tokio::runtime::Runtime;
 
 /// A key, without a password.
-const KEY: &str = include_str!("fixtures/key.pem");
+pub(crate) const KEY: &str = include_str!("fixtures/key.pem");
 /// The same key, encrypted as PKCS #8.
-const ENCRYPTED: &str = include_str!("fixtures/key.encrypted.pem");
+pub(crate) const ENCRYPTED: &str = include_str!("fixtures/key.encrypted.pem");
 /// The same key, encrypted as RFC 1421 has it.
 const RFC1421: &str = include_str!("fixtures/key.rfc1421.pem");
 /// The password of both.
-const KEY_PASSWORD: &str = "key-pw";
+pub(crate) const KEY_PASSWORD: &str = "key-pw";
 
 /// The broker that all tests here share.
-fn secured() -> &'static Secured {
+pub(crate) fn secured() -> &'static Secured {
     // Its proxies have runtimes of their own, which no test may start within its own.
     static BROKER: LazyLock<Secured> = LazyLock::new(|| thread::spawn(|| Secured::start().unwrap()).join().unwrap());
     &BROKER
@@ -53,7 +53,10 @@ struct Simulators {
 impl Simulators {
     fn start() -> Self {
         let unasked = Simulator::start(World { record_arrivals: true, ..World::default() }).unwrap();
-        Self { asked: simulator(), unasked }
+        // Temporary credentials sign in too.
+        let world = World { base_session_token: Some(SESSION_TOKEN.to_owned()), ..World::default() };
+        let shape = Shape { tasks: 5, ..Shape::small() };
+        Self { asked: Simulator::start(World { shape, ..world }).unwrap(), unasked }
     }
 }
 

@@ -4,10 +4,12 @@ mod renewed;
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
+use kit::certificates::Authority;
 use kit::jwt::Key;
-use kit::secured::{Listener, SECRET_KEY, Secured};
+use kit::secured::{Listener, SECRET_KEY, SESSION_TOKEN, Secured};
 use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, ExpiresIn, Reply, Signature, TokenEndpoint};
 use serde_json::json;
 
@@ -133,10 +135,57 @@ fn of_msk(broker: &Secured) -> Vec<Case> {
     vec![
         msk("MSK, the default region"),
         msk("MSK, a region that is set").set("aws_region", "cn-north-1"),
+        msk("MSK, temporary credentials").env("AWS_SESSION_TOKEN", SESSION_TOKEN),
         msk("MSK, a wrong secret").env("AWS_SECRET_ACCESS_KEY", "canary").says(refused),
         msk("MSK, another access key").env("AWS_ACCESS_KEY_ID", "AKIAOTHER").says(refused).says_too("AKIAOTHER"),
         msk("MSK, another session").env("AWS_SESSION_TOKEN", "canary").says(refused),
         msk("MSK, another region").set("aws_region", "us-east-1").says(refused).says_too("us-east-1"),
+    ]
+}
+
+/// A program gives what has ended already.
+fn of_expired_credentials(broker: &Secured, folder: &Path) -> Case {
+    let keys = json!({
+        "Version": 1,
+        "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+        "SecretAccessKey": SECRET_KEY,
+        "SessionToken": "canary",
+        "Expiration": "2020-01-01T00:00:00Z",
+    });
+    let [file, config] = ["keys.json", "config"].map(|name| folder.join(name));
+    fs::write(&file, keys.to_string()).unwrap();
+    let process = format!("cat {}", file.display());
+    fs::write(&config, format!("[default]\nregion = eu-west-1\ncredential_process = {process}\n")).unwrap();
+    let mut case = of_msk(broker).swap_remove(0).env("AWS_CONFIG_FILE", config.to_str().unwrap());
+    case.name = "MSK, credentials that have expired".to_owned();
+    let case = case.env("AWS_ACCESS_KEY_ID", "").env("AWS_SECRET_ACCESS_KEY", "").env("PATH", "/usr/bin:/bin");
+    case.says(&["AWS_MSK_IAM", "expired"])
+}
+
+/// Whom the endpoint is signed by: its own setting alone counts, else the bundle and the system's authorities together.
+fn by_authorities(folder: &Path) -> [Case; 4] {
+    let other = folder.join("other.pem");
+    fs::write(&other, Authority::new().pem).unwrap();
+    let other = other.to_str().unwrap();
+    let case = |name: &str, at: &str| {
+        let endpoint = TokenEndpoint::https(any());
+        let file = folder.join(format!("{at}.pem"));
+        fs::write(&file, endpoint.ca()).unwrap();
+        (unsecured(name, endpoint).unset("oauth.ca"), file.to_str().unwrap().to_owned())
+    };
+    let (bundle, file) = case("an authority of the bundle", "bundle");
+    let (system, beside) = case("an authority of the system, and another in the bundle", "system");
+    let (own, not_own) = case("another authority than that of the setting", "own");
+    let (brokers, not_theirs) = case("an authority of brokers", "brokers");
+    [
+        bundle.env("AWS_CA_BUNDLE", &file),
+        system.env("SSL_CERT_FILE", &beside).env("AWS_CA_BUNDLE", other),
+        own.env("AWS_CA_BUNDLE", &not_own).set("oauth.ca", other).says(&["UnknownIssuer", "kafka.security.oauth.ca"]),
+        brokers
+            .to(secured().at(Listener::OauthJwks))
+            .set("protocol", "sasl_ssl")
+            .set("ca", &not_theirs)
+            .says(&["UnknownIssuer", "kafka.security.oauth.ca"]),
     ]
 }
 
@@ -146,27 +195,8 @@ fn each_token_delivers_and_each_mistake_is_told() {
     let mut cases = endpoints();
     cases.extend(judged_by_brokers(broker));
     cases.extend(of_msk(broker));
-    // A program that gives what has ended already.
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("config");
-    let keys = json!({
-        "Version": 1,
-        "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
-        "SecretAccessKey": SECRET_KEY,
-        "SessionToken": "canary",
-        "Expiration": "2020-01-01T00:00:00Z",
-    });
-    fs::write(folder.path().join("keys.json"), keys.to_string()).unwrap();
-    let process = format!("cat {}", folder.path().join("keys.json").display());
-    fs::write(&file, format!("[default]\nregion = eu-west-1\ncredential_process = {process}\n")).unwrap();
-    let mut expired = of_msk(broker).swap_remove(0).env("AWS_CONFIG_FILE", file.to_str().unwrap());
-    expired.name = "MSK, credentials that have expired".to_owned();
-    cases.push(
-        expired
-            .env("AWS_ACCESS_KEY_ID", "")
-            .env("AWS_SECRET_ACCESS_KEY", "")
-            .env("PATH", "/usr/bin:/bin")
-            .says(&["AWS_MSK_IAM", "expired"]),
-    );
+    cases.push(of_expired_credentials(broker, folder.path()));
+    cases.extend(by_authorities(folder.path()));
     run_all(Simulators::start(), cases);
 }
