@@ -40,8 +40,16 @@ pub(crate) fn secured() -> &'static Secured {
     &BROKER
 }
 
+/// The account that is read.
+const SHAPE: Shape = Shape { tasks: 5, ..Shape::small() };
+
 fn simulator() -> Simulator {
-    Simulator::start(World { shape: Shape { tasks: 5, ..Shape::small() }, ..World::default() }).unwrap()
+    Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap()
+}
+
+/// One that knows temporary base credentials too.
+fn with_session(token: &str) -> Simulator {
+    Simulator::start(World { shape: SHAPE, base_session_token: Some(token.to_owned()), ..World::default() }).unwrap()
 }
 
 /// One for syncs that sign in, and one that writes down whether any of the others has asked it.

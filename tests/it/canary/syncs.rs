@@ -47,8 +47,14 @@ impl SetUp {
         let owned = |settings: &[(&str, &str)]| -> Vec<(String, String)> {
             settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
-        let mut set_up =
-            Self { name, settings: owned(settings), secrets: owned(secrets), kept: Vec::new(), succeeds: true, endpoint: None };
+        let mut set_up = Self {
+            name,
+            settings: owned(settings),
+            secrets: owned(secrets),
+            kept: Vec::new(),
+            succeeds: true,
+            endpoint: None,
+        };
         // Every sync has AWS's.
         set_up.secrets.extend(owned(&[
             ("access_key_id", ID),

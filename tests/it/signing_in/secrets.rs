@@ -1,10 +1,13 @@
 //! Secrets of `kafka.security` are in no output, whatever is asked of the logs; those in files are read from there.
 
-use kit::program::{code, program, text};
-use kit::secured::{Listener, PASSWORD, USER};
-use kit::settings::unique;
+use std::sync::Arc;
 
-use super::{ENCRYPTED, KEY, KEY_PASSWORD, secured, simulator};
+use kit::program::{code, program, text};
+use kit::secured::{Listener, PASSWORD, SESSION_TOKEN, USER};
+use kit::settings::unique;
+use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, Reply, Signature, TokenEndpoint};
+
+use super::{ENCRYPTED, KEY, KEY_PASSWORD, secured, with_session};
 
 /// The middle of a key, as it stands in its text.
 fn body(key: &str) -> &str {
@@ -13,14 +16,15 @@ fn body(key: &str) -> &str {
 
 /// Runs a command with everything that can be said, and holds that none of this is. Gives what it said.
 fn assert_kept(args: &[&str], settings: &[(&str, &str)], listener: Listener, exit: i32) -> String {
-    let (broker, simulator) = (secured(), simulator());
+    let broker = secured();
+    let simulator = with_session(SESSION_TOKEN);
     let mut command = program(Some(&simulator));
-    command.args(args);
+    command.args(args).env("AWS_SESSION_TOKEN", SESSION_TOKEN);
     if args != ["--help"] {
         command.args(["--set", "kafka.topics_create=if_missing", "--set", "kafka.properties.debug=all"]);
         command.args(["--set", &format!("kafka.topic_prefix={}", unique("secrets"))]);
     }
-    let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.to_uppercase());
+    let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase());
     command.envs(settings.iter().map(|(key, value)| (variable(key), value)));
     command.env("ECS_SDM_KAFKA__SECURITY__CA", &broker.authority.pem);
     command.env("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", broker.at(listener)).env("RUST_LOG", "trace");
@@ -62,6 +66,60 @@ fn a_key_and_its_password_are_shown_by_nothing() {
     let wrong = [pair(ENCRYPTED), vec![("key_password", "canary")]].concat();
     for command in ["check", "sync"] {
         assert_kept(&[command], &wrong, Listener::MutualTls, 64);
+    }
+}
+
+#[test]
+fn a_client_secret_and_its_tokens_are_shown_by_nothing() {
+    let endpoint = TokenEndpoint::https(Answers::tokens(Signature::Of(Arc::clone(&secured().key))));
+    let oauth = |secret| {
+        vec![
+            ("protocol", "sasl_ssl"),
+            ("mechanism", "OAUTHBEARER"),
+            ("oauth.token_endpoint", endpoint.url()),
+            ("oauth.ca", endpoint.ca()),
+            ("oauth.client_id", CLIENT_ID),
+            ("oauth.client_secret", secret),
+        ]
+    };
+    let assert_kept = |command: &[&str], secret, exit| {
+        let said = assert_kept(command, &oauth(secret), Listener::OauthJwks, exit);
+        for token in endpoint.issued() {
+            // Its header is that of every such token.
+            let (_, content) = token.split_once('.').unwrap();
+            assert!(!said.contains(content), "a token is shown by {command:?}: {said}");
+        }
+        for asked in endpoint.asked() {
+            let header = asked.headers["authorization"].to_str().unwrap().replace("Basic ", "");
+            assert!(!said.contains(&header), "the client's secret is shown by {command:?}: {said}");
+        }
+        said
+    };
+    for command in COMMANDS {
+        let said = assert_kept(command, CLIENT_SECRET, 0);
+        assert!(command != ["sync"] || said.contains("librdkafka"), "the logs do speak");
+    }
+    assert_kept(&["sync"], "canary", 2);
+    // A token that brokers refuse, and an endpoint that says what it was told.
+    endpoint.answer(|answers| *answers = answers.clone().claim("exp", 1));
+    assert_kept(&["sync"], CLIENT_SECRET, 2);
+    let echo = r#"{"error":"invalid_client","error_description":"oauth canary+%2F=& is not the secret"}"#;
+    endpoint.answer(|answers| answers.reply = Reply::json(401, echo));
+    let said = assert_kept(&["sync"], CLIENT_SECRET, 2);
+    assert!(said.contains("<redacted> is not the secret"), "{said}");
+    assert!(!endpoint.issued().is_empty());
+}
+
+#[test]
+fn what_aws_credentials_sign_is_shown_by_nothing() {
+    let msk = vec![("protocol", "sasl_ssl"), ("mechanism", "AWS_MSK_IAM")];
+    let elsewhere = [msk.as_slice(), &[("aws_region", "us-east-1")]].concat();
+    // In base64: https://kafka.
+    let token = "aHR0cHM6Ly9rYWZrYS";
+    for (settings, exit) in [(&msk, 0), (&elsewhere, 2)] {
+        let said = assert_kept(&["sync"], settings, Listener::MskIam, exit);
+        assert!(!said.contains(token) && !said.contains("X-Amz-Signature"), "a token is shown: {said}");
+        assert!(said.contains("librdkafka"), "the logs do speak");
     }
 }
 

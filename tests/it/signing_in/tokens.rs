@@ -1,9 +1,9 @@
 //! Signing in with tokens: from an endpoint over HTTPS, and signed for Amazon MSK.
 
+mod asked;
 mod renewed;
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -59,8 +59,6 @@ fn endpoints() -> Vec<Case> {
     let https = |name: &str, answers| unsecured(name, TokenEndpoint::https(answers));
     let told = |expires_in| Answers { expires_in, ..any() };
     let html = Reply::Status(200, "text/html", "<html>Sign in</html>");
-    // Nobody listens there once it is dropped.
-    let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let extensions = any().claim("extensions", json!(["logicalCluster=lkc-1", "identityPoolId=pool-1"]));
     let asking =
         |answers: Answers| Answers { scope: Some("kafka:write kafka:read"), audience: Some("kafka"), ..answers };
@@ -99,9 +97,6 @@ fn endpoints() -> Vec<Case> {
             .says(&["UnknownIssuer", "kafka.security.oauth.ca"]),
         unsecured("an endpoint of another name", TokenEndpoint::misnamed(any()))
             .says(&["not valid for name", "kafka.security.oauth.token_endpoint"]),
-        https("no endpoint there", any())
-            .set("oauth.token_endpoint", &format!("https://{nobody}/token"))
-            .says(&["Connection refused", "kafka.security.oauth.token_endpoint"]),
         https("a broker without tokens", any()).to(secured().at(Listener::Sasl)).says(&["kafka.security.mechanism"]),
     ]
 }

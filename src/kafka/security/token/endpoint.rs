@@ -132,6 +132,8 @@ fn issued(status: StatusCode, text: &str) -> Result<Issued, TokenFault> {
     }
     if !status.is_success() {
         let see = match error.as_deref() {
+            // Servers have JSON for what they do not serve, too.
+            _ if matches!(status.as_u16(), 404 | 405) => ENDPOINT,
             Some("invalid_scope") => "kafka.security.oauth.scope",
             Some("invalid_target") => "kafka.security.oauth.audience",
             Some("invalid_request") => "kafka.security.oauth.scope and kafka.security.oauth.audience",
