@@ -33,8 +33,8 @@ pub use reference::{Reference, reference};
 pub use rule::region_fault;
 pub(crate) use secret::PEM;
 pub use secret::{Properties, Secret, SecretError, pem};
-pub(crate) use security::msk_region;
 pub use security::{Mechanism, OauthConfig, SecurityConfig, SecurityProtocol};
+pub(crate) use security::{msk_region, msk_suffix};
 pub use source::Sources;
 pub use table::keys;
 

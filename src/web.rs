@@ -5,7 +5,6 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use reqwest::tls::{Certificate, Identity};
-use rustls::RootCertStore;
 
 use crate::aws::environment;
 use crate::aws::http::proxy_of;
@@ -62,7 +61,7 @@ pub(crate) async fn client(peer: &Peer<'_>) -> Result<reqwest::Client, Unusable>
     http = match (own, bundle) {
         (Some(own), _) => http.tls_certs_only(own),
         // A system without any would be an error.
-        (None, Some(bundle)) if system_has_none() => http.tls_certs_only(bundle),
+        (None, Some(bundle)) if trust::system_has_none() => http.tls_certs_only(bundle),
         (None, Some(bundle)) => http.tls_certs_merge(bundle),
         // The system's would be loaded, and a machine without any could not even speak plain HTTP.
         (None, None) if !speaks_tls(peer.urls) => http.tls_certs_only([]),
@@ -128,11 +127,6 @@ async fn bundle() -> Result<Option<Vec<Certificate>>, Unusable> {
 
 fn certificates(pem: &[String]) -> Result<Vec<Certificate>, reqwest::Error> {
     pem.iter().map(|pem| Certificate::from_pem(pem.as_bytes())).collect()
-}
-
-fn system_has_none() -> bool {
-    let system = rustls_native_certs::load_native_certs().certs;
-    RootCertStore::empty().add_parsable_certificates(system).0 == 0
 }
 
 /// Whether the client may have to speak TLS: to a URL, or to a proxy on the way.

@@ -24,7 +24,7 @@ const IDLE: Duration = Duration::from_secs(20);
 /// host. Credentials of a container or an instance are asked for directly all the same, from a second pool. Without, it uses none;
 /// this is for an endpoint given by a library user ([`Config::endpoint_url`](crate::config::Config)).
 ///
-/// Two HTTP clients choose a proxy: this one, and reqwest's in `registry::client`, which asks the same `Matcher`.
+/// Two HTTP clients choose a proxy: this one, and reqwest's in `web`, which asks the same `Matcher`.
 /// `aws::environment` checks the variables for both. Connections to Kafka use no proxy.
 pub fn client(proxied: bool, trust: &Trust) -> SharedHttpClient {
     let direct = pool(ProxyConfig::disabled(), trust);

@@ -48,11 +48,7 @@ impl Trust {
 
     /// Whether this system has no certificates, and there is no bundle either: nothing can be reached over https.
     pub(crate) fn is_empty(&self) -> bool {
-        static SYSTEM_HAS_NONE: LazyLock<bool> = LazyLock::new(|| {
-            let system = rustls_native_certs::load_native_certs().certs;
-            RootCertStore::empty().add_parsable_certificates(system).0 == 0
-        });
-        self.bundle.is_none() && *SYSTEM_HAS_NONE
+        self.bundle.is_none() && system_has_none()
     }
 
     /// The same authorities for the SDK's HTTP client.
@@ -66,6 +62,15 @@ impl Trust {
         // The SDK can only refuse server names, and none are set here.
         TlsContext::builder().with_trust_store(store).build().unwrap_or_default()
     }
+}
+
+/// Whether this system has no certificate authorities. It is asked once.
+pub(crate) fn system_has_none() -> bool {
+    static SYSTEM_HAS_NONE: LazyLock<bool> = LazyLock::new(|| {
+        let system = rustls_native_certs::load_native_certs().certs;
+        RootCertStore::empty().add_parsable_certificates(system).0 == 0
+    });
+    *SYSTEM_HAS_NONE
 }
 
 /// The variable wins over the profile, and an empty value counts as not set.

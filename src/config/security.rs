@@ -131,13 +131,30 @@ impl Mechanism {
     }
 }
 
-/// The region in the name of a broker of Amazon MSK: `….kafka.REGION.amazonaws.com`, or `kafka-serverless`, or `.cn` behind it.
-pub(crate) fn msk_region(server: &str) -> Option<&str> {
-    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
-    let host = host.strip_suffix(".cn").unwrap_or(host).strip_suffix(".amazonaws.com")?;
-    let (rest, region) = host.rsplit_once('.')?;
+/// What names of AWS's endpoints end with, by the beginning of the region: a row for each partition that differs from the last one.
+const SUFFIXES: &[(&str, &str)] = &[
+    ("cn-", "amazonaws.com.cn"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+    ("eusc-", "amazonaws.eu"),
+    ("", "amazonaws.com"),
+];
+
+/// What names of Amazon MSK end with in a region.
+pub(crate) fn msk_suffix(region: &str) -> &'static str {
+    let suffix = SUFFIXES.iter().find(|(start, _)| region.starts_with(start));
+    suffix.map_or("amazonaws.com", |(_, suffix)| suffix)
+}
+
+/// The region in the name of a broker of Amazon MSK: `….kafka.REGION.SUFFIX`, or `kafka-serverless`.
+pub(crate) fn msk_region(server: &str) -> Option<String> {
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host).to_ascii_lowercase();
+    let rest = SUFFIXES.iter().find_map(|(_, suffix)| host.strip_suffix(suffix)?.strip_suffix('.'))?;
+    let (rest, region) = rest.rsplit_once('.')?;
     let service = rest.rsplit_once('.').map_or(rest, |(_, service)| service);
-    matches!(service, "kafka" | "kafka-serverless").then_some(region)
+    matches!(service, "kafka" | "kafka-serverless").then(|| region.to_owned())
 }
 
 #[cfg(test)]
@@ -151,12 +168,14 @@ mod tests {
             ("boot-x1.c3.kafka-serverless.us-east-1.amazonaws.com:9098", Some("us-east-1")),
             ("b-2.demo.x.c4.kafka.cn-north-1.amazonaws.com.cn:9098", Some("cn-north-1")),
             ("b-1-public.demo.x.c4.kafka.us-gov-west-1.amazonaws.com:9198", Some("us-gov-west-1")),
+            ("B-1.Demo.x.c4.Kafka.eusc-de-east-1.amazonaws.eu:9098", Some("eusc-de-east-1")),
+            ("b-1.demo.x.c4.kafka.us-isob-east-1.sc2s.sgov.gov:9098", Some("us-isob-east-1")),
             ("kafka.eu-central-1.example.com:9098", None),
             ("b-1.queue.eu-central-1.amazonaws.com:9098", None),
             ("localhost:9098", None),
             ("127.0.0.1:9098", None),
         ] {
-            assert_eq!(msk_region(server), region, "{server}");
+            assert_eq!(msk_region(server).as_deref(), region, "{server}");
         }
     }
 }

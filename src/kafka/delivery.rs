@@ -118,7 +118,9 @@ impl Deliveries {
         }
         if code == Some(Code::MessageTimedOut) && self.status.silence() >= self.delivery_timeout {
             let timeout = humantime::format_duration(self.delivery_timeout);
-            self.status.fail(format!("Kafka acknowledged nothing for {timeout} (kafka.delivery_timeout)"));
+            let last =
+                self.status.last_error().map(|error| format!("; the last error was: {error}")).unwrap_or_default();
+            self.status.fail(format!("Kafka acknowledged nothing for {timeout} (kafka.delivery_timeout){last}"));
         }
     }
 

@@ -20,8 +20,8 @@ pub enum Error {
     #[error("{0}")]
     Refused(FatalProducerError),
     /// There is no token to sign in with.
-    #[error("{0}")]
-    Token(String),
+    #[error("{reason}")]
+    Token { reason: String, is_final: bool },
     /// Topics that cannot be used.
     #[error("{}", missing(.0))]
     Topics(Vec<(String, Absence)>),

@@ -52,11 +52,15 @@ impl Handles {
         ours.keys().eq(theirs.keys()) && ours.keys().all(|name| self.properties.get(name) == properties.get(name))
     }
 
-    /// Has producers with other properties take the place of these. Nothing may be in flight.
-    pub(super) fn replace(&mut self, properties: ClientConfig) -> Result<(), KafkaError> {
-        let new = Self::new(properties, self.context.successor(), self.tokens.clone())?;
-        std::mem::replace(self, new).context.retire();
-        Ok(())
+    /// Producers with other properties, which take the place of these.
+    pub(super) fn successors(&self, properties: ClientConfig) -> impl FnOnce() -> Result<Self, KafkaError> + use<> {
+        let (context, tokens) = (self.context.successor(), self.tokens.clone());
+        move || Self::new(properties, context, tokens)
+    }
+
+    /// Has these take the place of the old ones. Nothing may be in flight.
+    pub(super) fn replace(&mut self, successors: Self) {
+        std::mem::replace(self, successors).context.retire();
     }
 
     /// Has all of them sign in with this token from now on.
@@ -148,7 +152,7 @@ fn create(properties: &ClientConfig, context: &Context, tokens: Option<&Tokens>)
     if let Some(token) = tokens.and_then(Tokens::current)
         && let Err(reason) = raw::set_token(handle.client(), &token)
     {
-        // It was taken once. The next one will be.
+        // It has ended. The renewal gets the next one.
         tracing::debug!(reason, "librdkafka does not take the token");
     }
     Ok(Arc::new(handle))

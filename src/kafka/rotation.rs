@@ -1,33 +1,51 @@
 //! Secrets and certificates that were changed in their files: between two syncs clients are made anew with them.
 
-use super::Producer;
 use super::client::{self, BETWEEN_TWO_FILES};
 use super::refusal::ClientRefusal;
 use super::security::Probe;
+use super::{Error, Producer};
 use crate::config::Config;
 
 impl Producer {
-    /// Makes the clients anew if what they sign in with has changed. What cannot be used is warned about, and the clients stay. Nothing
-    /// may be in flight.
+    /// Makes the clients anew if what they sign in with has changed, or if a sync was ended by what was said of their connections. What
+    /// cannot be used is warned about, and the clients stay. Nothing may be in flight.
     pub(super) async fn rotate(&self, config: &Config) {
-        let Err(_) = self.try_to_rotate(config).await else { return };
+        let has_failed = self.context.status.take_failed();
+        if has_failed && let Some(tokens) = &self.tokens {
+            // A broker may have refused this one, and what was wrong with it may be mended.
+            tokens.forget();
+        }
+        let Err(_) = self.try_to_rotate(config, has_failed).await else { return };
         tokio::time::sleep(BETWEEN_TWO_FILES).await;
-        if let Err(refusal) = self.try_to_rotate(config).await {
+        if let Err(refusal) = self.try_to_rotate(config, has_failed).await {
             tracing::warn!("the Kafka producer goes on with what it signed in with before: {refusal}");
         }
     }
 
-    async fn try_to_rotate(&self, config: &Config) -> Result<(), ClientRefusal> {
-        let properties = client::properties(config)?;
+    /// Reading a file may take long, and creating a client reads the certificates of the system.
+    async fn try_to_rotate(&self, config: &Config, has_failed: bool) -> Result<(), Error> {
+        let config = config.clone();
+        let refused = |refusal: ClientRefusal| Error::Client(refusal);
+        let cancelled = |_| Error::Cancelled;
+        let read = {
+            let config = config.clone();
+            tokio::task::spawn_blocking(move || client::properties(&config))
+        };
+        let properties = read.await.map_err(cancelled)?.map_err(refused)?;
         let mut handles = self.handles.write().await;
-        if handles.have(&properties) {
+        let has_changed = !handles.have(&properties);
+        if !has_changed && !has_failed {
             return Ok(());
         }
         let probe = Probe::new(&properties);
-        handles.replace(properties).map_err(|error| client::refused(config, error))?;
+        let successors = tokio::task::spawn_blocking(handles.successors(properties)).await.map_err(cancelled)?;
+        handles.replace(successors.map_err(|error| refused(client::refused(&config, error)))?);
         drop(handles);
+        self.context.status.forget_contact();
         *self.probe.lock() = probe;
-        tracing::info!("secrets or certificates of Kafka have changed; there is a new producer");
+        if has_changed {
+            tracing::info!("secrets or certificates of Kafka have changed; there is a new producer");
+        }
         Ok(())
     }
 }

@@ -44,6 +44,7 @@ impl Producer {
             match handle.client().fetch_metadata(Some(topic), wait.attempt(ATTEMPT)) {
                 Ok(metadata) => {
                     wait.answered();
+                    self.context.status.note_contact();
                     break metadata;
                 }
                 Err(error) => self.still_starting(&error.to_string(), wait)?,

@@ -20,12 +20,19 @@ pub(super) struct Status {
     acknowledged: AtomicBool,
     last_acknowledged: Mutex<Instant>,
     last_error: Mutex<Option<String>>,
+    token_fault: Mutex<Option<String>>,
     /// The address that a broker advertises, and its last error.
     last_broker_error: Mutex<Option<(String, String)>>,
     /// The address, and an error of a kind that waiting does not cure, whose words do not tell one cause from another.
     ambiguous: Mutex<Option<(String, String)>>,
+    /// Whether the clients of now have had an answer of a broker.
+    contacted: AtomicBool,
     /// Since when a sign-in is refused while brokers are in use, and the first word of it.
     refused_while_used: Mutex<Option<(Instant, String)>>,
+    /// Whether the last word of a connection was such a refusal.
+    refused_last: AtomicBool,
+    /// Whether a sync was ended by what was said of a connection. librdkafka does not repeat itself for half a minute.
+    has_failed: AtomicBool,
     /// What the current token shows, and which settings to look at where a broker refuses it. None without tokens.
     clue: Mutex<Option<String>>,
     /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
@@ -39,9 +46,13 @@ impl Status {
             acknowledged: AtomicBool::new(false),
             last_acknowledged: Mutex::new(Instant::now()),
             last_error: Mutex::default(),
+            token_fault: Mutex::default(),
             last_broker_error: Mutex::default(),
             ambiguous: Mutex::default(),
+            contacted: AtomicBool::new(false),
             refused_while_used: Mutex::default(),
+            refused_last: AtomicBool::new(false),
+            has_failed: AtomicBool::new(false),
             clue: Mutex::default(),
             recovery: Notify::new(),
         }
@@ -82,8 +93,9 @@ impl Status {
         });
     }
 
+    /// What was last heard of a connection. A token that could not be renewed is the cause of what brokers say.
     pub(super) fn last_error(&self) -> Option<String> {
-        self.last_error.lock().clone()
+        self.token_fault.lock().clone().or_else(|| self.last_error.lock().clone())
     }
 
     /// The last error of a broker at the address, `host:port`, that it advertises, and the address.
@@ -101,6 +113,32 @@ impl Status {
         self.refused_while_used.lock().clone().filter(|_| self.fatal().is_none())
     }
 
+    /// A broker has answered.
+    pub(super) fn note_contact(&self) {
+        self.contacted.store(true, Ordering::Relaxed);
+    }
+
+    /// Other clients take the place of those of before.
+    pub(super) fn forget_contact(&self) {
+        self.contacted.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the last word of a connection was a refusal to sign in.
+    pub(super) fn was_refused_last(&self) -> bool {
+        self.refused_last.load(Ordering::Relaxed)
+    }
+
+    /// Whether a sync was ended by what was said of a connection since this was asked.
+    pub(super) fn take_failed(&self) -> bool {
+        self.has_failed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Why the token could not be renewed. Recovery looks whether brokers have refused the old one.
+    pub(super) fn note_token_fault(&self, reason: &str) {
+        *self.token_fault.lock() = Some(reason.to_owned());
+        self.recovery.notify_one();
+    }
+
     /// Such a refusal has passed.
     pub(super) fn forget_refusal(&self) {
         *self.refused_while_used.lock() = None;
@@ -113,12 +151,15 @@ impl Status {
         }
     }
 
+    /// There is another token.
     pub(super) fn set_clue(&self, clue: &str) {
+        *self.token_fault.lock() = None;
         *self.clue.lock() = Some(clue.to_owned());
     }
 
     /// Ends the sync because of a sign-in that is refused.
     pub(super) fn fail_sign_in(&self, words: &str) {
+        self.has_failed.store(true, Ordering::Relaxed);
         let clue = self.clue.lock().clone();
         self.fail(match clue {
             Some(clue) => format!("{words}; {clue}"),
@@ -127,6 +168,7 @@ impl Status {
     }
 
     pub(super) fn note_acknowledgement(&self) {
+        self.note_contact();
         self.acknowledged.store(true, Ordering::Relaxed);
         *self.last_acknowledged.lock() = Instant::now();
     }
@@ -150,16 +192,25 @@ impl Status {
         drop(last);
         let is_acknowledged = self.acknowledged.load(Ordering::Relaxed);
         let is_refusal = matches!(code, Some(Code::Authentication | Code::SaslAuthenticationFailed));
-        if is_refusal && (is_acknowledged || reason.contains(RENEWED)) {
+        if code != Some(Code::AllBrokersDown) {
+            self.refused_last.store(is_refusal, Ordering::Relaxed);
+        }
+        // A session that began in its last second is refused though nothing is wrong.
+        let is_late = || self.contacted.load(Ordering::Relaxed) && reason.to_ascii_lowercase().contains(WRONG_STATE);
+        if is_refusal && (is_acknowledged || is_late()) {
             self.refused_while_used.lock().get_or_insert_with(|| (Instant::now(), reason.to_owned()));
         } else if !is_acknowledged && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason)) {
             match address_of(reason) {
                 // A certificate of another host, one that has expired, and an HTTP server read like an unknown authority.
                 Some(address) if setting == AUTHORITY => {
+                    self.has_failed.store(true, Ordering::Relaxed);
                     self.ambiguous.lock().get_or_insert_with(|| (address.to_owned(), reason.to_owned()));
                 }
                 _ if setting == USER => self.fail_sign_in(reason),
-                _ => self.fail(format!("{reason}; see {setting}")),
+                _ => {
+                    self.has_failed.store(true, Ordering::Relaxed);
+                    self.fail(format!("{reason}; see {setting}"));
+                }
             }
         }
         // The callback also reports fatal errors. Recovery asks each producer for them, and a port what it is.
@@ -183,8 +234,8 @@ fn of_broker(reason: &str) -> Option<(&str, &str)> {
     Some((address_of(reason)?, error))
 }
 
-/// What librdkafka says of a connection that signs in again (KIP-368).
-const RENEWED: &str = "in state REAUTH";
+/// What a broker answers to a request to sign in at the wrong moment, and a port without SASL to any.
+const WRONG_STATE: &str = "not valid in current sasl state";
 
 pub(super) const AUTHORITY: &str = "kafka.security.ca (kafka.properties: ssl.ca.location)";
 const CERTIFICATE: &str =
@@ -199,7 +250,7 @@ fn setting_at_fault(code: Code, reason: &str) -> Option<&'static str> {
     let says = |word: &str| reason.to_ascii_lowercase().contains(word);
     match code {
         // What a port without SASL answers to the first request of SASL.
-        Code::Authentication if says("not valid in current sasl state") => Some(PROTOCOL),
+        Code::Authentication if says(WRONG_STATE) => Some(PROTOCOL),
         Code::Authentication if says("unsupported sasl mechanism") => Some(MECHANISM),
         Code::Authentication | Code::SaslAuthenticationFailed => Some(USER),
         Code::SSL if says("client ssl authentication might be required") => Some(CERTIFICATE),

@@ -82,7 +82,8 @@ impl Refusal {
     pub(super) fn of(self, operation: Operation, subject: &Subject) -> Error {
         let way_out = match (self.status, operation) {
             (401 | 403, _) => {
-                "see schema_registry.username and password, or bearer_token, and what they are allowed to do"
+                "see schema_registry.username and schema_registry.password, or schema_registry.bearer_token, and what they are \
+                 allowed to do"
             }
             (404, Operation::LookUp) if self.is_unknown() => {
                 "register it with `ecs-sdm-producer schemas register`, or set schema_registry.mode = \"auto\""
@@ -101,7 +102,7 @@ impl Refusal {
 /// Which setting to check, by the error.
 pub(super) fn hint(tried: &str) -> &'static str {
     match suspect(tried) {
-        Suspect::Identity => "; see schema_registry.certificate and key",
+        Suspect::Identity => "; see schema_registry.certificate and schema_registry.key",
         Suspect::Authorities => "; see schema_registry.ca",
         Suspect::Scheme => "; see schema_registry.url: is it http instead of https?",
         Suspect::Proxy => "; see that variable and NO_PROXY",

@@ -61,7 +61,11 @@ impl Run<'_> {
     pub async fn finish(self) -> Report {
         let Self { config, access, producer, registry, sink, handle } = self;
         if let Some(producer) = producer {
-            producer.begin_sync(config, handle.captured).await;
+            tokio::select! {
+                biased;
+                reason = handle.stop.requested() => return handle.report(Some(reason)),
+                () = producer.begin_sync(config, handle.captured) => {}
+            }
         }
         let sync = Sync { config, access, producer, registry, handle: &handle };
         let stop = &handle.stop;

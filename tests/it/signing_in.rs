@@ -1,6 +1,7 @@
 //! Signing in to Kafka: every way delivers, and every mistake is told by the key of its setting.
 
 mod least;
+mod mended;
 mod rights;
 mod rotation;
 mod secrets;

@@ -123,9 +123,14 @@ impl Judge<'_> {
     }
 
     fn partners_of_mechanism(&self, mechanism: Mechanism, protocol: Option<SecurityProtocol>, to: &mut Diagnostics) {
-        if !self.is_named("mechanism") {
+        // What stands among properties alone is left to librdkafka.
+        let name = if self.is_named("mechanism") {
+            "mechanism"
+        } else if let Some((name, _)) = tokens::USED.iter().find(|(name, _)| self.is_named(name)) {
+            name
+        } else {
             return;
-        }
+        };
         let needs_tls = mechanism == Mechanism::AwsMskIam;
         let is_fit = |protocol: &SecurityProtocol| protocol.has_sasl() && (protocol.has_tls() || !needs_tls);
         if let Some(protocol) = protocol.filter(|protocol| !is_fit(protocol)) {
@@ -135,7 +140,7 @@ impl Judge<'_> {
             };
             let reason =
                 format!("{} needs {needed}, and kafka.security.protocol is {}", mechanism.name(), protocol.name());
-            self.error(to, "mechanism", reason, way_out);
+            self.error(to, name, reason, way_out);
         }
         if mechanism.has_password() && !self.is_given("username") && !self.is_given("password") {
             let missing = "kafka.security.username and kafka.security.password, which are missing";
@@ -207,7 +212,9 @@ impl Judge<'_> {
 
 /// Whether `host:port` is this machine.
 fn is_loopback(server: &str) -> bool {
-    let host = server.rsplit_once(':').map_or(server, |(host, _)| host).trim_matches(['[', ']']);
+    let is_bare = server.ends_with(']') || !server.contains(':');
+    let host = if is_bare { server } else { server.rsplit_once(':').map_or(server, |(host, _)| host) };
+    let host = host.trim_matches(['[', ']']);
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
@@ -217,7 +224,9 @@ mod tests {
 
     #[test]
     fn this_machine_is_known_by_its_names() {
-        for server in ["localhost:9092", "LOCALHOST:1", "127.0.0.1:9092", "127.3.2.1:9092", "[::1]:9092"] {
+        for server in
+            ["localhost:9092", "LOCALHOST:1", "127.0.0.1:9092", "127.3.2.1:9092", "[::1]:9092", "[::1]", "localhost"]
+        {
             assert!(is_loopback(server), "{server}");
         }
         for server in ["kafka:9092", "localhost.example.com:9092", "10.0.0.1:9092", "[2001:db8::1]:9092"] {

@@ -10,8 +10,8 @@ use crate::aws::Signer;
 use crate::kafka::startup::{ATTEMPT, StartupWait};
 use crate::kafka::{Error, Producer};
 
-/// The longest attempt at a token. An endpoint has less.
-const LONGEST: Duration = Duration::from_secs(15);
+/// The longest attempt at a token. An endpoint has less, and one attempt of AWS's credential chain 20 s.
+const LONGEST: Duration = Duration::from_secs(25);
 
 /// The shortest attempt after another. It would say less than that one has said.
 const SHORTEST: Duration = Duration::from_secs(1);
@@ -24,6 +24,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// The longest once the token has ended, and brokers may refuse it at any moment.
 const PAUSE_WITHOUT: Duration = Duration::from_secs(2);
+/// The longest after a refusal. Servers lock a client that is refused too often.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(300);
+
+/// The longest sleep before clocks are looked at again: one of them stands still while a machine is suspended.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// A sign-in that is refused while brokers are in use may have begun in the last second of its session, which they take for a mistake.
 /// It counts if no broker answers after this time.
@@ -40,17 +45,21 @@ impl Producer {
     /// Waits for a token to sign in with, if one is needed, and has it renewed from now on.
     pub(in crate::kafka) async fn first_token(self: &Arc<Self>, wait: &StartupWait) -> Result<(), Error> {
         let Some(tokens) = &self.tokens else { return Ok(()) };
+        if tokens.is_signed_here() {
+            // The credentials may have changed since the last one.
+            tokens.forget();
+        }
         let mut last: Option<TokenFault> = None;
         while tokens.current().is_none_or(|token| token.left().is_zero()) {
             let timeout = wait.attempt(LONGEST);
             if let Some(fault) = last.take_if(|_| timeout < SHORTEST) {
-                return Err(Error::Token(fault.reason));
+                return Err(fault.into());
             }
             match tokens.issue(timeout).await {
-                Ok(token) => self.take_up(&token).await.map_err(|fault| Error::Token(fault.reason))?,
-                Err(fault) if fault.is_final => return Err(Error::Token(fault.reason)),
+                Ok(token) => self.take_up(&token).await?,
+                Err(fault) if fault.is_final => return Err(fault.into()),
                 Err(fault) => {
-                    wait.or(|| Error::Token(fault.reason.clone()))?;
+                    wait.or(|| fault.clone().into())?;
                     last = Some(fault);
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -88,7 +97,8 @@ impl Producer {
             return status.forget_refusal();
         }
         match self.tokens.as_ref().and_then(|tokens| tokens.fault()) {
-            // It may be renewed yet.
+            // Something else keeps brokers away, or the token may be renewed yet.
+            _ if !status.was_refused_last() => status.doubt_again(),
             Some(TokenFault { is_final: false, .. }) => status.doubt_again(),
             Some(fault) => status.fail(format!("the token to sign in with could not be renewed: {}", fault.reason)),
             None => status.fail_sign_in(&words),
@@ -104,14 +114,30 @@ impl Producer {
     }
 }
 
+impl From<TokenFault> for Error {
+    fn from(fault: TokenFault) -> Self {
+        let TokenFault { reason, is_final } = fault;
+        Self::Token { reason, is_final }
+    }
+}
+
 /// Renews tokens after 80 % of their lives. What fails is tried again, beyond their ends too.
 async fn renew_for_ever(producer: Weak<Producer>, tokens: Arc<Tokens>) {
-    let mut failures: u32 = 0;
+    let mut failures = Failures::default();
     loop {
-        let Some(current) = tokens.current() else { return };
-        let pause = pause(failures, current.left());
-        let due = if failures == 0 { current.due } else { Instant::now() + pause };
-        tokio::time::sleep_until(due.into()).await;
+        let (until_due, left) = tokens.current().map_or((LOOK, LOOK), |token| (token.until_due(), token.left()));
+        let wait = failures.again_at.map_or(until_due, |at| at.saturating_duration_since(Instant::now()));
+        if !wait.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(LOOK)) => {}
+                // A sync that begins may have got another one.
+                () = tokens.changed() => failures = Failures::default(),
+            }
+            continue;
+        }
+        if producer.strong_count() == 0 {
+            return;
+        }
         let issued = tokens.issue(LONGEST).await;
         let Some(producer) = producer.upgrade() else { return };
         let taken = match issued {
@@ -119,30 +145,58 @@ async fn renew_for_ever(producer: Weak<Producer>, tokens: Arc<Tokens>) {
             Err(fault) => Err(fault),
         };
         match taken {
-            Ok(()) => failures = 0,
+            Ok(()) => failures.end(),
             Err(fault) => {
-                let left = humantime::format_duration(Duration::from_secs(current.left().as_secs())).to_string();
-                if failures == 0 {
-                    tracing::warn!(
-                        left,
-                        "the Kafka token could not be renewed and is asked for again: {}",
-                        fault.reason
-                    );
-                } else {
-                    tracing::debug!(left, "the Kafka token could not be renewed: {}", fault.reason);
-                }
-                failures += 1;
-                // Brokers may have said their word before the fault was known.
-                producer.context.status.recovery.notify_one();
+                failures.add(&fault, left);
+                // Brokers may have said their word before.
+                producer.context.status.note_token_fault(&fault.reason);
             }
         }
     }
 }
 
+/// Failures to renew a token, one after the other.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u32,
+    again_at: Option<Instant>,
+    /// Whether the end of the token was told.
+    end_told: bool,
+}
+
+impl Failures {
+    /// One more, with so much left of the token's life. The first is told, and the first after the end of the token.
+    fn add(&mut self, fault: &TokenFault, left: Duration) {
+        let (reason, again) = (&fault.reason, "it is asked for again");
+        if left.is_zero() && !self.end_told {
+            self.end_told = true;
+            tracing::warn!("the Kafka token has ended and could not be renewed; {again}: {reason}");
+        } else if self.count == 0 {
+            let left = humantime::format_duration(Duration::from_secs(left.as_secs())).to_string();
+            tracing::warn!(left, "the Kafka token could not be renewed yet; {again}: {reason}");
+        } else {
+            tracing::debug!("the Kafka token could not be renewed; {again}: {reason}");
+        }
+        self.count += 1;
+        self.again_at = Some(Instant::now() + pause(self.count, left, fault.is_final));
+    }
+
+    fn end(&mut self) {
+        if self.count > 0 {
+            tracing::info!("the Kafka token is renewed");
+        }
+        *self = Self::default();
+    }
+}
+
 /// The pause after so many failures in a row, with so much left of the token's life.
-fn pause(failures: u32, left: Duration) -> Duration {
-    let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(LONGEST_PAUSE);
-    if left.is_zero() { pause.min(PAUSE_WITHOUT) } else { pause.min(left.max(FIRST_PAUSE)) }
+fn pause(failures: u32, left: Duration, is_refused: bool) -> Duration {
+    let most = match (is_refused, left.is_zero()) {
+        (true, true) => PAUSE_AFTER_REFUSAL,
+        (false, true) => PAUSE_WITHOUT,
+        (_, false) => LONGEST_PAUSE.min(left.max(FIRST_PAUSE)),
+    };
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1))).min(most)
 }
 
 #[cfg(test)]
@@ -151,9 +205,11 @@ mod tests {
 
     #[test]
     fn pauses_double_and_end_with_the_token() {
-        let seconds = |failures, left| pause(failures, Duration::from_secs(left)).as_secs();
-        assert_eq!([1, 2, 3, 4, 5, 6, 99].map(|failures| seconds(failures, 3_600)), [1, 2, 4, 8, 16, 30, 30]);
-        assert_eq!([1, 2, 3, 4].map(|failures| seconds(failures, 3)), [1, 2, 3, 3]);
-        assert_eq!([1, 2, 3, 99].map(|failures| seconds(failures, 0)), [1, 2, 2, 2]);
+        let seconds = |failures, left, is_refused| pause(failures, Duration::from_secs(left), is_refused).as_secs();
+        let passing = |failures, left| seconds(failures, left, false);
+        assert_eq!([1, 2, 3, 4, 5, 6, 99].map(|failures| passing(failures, 3_600)), [1, 2, 4, 8, 16, 30, 30]);
+        assert_eq!([1, 2, 3, 4].map(|failures| passing(failures, 3)), [1, 2, 3, 3]);
+        assert_eq!([1, 2, 3, 99].map(|failures| passing(failures, 0)), [1, 2, 2, 2]);
+        assert_eq!([1, 2, 3, 99].map(|failures| seconds(failures, 0, true)), [1, 2, 4, 300], "a refusal");
     }
 }

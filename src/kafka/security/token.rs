@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use self::endpoint::Endpoint;
 use self::msk::Msk;
@@ -30,31 +31,44 @@ pub(in crate::kafka) struct Token {
     pub(in crate::kafka) extensions: Vec<(String, String)>,
     /// When it ends, by the clock that librdkafka reads.
     pub(in crate::kafka) expires: SystemTime,
-    /// The same by a clock that nobody sets.
+    /// The same by a clock that nobody sets, and that stands still while a machine is suspended.
     ends: Instant,
-    /// When another one has to be got: after 80 % of its life.
-    pub(super) due: Instant,
+    /// How long before its end another one has to be got: a fifth of its life.
+    margin: Duration,
     /// What it shows, and which settings to look at where a broker refuses it.
     pub(super) clue: String,
 }
 
 impl Token {
-    fn new(value: String, principal: String, life: Duration, clue: String) -> Self {
-        let (now, life) = (Instant::now(), life.clamp(LEAST_LIFE, MOST_LIFE));
-        Self {
-            value,
-            principal,
-            extensions: Vec::new(),
-            expires: SystemTime::now() + life,
-            ends: now + life,
-            due: now + life * 4 / 5,
-            clue,
-        }
+    /// A token that lives so long from the time at which it was asked for.
+    fn new(value: String, principal: String, asked: Asked, life: Duration, clue: String) -> Self {
+        let life = life.clamp(LEAST_LIFE, MOST_LIFE);
+        let (expires, ends, margin) = (asked.time + life, asked.at + life, life / 5);
+        Self { value, principal, extensions: Vec::new(), expires, ends, margin, clue }
     }
 
-    /// How much of its life is left.
+    /// How much of its life is left. The clock that says less counts: one may have been set, or have stood still.
     pub(super) fn left(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+        let by_time = self.expires.duration_since(SystemTime::now()).unwrap_or_default();
+        by_time.min(self.ends.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long it is until another one has to be got.
+    pub(super) fn until_due(&self) -> Duration {
+        self.left().saturating_sub(self.margin)
+    }
+}
+
+/// When a token was asked for, by both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    at: Instant,
+    time: SystemTime,
+}
+
+impl Asked {
+    fn now() -> Self {
+        Self { at: Instant::now(), time: SystemTime::now() }
     }
 }
 
@@ -100,6 +114,8 @@ pub(in crate::kafka) struct Tokens {
     current: Mutex<Option<Arc<Token>>>,
     /// Why the last attempt to get one failed.
     fault: Mutex<Option<TokenFault>>,
+    /// Tells the renewal that another one is current.
+    changed: Notify,
 }
 
 impl Tokens {
@@ -110,7 +126,7 @@ impl Tokens {
             Mechanism::AwsMskIam => Issuer::Msk(Msk::of(&config.kafka)),
             _ => return None,
         };
-        Some(Self { issuer, current: Mutex::default(), fault: Mutex::default() })
+        Some(Self { issuer, current: Mutex::default(), fault: Mutex::default(), changed: Notify::new() })
     }
 
     /// With whose credentials tokens of MSK are signed from now on.
@@ -120,8 +136,23 @@ impl Tokens {
         }
     }
 
+    /// Forgets the current token, which a broker has refused, or which other credentials would sign otherwise now.
+    pub(in crate::kafka) fn forget(&self) {
+        *self.current.lock() = None;
+    }
+
+    /// Whether a token costs no request, so that each sync has one of its own.
+    pub(super) fn is_signed_here(&self) -> bool {
+        matches!(self.issuer, Issuer::Msk(_))
+    }
+
     pub(in crate::kafka) fn current(&self) -> Option<Arc<Token>> {
         self.current.lock().clone()
+    }
+
+    /// Waits until another token is current.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Why the last attempt to get a token failed, if it did.
@@ -143,6 +174,7 @@ impl Tokens {
             Ok(token) => {
                 *self.current.lock() = Some(Arc::clone(token));
                 *self.fault.lock() = None;
+                self.changed.notify_one();
             }
             Err(fault) => *self.fault.lock() = Some(fault.clone()),
         }

@@ -58,6 +58,7 @@ fn what_lacks_a_partner_is_refused_by_its_key() {
         // Partners and conflicts among librdkafka's properties.
         (vec![("ca", ca)], &["security.protocol=sasl_plaintext"], vec!["kafka.security.ca: needs TLS, and kafka.security.protocol is sasl_plaintext"]),
         (vec![("protocol", "sasl_plaintext"), ("mechanism", "PLAIN"), USER[0]], &[], vec!["kafka.security.password is missing"]),
+        (vec![USER[0], USER[1]], &["sasl.mechanism=PLAIN"], vec!["kafka.security.username: PLAIN needs SASL, and kafka.security.protocol is plaintext"]),
         (vec![("protocol", "ssl")], &["security.protocol=ssl"], vec!["kafka.properties.security.protocol: contradicts the setting kafka.security.protocol", "keep one of the two"]),
         (vec![("protocol", "ssl"), ("ca", ca)], &["ssl.ca.pem=x"], vec!["kafka.properties.ssl.ca.pem: contradicts the setting kafka.security.ca"]),
         (with_user(&[("protocol", "sasl_ssl"), ("mechanism", "PLAIN")]), &["sasl.mechanisms=PLAIN"], vec!["kafka.properties.sasl.mechanisms: contradicts the setting kafka.security.mechanism"]),

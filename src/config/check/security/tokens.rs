@@ -62,7 +62,7 @@ impl Judge<'_> {
         }
         let endpoint = self.config.kafka.security.oauth.token_endpoint.as_deref().unwrap_or_default();
         if let Some(rest) = endpoint.strip_prefix("http://")
-            && !is_loopback(rest.split(['/', '?']).next().unwrap_or_default())
+            && !is_loopback(rest.split(['/', '?', '#']).next().unwrap_or_default())
         {
             let why = "sends the client's secret in clear text; use an https:// endpoint";
             diagnostics.warnings.push(format!("{}: {why}", key_of("oauth.token_endpoint")));
@@ -78,7 +78,7 @@ impl Judge<'_> {
             let reason = format!("{server} is in {region}, and {other} in {elsewhere}");
             diagnostics.error(key, self.entries.origin(key), reason, "keep the brokers of one cluster");
         }
-        if let Some(set) = self.config.kafka.security.aws_region.as_ref().filter(|set| *set != region) {
+        if let Some(set) = self.config.kafka.security.aws_region.as_ref().filter(|set| **set != region) {
             let reason = format!("is {set}, and the broker {server} is in {region}");
             self.error(diagnostics, "aws_region", reason, "leave it out: the names of the brokers tell it");
         }

@@ -2,18 +2,22 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::StatusCode;
+use aws_smithy_types::base64;
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::claims::Claims;
-use super::{Token, TokenFault};
-use crate::config::OauthConfig;
+use super::{Asked, Token, TokenFault};
+use crate::config::{OauthConfig, SecretError};
 use crate::foreign::one_line;
 use crate::web::{self, Peer, Suspect, Unusable, causes, suspect};
 
 /// The longest attempt.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The longest answer. Tokens have some thousand bytes.
+const LONGEST_ANSWER: usize = 1 << 20;
 
 /// A token's life where nothing tells it (RFC 6749 leaves it to the documentation of the server).
 const LIFE: Duration = Duration::from_secs(3_600);
@@ -29,7 +33,6 @@ pub(super) struct Endpoint {
 }
 
 /// A token as the endpoint gives it (RFC 6749, section 5.1).
-#[derive(Debug, PartialEq)]
 struct Issued {
     access_token: String,
     life: Option<Duration>,
@@ -53,9 +56,13 @@ impl Endpoint {
 
     pub(super) async fn issue(&self) -> Result<Token, TokenFault> {
         let OauthConfig { client_id, client_secret, scope, audience, extensions, ca, .. } = &self.settings;
-        let unread =
-            |error| format!("kafka.security.oauth.client_secret: {}; name a file that holds it", web::unread(&error));
-        let secret = client_secret.as_ref().map(|secret| secret.read()).transpose();
+        let unread = |error: SecretError| {
+            format!("kafka.security.oauth.client_secret: {}; name a file that holds it", web::unread(&error))
+        };
+        // A file may lie where reading it takes long.
+        let secret = client_secret.clone();
+        let secret = tokio::task::spawn_blocking(move || secret.map(|secret| secret.read()).transpose()).await;
+        let secret = secret.map_err(|error| TokenFault::passing(error.to_string()))?;
         let secret = secret.map_err(|error| TokenFault::lasting(unread(error)))?.unwrap_or_default();
         let peer = Peer {
             urls: std::slice::from_ref(&self.url),
@@ -65,29 +72,33 @@ impl Endpoint {
             timeout: TIMEOUT,
         };
         let http = web::client(&peer).await.map_err(unusable)?;
-        let asked = [("scope", scope), ("audience", audience)];
-        let asked = asked.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-        let form: Vec<_> = std::iter::once(("grant_type", "client_credentials")).chain(asked).collect();
+        let options = [("scope", scope), ("audience", audience)];
+        let options = options.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+        let form: Vec<_> = std::iter::once(("grant_type", "client_credentials")).chain(options).collect();
         let id = client_id.as_deref().unwrap_or_default();
         // As they are, as Kafka's own client has it, and not form-encoded as RFC 6749 wants it.
         let request =
             http.post(&self.url).basic_auth(id, Some(&secret)).header("accept", "application/json").form(&form);
         let unreached = |error: reqwest::Error| TokenFault::passing(self.unreached(&error));
-        let response = request.send().await.map_err(unreached)?;
-        let status = response.status();
-        let text = response.text().await.map_err(unreached)?;
-        // An endpoint may repeat what it was sent.
-        let text = if secret.is_empty() { text } else { text.replace(&secret, "<redacted>") };
-        let refused = |TokenFault { reason, is_final }| TokenFault {
-            reason: format!("the token endpoint {} {reason}", web::named(&self.url)),
-            is_final,
-        };
-        let Issued { access_token, life } = issued(status, &text).map_err(refused)?;
+        let asked = Asked::now();
+        let mut response = request.send().await.map_err(unreached)?;
+        let (status, mut body) = (response.status(), Vec::new());
+        while let Some(piece) = response.chunk().await.map_err(unreached)? {
+            if body.len() + piece.len() > LONGEST_ANSWER {
+                return Err(
+                    self.refused(&TokenFault::lasting(format!("answers with more than a token; see {ENDPOINT}")))
+                );
+            }
+            body.extend(piece);
+        }
+        let answer = issued(status, &String::from_utf8_lossy(&body), &Echo::of(id, &secret));
+        let Issued { access_token, life } = answer.map_err(|fault| self.refused(&fault))?;
         let claims = Claims::of(&access_token);
         let told = claims.as_ref().and_then(Claims::expires);
         let told = told.map(|at| at.duration_since(SystemTime::now()).unwrap_or_default());
         let principal = claims.as_ref().and_then(Claims::subject).unwrap_or_else(|| id.to_owned());
-        let mut token = Token::new(access_token, principal, life.or(told).unwrap_or(LIFE), clue(claims.as_ref()));
+        let life = life.or(told).unwrap_or(LIFE);
+        let mut token = Token::new(access_token, principal, asked, life, clue(claims.as_ref()));
         token.extensions = extensions.clone().into_iter().collect();
         Ok(token)
     }
@@ -95,6 +106,11 @@ impl Endpoint {
     /// Nothing was answered.
     pub(super) fn late(&self, within: &impl std::fmt::Display) -> String {
         format!("the token endpoint {} does not answer within {within}; see {ENDPOINT}", web::named(&self.url))
+    }
+
+    fn refused(&self, fault: &TokenFault) -> TokenFault {
+        let TokenFault { reason, is_final } = fault;
+        TokenFault { reason: format!("the token endpoint {} {reason}", web::named(&self.url)), is_final: *is_final }
     }
 
     fn unreached(&self, error: &reqwest::Error) -> String {
@@ -113,19 +129,39 @@ impl Endpoint {
     }
 }
 
+/// What an endpoint may repeat of the client's secret: as it is, as a form has it, and in Basic authentication.
+struct Echo([String; 3]);
+
+impl Echo {
+    fn of(id: &str, secret: &str) -> Self {
+        let form = Url::parse_with_params("http://localhost", [("secret", secret)]);
+        let form = form.ok().and_then(|url| url.query().map(|query| query["secret=".len()..].to_owned()));
+        Self([secret.to_owned(), form.unwrap_or_default(), base64::encode(format!("{id}:{secret}"))])
+    }
+
+    /// The text without the secret.
+    fn redact(&self, text: &str) -> String {
+        let known = self.0.iter().filter(|known| !known.is_empty());
+        known.fold(text.to_owned(), |text, known| text.replace(known, "<redacted>"))
+    }
+}
+
 fn unusable(unusable: Unusable) -> TokenFault {
     TokenFault::lasting(match unusable {
         Unusable::Setting("url", reason) => format!("{ENDPOINT}: {reason}"),
-        Unusable::Setting(part, reason) => format!("kafka.security.oauth.{part}: {reason}"),
+        Unusable::Setting(part, reason) => {
+            format!("kafka.security.oauth.{part}: {reason}; name a file of certificates in PEM, or give their text")
+        }
         Unusable::Bundle(diagnostic) => diagnostic.to_string(),
     })
 }
 
 /// The token of an answer, or why there is none, in words that follow the endpoint's name.
-fn issued(status: StatusCode, text: &str) -> Result<Issued, TokenFault> {
+fn issued(status: StatusCode, text: &str, echo: &Echo) -> Result<Issued, TokenFault> {
     let answer: Option<Answer> = serde_json::from_str(text).ok();
     let is_json = answer.is_some();
     let Answer { access_token, expires_in, error, error_description } = answer.unwrap_or_default();
+    let [error, error_description] = [error, error_description].map(|said| said.map(|said| echo.redact(&said)));
     if status.is_server_error() {
         let said = error.map(|error| described(&error, error_description)).unwrap_or_default();
         return Err(TokenFault::passing(format!("answers {status}{said}; see {ENDPOINT}, and its log")));
@@ -166,8 +202,8 @@ fn described(error: &str, description: Option<String>) -> String {
 
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())?;
-    // Below zero it has ended.
-    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+    // Below zero it has ended. No number is none.
+    Duration::try_from_secs_f64(if seconds < 0.0 { 0.0 } else { seconds }).ok()
 }
 
 /// What a token shows, and which settings to look at where a broker refuses it.

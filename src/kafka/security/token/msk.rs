@@ -10,9 +10,9 @@ use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_types::base64;
 use parking_lot::Mutex;
 
-use super::{Token, TokenFault};
-use crate::aws::Signer;
-use crate::config::{KafkaConfig, msk_region};
+use super::{Asked, Token, TokenFault};
+use crate::aws::{Fault, Signer, Verdict};
+use crate::config::{KafkaConfig, msk_region, msk_suffix};
 use crate::contract::rfc3339;
 
 /// The longest life that MSK takes.
@@ -20,16 +20,6 @@ const LIFE: Duration = Duration::from_secs(900);
 
 /// The shortest that is worth a signature.
 const LEAST: Duration = Duration::from_secs(1);
-
-/// What names of AWS's endpoints end with, by the beginning of the region: a row for each partition that differs.
-const SUFFIXES: &[(&str, &str)] = &[
-    ("cn-", "amazonaws.com.cn"),
-    ("us-iso-", "c2s.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov"),
-    ("us-isof-", "csp.hci.ic.gov"),
-    ("eu-isoe-", "cloud.adc-e.uk"),
-    ("eusc-", "amazonaws.eu"),
-];
 
 /// Signs tokens.
 #[derive(Debug)]
@@ -43,7 +33,7 @@ pub(super) struct Msk {
 impl Msk {
     pub(super) fn of(settings: &KafkaConfig) -> Self {
         let told = settings.bootstrap_servers.iter().find_map(|server| msk_region(server));
-        let region = told.map(str::to_owned).or_else(|| settings.security.aws_region.clone());
+        let region = told.or_else(|| settings.security.aws_region.clone());
         Self { region, signer: Mutex::default() }
     }
 
@@ -55,19 +45,23 @@ impl Msk {
         let signer = self.signer.lock().clone();
         let signer = signer.ok_or_else(|| TokenFault::passing("no sync has brought AWS credentials yet"))?;
         let none = |reason: String| format!("no token of AWS_MSK_IAM can be signed: {reason}");
-        // AWS's chain has tried again what may pass.
-        let keys = signer.keys().await.map_err(|fault| TokenFault::lasting(none(fault.to_string())))?;
+        let unresolved = |fault: Fault| TokenFault {
+            is_final: fault.verdict != Verdict::Transient,
+            reason: none(fault.to_string()),
+        };
+        let keys = signer.keys().await.map_err(unresolved)?;
         let region = self.region.as_deref().unwrap_or(&signer.region);
-        let now = SystemTime::now();
-        let (value, life) = presign(&keys, region, now).map_err(|reason| TokenFault::passing(none(reason)))?;
-        let ends = (now + life).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let asked = Asked::now();
+        let (value, life) = presign(&keys, region, asked.time).map_err(|reason| TokenFault::passing(none(reason)))?;
+        let ends = (asked.time + life).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let clue = format!(
-            "the token is signed with the access key {} for {region} and expires at {}; see the base credentials (access_key_id and \
-             secret_access_key, or AWS's chain), kafka.security.aws_region, and whether their IAM policy allows kafka-cluster:Connect",
+            "the token is signed with the access key {} for {region} and expires at {}; see the base credentials (access_key_id, \
+             secret_access_key and session_token, or AWS's chain), kafka.security.aws_region, whether their IAM policy allows \
+             kafka-cluster:Connect, and the clock of this machine",
             keys.access_key_id(),
             rfc3339(i64::try_from(ends).unwrap_or(i64::MAX)),
         );
-        Ok(Token::new(value, keys.access_key_id().to_owned(), life, clue))
+        Ok(Token::new(value, keys.access_key_id().to_owned(), asked, life, clue))
     }
 }
 
@@ -75,7 +69,10 @@ impl Msk {
 fn presign(keys: &AwsCredentials, region: &str, now: SystemTime) -> Result<(String, Duration), String> {
     let left = keys.expiry().map_or(LIFE, |expiry| expiry.duration_since(now).unwrap_or_default());
     if left < LEAST {
-        return Err("the AWS credentials have expired; renew them where they come from".to_owned());
+        return Err(
+            "the AWS credentials have expired; renew them where they come from, or see the clock of this machine"
+                .to_owned(),
+        );
     }
     // Whole seconds, as the request says them.
     let life = Duration::from_secs(left.min(LIFE).as_secs());
@@ -104,8 +101,7 @@ fn presign(keys: &AwsCredentials, region: &str, now: SystemTime) -> Result<(Stri
 }
 
 fn host(region: &str) -> String {
-    let suffix = SUFFIXES.iter().find(|(start, _)| region.starts_with(start));
-    format!("kafka.{region}.{}", suffix.map_or("amazonaws.com", |(_, suffix)| *suffix))
+    format!("kafka.{region}.{}", msk_suffix(region))
 }
 
 #[cfg(test)]

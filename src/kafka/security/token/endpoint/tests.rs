@@ -1,5 +1,9 @@
 use super::*;
 
+fn echo() -> Echo {
+    Echo::of("me", "a-secret")
+}
+
 #[test]
 fn a_life_is_a_number_or_text() {
     for (expires_in, life) in [
@@ -12,12 +16,14 @@ fn a_life_is_a_number_or_text() {
         ("null", None),
         ("\"soon\"", None),
         ("1e300", None),
+        ("\"NaN\"", None),
     ] {
         let text = format!("{{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"expires_in\":{expires_in}}}");
-        let issued = issued(StatusCode::OK, &text).unwrap();
+        let issued = issued(StatusCode::OK, &text, &echo()).ok().unwrap();
         assert_eq!(issued.life.map(|life| life.as_secs_f64()), life, "{expires_in}");
     }
-    assert_eq!(issued(StatusCode::OK, "{\"access_token\":\"t\"}").unwrap().life, None);
+    let untold = issued(StatusCode::OK, "{\"access_token\":\"t\"}", &echo()).ok().unwrap();
+    assert_eq!(untold.life, None);
 }
 
 #[test]
@@ -41,7 +47,7 @@ fn a_refusal_names_its_setting() {
         (204, "", true, "no token in JSON"),
     ];
     for (status, text, is_final, says) in table {
-        let fault = issued(StatusCode::from_u16(status).unwrap(), text).unwrap_err();
+        let fault = issued(StatusCode::from_u16(status).unwrap(), text, &echo()).err().unwrap();
         assert!(fault.reason.contains(says), "{status} {text}: {}", fault.reason);
         assert_eq!(fault.is_final, is_final, "{status} {text}");
     }
@@ -49,10 +55,37 @@ fn a_refusal_names_its_setting() {
 
 #[test]
 fn a_token_has_a_life_and_is_renewed_before_its_end() {
-    let token = |seconds| Token::new("t".to_owned(), "p".to_owned(), Duration::from_secs(seconds), String::new());
+    let asked = Asked::now();
+    let token =
+        |seconds| Token::new("t".to_owned(), "p".to_owned(), asked, Duration::from_secs(seconds), String::new());
     let ten = token(10);
-    assert!(ten.left() > Duration::from_secs(9) && ten.due + Duration::from_millis(1_900) < ten.ends);
+    let (left, until_due) = (ten.left(), ten.until_due());
+    assert!(left > Duration::from_secs(9) && until_due < Duration::from_secs(8) && until_due > Duration::from_secs(7));
     assert!(token(0).left() > Duration::ZERO, "at least a second");
     assert!(token(u64::MAX).left() > Duration::from_secs(900_000_000));
     assert!(!format!("{ten:?}").contains("\"t\""), "it is a secret");
+}
+
+#[test]
+fn the_clock_that_says_less_counts() {
+    let (now, minute) = (Asked::now(), Duration::from_secs(60));
+    let token = |asked| Token::new("t".to_owned(), "p".to_owned(), asked, 2 * minute, String::new());
+    // The machine was suspended for an hour, in which its other clock stood still.
+    let suspended = Asked { time: now.time - 60 * minute, ..now };
+    assert_eq!((token(suspended).left(), token(suspended).until_due()), (Duration::ZERO, Duration::ZERO));
+    // The clock was set back by an hour meanwhile.
+    let set_back = Asked { time: now.time + 60 * minute, ..now };
+    assert!(token(set_back).left() <= 2 * minute);
+}
+
+#[test]
+fn an_endpoint_that_repeats_the_secret_is_not_repeated_and_a_secret_in_a_token_breaks_nothing() {
+    let echo = Echo::of("me", "a/b\"c%ü");
+    for said in ["a\\/b\\\"c%\\u00fc", "a%2Fb%22c%25%C3%BC", &base64::encode("me:a/b\"c%ü")] {
+        let text = format!("{{\"error\":\"invalid_client\",\"error_description\":\"it is {said}!\"}}");
+        let fault = issued(StatusCode::UNAUTHORIZED, &text, &echo).err().unwrap();
+        assert!(fault.reason.contains("invalid_client: it is <redacted>!"), "{said}: {}", fault.reason);
+    }
+    let token = issued(StatusCode::OK, "{\"access_token\":\"my-token\"}", &Echo::of("me", "token")).ok().unwrap();
+    assert_eq!(token.access_token, "my-token");
 }
