@@ -245,7 +245,7 @@ async fn registries_are_mended_by_what_the_line_says() {
         away.set("schema_registry.url", url).completes();
 
         let refused = good("no sign-in").set("schema_registry.mode", "auto").set("schema_registry.url", &at_guard);
-        refused.says(&["401", "schema_registry.username and password"]);
+        refused.says(&["401", "schema_registry.username and schema_registry.password"]);
         refused.set("schema_registry.username", "prod").set("schema_registry.password", "prod-pw").completes();
     };
     tokio::task::spawn_blocking(work).await.unwrap();
