@@ -89,7 +89,7 @@ impl Kind {
                 Err(reason) => Err(reason),
             },
             (Kind::Pairs, raw) => pairs::convert(raw),
-            (Kind::Pair, raw) => pairs::text_of(key.rsplit('.').next().unwrap_or_default(), raw),
+            (Kind::Pair, raw) => pairs::text_of(pairs::name_in(key), raw),
             (Kind::List(of), RawValue::Untyped(text)) if of.is_table() || text.trim().ends_with(']') => {
                 match inline(text, origin) {
                     Ok(typed) => return self.convert(key, &typed, diagnostics),

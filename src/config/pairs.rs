@@ -7,6 +7,11 @@ use super::value::RawValue;
 /// The setting with SASL extensions.
 pub(super) const EXTENSIONS: &str = "kafka.security.oauth.extensions";
 
+/// The name of an extension in the key of it alone.
+pub(super) fn name_in(key: &str) -> &str {
+    key.strip_prefix(EXTENSIONS).and_then(|rest| rest.strip_prefix('.')).unwrap_or(key)
+}
+
 /// What such a setting takes.
 pub(super) const TAKES: &str = "takes a table such as { logicalCluster = \"lkc-1\" }, or logicalCluster=lkc-1,…";
 

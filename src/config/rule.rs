@@ -20,6 +20,15 @@ const fn rule(noun: &'static str, takes: &'static str, holds: fn(&str) -> bool) 
 /// Any text but the empty one, which no rule is asked about.
 pub(super) const ANY: Rule = rule("text", "takes text", |_| true);
 
+/// What goes into one line of a request.
+pub(super) const LINE: Rule =
+    rule("text of one line", "takes text of one line", |text| !text.contains(char::is_control));
+
+/// A user of HTTP Basic authentication (RFC 7617, section 2).
+pub(super) const CLIENT_ID: Rule = rule("a client's id", "takes text of one line without a colon", |text| {
+    !text.contains(':') && !text.contains(char::is_control)
+});
+
 /// IAM's own limits: docs.aws.amazon.com/IAM/latest/APIReference/API_Role.html.
 pub(super) const ROLE_ARN: Rule =
     rule("a role ARN", "looks like arn:aws:iam::123456789012:role/NAME", |text| is_role_arn(text).unwrap_or(false));
@@ -108,7 +117,10 @@ pub(super) const URL: Rule = rule("a URL without a user", "looks like https://ho
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let host = rest.split(['/', '?']).next().unwrap_or_default();
-        !host.is_empty() && !host.starts_with(':') && !host.contains('@') && !rest.contains(char::is_whitespace)
+        let is_named = !host.is_empty() && !host.starts_with(':') && !host.contains('@');
+        is_named
+            && !rest.contains(char::is_whitespace)
+            && reqwest::Url::parse(text).is_ok_and(|url| url.port() != Some(0))
     })
 });
 

@@ -120,10 +120,10 @@ const ROWS: &[Setting] = &[
     unset("kafka.security.aws_region", Text(&rule::REGION), "eu-central-1", "The region of AWS_MSK_IAM's tokens, where the names of the brokers do not tell it. Without it the default region counts. Tokens are signed with the base credentials."),
     unset("kafka.security.oauth.token_endpoint", Text(&rule::URL), "https://login.example.com/oauth2/token", "The URL from which OAUTHBEARER tokens are fetched, as OAuth 2.0 has it for client credentials (RFC 6749, section 4.4)."),
     unset("kafka.security.oauth.ca", Text(&rule::ANY), "/etc/login/ca.pem", "Certificates of the authorities to trust at the token endpoint: a path, or PEM text. Without it those of `AWS_CA_BUNDLE` count, and those of the system."),
-    unset("kafka.security.oauth.client_id", Text(&rule::ANY), "ecs-sdm-producer", "The client as which tokens are fetched."),
+    unset("kafka.security.oauth.client_id", Text(&rule::CLIENT_ID), "ecs-sdm-producer", "The client as which tokens are fetched."),
     unset("kafka.security.oauth.client_secret", Secret(OneLine), "a secret", "The secret of this client."),
-    unset("kafka.security.oauth.scope", Text(&rule::ANY), "kafka", "The scope that is asked for."),
-    unset("kafka.security.oauth.audience", Text(&rule::ANY), "kafka.example.com", "The audience that is asked for."),
+    unset("kafka.security.oauth.scope", Text(&rule::LINE), "kafka", "The scope that is asked for."),
+    unset("kafka.security.oauth.audience", Text(&rule::LINE), "kafka.example.com", "The audience that is asked for."),
     unset(EXTENSIONS, Pairs, "logicalCluster=lkc-1,identityPoolId=pool-1", "SASL extensions that brokers get with each token (RFC 7628, section 3.1), as Confluent Cloud wants them."),
     unset(PROPERTIES, Properties, "linger.ms = 50", "Any other property of librdkafka by its own name, nested or in quotes. In variables `_` stands for a dot: `ECS_SDM_KAFKA__PROPERTIES__linger_ms=100`. A property that contradicts a setting, or a guarantee of the producer, is refused."),
 

@@ -206,7 +206,7 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<Owned<c::rd_kafka_NewTopic_t>, Refu
 }
 
 fn c_string(text: &str) -> Result<CString, Refusal> {
-    CString::new(text).map_err(|_| Refusal::own("a name holds a zero byte"))
+    CString::new(text).map_err(|_| Refusal::own("a text holds a zero byte"))
 }
 
 /// # Safety

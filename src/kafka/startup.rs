@@ -23,6 +23,9 @@ const LEAST: Duration = Duration::from_millis(10);
 /// A failure that passes within this time is not told: a topic that was just made has no leader for a moment.
 const PASSING: Duration = Duration::from_secs(1);
 
+/// What librdkafka says where a connection ends while it signs in.
+const CLOSED_AT_SIGN_IN: &str = "SaslAuthenticateRequest failed";
+
 /// The pause before something that is not there is asked for again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,12 +73,18 @@ impl Producer {
             return Err(Error::Refused(fatal));
         }
         let reason = self.context.status.last_error().unwrap_or_else(|| error.to_owned());
+        let way_out = if reason.contains(CLOSED_AT_SIGN_IN) {
+            format!(
+                "the broker closed the connection when it was told who signs in; {}",
+                self.context.status.sign_in_way_out()
+            )
+        } else {
+            "see kafka.bootstrap_servers, and whether the port wants TLS or SASL (kafka.security.protocol)".to_owned()
+        };
         let no_broker = || Error::NoBroker {
             servers: self.servers.clone(),
             waited: humantime::format_duration(self.startup_timeout).to_string(),
-            reason: format!(
-                "{reason}; see kafka.bootstrap_servers, and whether the port wants TLS or SASL (kafka.security.protocol)"
-            ),
+            reason: format!("{reason}; {way_out}"),
         };
         // Who advertises an address has answered before.
         wait.or(|| self.unreachable().unwrap_or_else(no_broker))
@@ -159,6 +168,11 @@ impl StartupWait {
         *self.attempted.lock() = now;
         let left = self.deadline.lock().saturating_duration_since(now);
         if self.is_answered.load(Ordering::Relaxed) { most } else { left.clamp(LEAST, most) }
+    }
+
+    /// How much of the wait is left.
+    pub(super) fn left(&self) -> Duration {
+        self.deadline.lock().saturating_duration_since(Instant::now())
     }
 
     /// A broker has answered. What comes next has the time of an answer at least: a slow or far cluster takes long for all of it.

@@ -160,11 +160,12 @@ impl Status {
     /// Ends the sync because of a sign-in that is refused.
     pub(super) fn fail_sign_in(&self, words: &str) {
         self.has_failed.store(true, Ordering::Relaxed);
-        let clue = self.clue.lock().clone();
-        self.fail(match clue {
-            Some(clue) => format!("{words}; {clue}"),
-            None => format!("{words}; see {USER}"),
-        });
+        self.fail(format!("{words}; {}", self.sign_in_way_out()));
+    }
+
+    /// What to look at where a broker refuses who signs in.
+    pub(super) fn sign_in_way_out(&self) -> String {
+        self.clue.lock().clone().unwrap_or_else(|| format!("see {USER}"))
     }
 
     pub(super) fn note_acknowledgement(&self) {

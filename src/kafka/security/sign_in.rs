@@ -16,8 +16,9 @@ const LONGEST: Duration = Duration::from_secs(25);
 /// The shortest attempt after another. It would say less than that one has said.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The pause before a first token is asked for again.
+/// The pause before a first token is asked for again, which doubles each time, and the longest.
 const PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The first and the longest pause before a token that could not be renewed is asked for again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -49,7 +50,7 @@ impl Producer {
             // The credentials may have changed since the last one.
             tokens.forget();
         }
-        let mut last: Option<TokenFault> = None;
+        let (mut last, mut pause) = (None::<TokenFault>, PAUSE);
         while tokens.current().is_none_or(|token| token.left().is_zero()) {
             let timeout = wait.attempt(LONGEST);
             if let Some(fault) = last.take_if(|_| timeout < SHORTEST) {
@@ -61,7 +62,9 @@ impl Producer {
                 Err(fault) => {
                     wait.or(|| fault.clone().into())?;
                     last = Some(fault);
-                    tokio::time::sleep(PAUSE).await;
+                    // The wait ends with an attempt that has some time.
+                    tokio::time::sleep(pause.min(wait.left().saturating_sub(SHORTEST))).await;
+                    pause = (2 * pause).min(LONGEST_FIRST_PAUSE);
                 }
             }
         }

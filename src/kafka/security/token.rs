@@ -1,6 +1,7 @@
 //! Tokens with which clients sign in (OAUTHBEARER, RFC 7628), and where they come from.
 
 mod claims;
+mod echo;
 mod endpoint;
 mod msk;
 

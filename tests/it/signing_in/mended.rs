@@ -109,7 +109,7 @@ fn what_is_mended_is_taken_up_and_what_is_not_is_said_again() {
         for Case { name, says, config, mend } in cases {
             scope.spawn(move || {
                 let mut engine = engine(&config);
-                for _ in 0..2 {
+                for _ in 0..3 {
                     let report = sync(&mut engine);
                     assert_eq!(report.outcome, Outcome::Failed, "{name}");
                     assert!(report.text().contains(says), "{name}: {says} is not in: {}", report.text());

@@ -106,7 +106,7 @@ fn a_client_secret_and_its_tokens_are_shown_by_nothing() {
     let echo = r#"{"error":"invalid_client","error_description":"oauth canary+%2F=& is not the secret"}"#;
     endpoint.answer(|answers| answers.reply = Reply::json(401, echo));
     let said = assert_kept(&["sync"], CLIENT_SECRET, 2);
-    assert!(said.contains("<redacted> is not the secret"), "{said}");
+    assert!(said.contains("<withheld: it repeats the client's secret>"), "{said}");
     assert!(!endpoint.issued().is_empty());
 }
 

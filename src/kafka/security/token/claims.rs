@@ -3,67 +3,65 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_smithy_types::base64;
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::contract::rfc3339;
 use crate::foreign::one_line;
 
-/// The claims that a broker may refuse a token for.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct Claims {
-    sub: Option<String>,
-    iss: Option<String>,
-    /// A text, or a list of them.
-    aud: Option<Value>,
-    /// Seconds since the epoch.
-    exp: Option<f64>,
-}
+/// The latest expiry that has a date of four digits, in seconds since the epoch.
+const YEAR_10000: f64 = 253_402_300_800.0;
+
+/// The claims that a broker may refuse a token for. Any of them may be odd.
+#[derive(Debug)]
+pub(super) struct Claims(Map<String, Value>);
 
 impl Claims {
     /// The claims of a token; None where it is no JWT.
     pub(super) fn of(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let (_, payload) = (parts.next()?, parts.next()?);
-        let mut payload = payload.replace('-', "+").replace('_', "/");
+        let mut payload = payload.trim_end_matches('=').replace('-', "+").replace('_', "/");
         payload.extend(std::iter::repeat_n('=', (4 - payload.len() % 4) % 4));
-        serde_json::from_slice(&base64::decode(payload).ok()?).ok()
+        serde_json::from_slice(&base64::decode(payload).ok()?).ok().map(Self)
     }
 
     /// Whom the token stands for.
     pub(super) fn subject(&self) -> Option<String> {
-        self.sub.clone()
+        self.0.get("sub")?.as_str().filter(|subject| !subject.is_empty() && !subject.contains('\0')).map(str::to_owned)
     }
 
     /// When it expires.
     pub(super) fn expires(&self) -> Option<SystemTime> {
-        let seconds = self.exp.filter(|seconds| (0.0..1e12).contains(seconds))?;
+        let seconds = self.0.get("exp")?.as_f64().filter(|seconds| (0.0..YEAR_10000).contains(seconds))?;
         UNIX_EPOCH.checked_add(Duration::from_secs_f64(seconds))
     }
 
     /// In words.
     pub(super) fn shown(&self, now: SystemTime) -> String {
-        let audience = self.aud.as_ref().map(|audience| match audience {
-            Value::String(text) => text.clone(),
-            Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" and "),
-            other => other.to_string(),
-        });
-        let expiry = self.expires().map(|at| {
-            let is = if at <= now { "expired at" } else { "expires at" };
-            let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-            format!("{is} {}", rfc3339(i64::try_from(millis).unwrap_or(i64::MAX)))
-        });
-        let named = |name: &str, value: &Option<String>| match value {
-            Some(value) => format!("{name} {value}"),
-            None => format!("no {name}"),
+        let expiry = match (self.expires(), self.0.get("exp")) {
+            (Some(at), _) => {
+                let is = if at <= now { "expired at" } else { "expires at" };
+                let millis = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                format!("{is} {}", rfc3339(i64::try_from(millis).unwrap_or(i64::MAX)))
+            }
+            (None, Some(odd)) => format!("an expiry that is no time in seconds ({odd})"),
+            (None, None) => "no expiry".to_owned(),
         };
-        let all = [
-            named("subject", &self.sub),
-            named("audience", &audience),
-            named("issuer", &self.iss),
-            expiry.unwrap_or_else(|| "no expiry".to_owned()),
-        ];
+        let named = |claim: &str, name: &str| match self.0.get(claim).map(words) {
+            Some(words) if !words.is_empty() => format!("{name} {words}"),
+            _ => format!("no {name}"),
+        };
+        let all = [named("sub", "subject"), named("aud", "audience"), named("iss", "issuer"), expiry];
         one_line(&all.join(", "))
+    }
+}
+
+/// A text, or a list of them, in words; anything else as JSON has it.
+fn words(claim: &Value) -> String {
+    match claim {
+        Value::String(text) => text.clone(),
+        Value::Array(all) => all.iter().map(words).collect::<Vec<_>>().join(" and "),
+        other => other.to_string(),
     }
 }
 
@@ -89,6 +87,14 @@ mod tests {
                 "no subject, audience a and b, no issuer, expired at 1970-01-01T00:16:39.500Z",
             ),
             ("{}", "no subject, no audience, no issuer, no expiry"),
+            (
+                r#"{"sub":5,"aud":[],"iss":"","exp":1795848000000}"#,
+                "subject 5, no audience, no issuer, an expiry that is no time in seconds (1795848000000)",
+            ),
+            (
+                r#"{"aud":[1,"b"],"exp":"soon"}"#,
+                "no subject, audience 1 and b, no issuer, an expiry that is no time in seconds (\"soon\")",
+            ),
             (r#"{"sub":"ü?>~"}"#, "subject ü?>~, no audience, no issuer, no expiry"),
         ] {
             assert_eq!(Claims::of(&token(payload)).unwrap().shown(now), shown, "{payload}");

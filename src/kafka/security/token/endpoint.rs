@@ -2,12 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use aws_smithy_types::base64;
-use reqwest::{StatusCode, Url};
-use serde::Deserialize;
-use serde_json::Value;
+use reqwest::{Response, StatusCode};
+use serde_json::{Map, Value};
 
 use super::claims::Claims;
+use super::echo::Echo;
 use super::{Asked, Token, TokenFault};
 use crate::config::{OauthConfig, SecretError};
 use crate::foreign::one_line;
@@ -36,16 +35,6 @@ pub(super) struct Endpoint {
 struct Issued {
     access_token: String,
     life: Option<Duration>,
-}
-
-/// The members of its answers that count here; those of a refusal are of section 5.2.
-#[derive(Default, Deserialize)]
-struct Answer {
-    access_token: Option<String>,
-    /// Seconds, which some servers give as text.
-    expires_in: Option<Value>,
-    error: Option<String>,
-    error_description: Option<String>,
 }
 
 impl Endpoint {
@@ -91,6 +80,11 @@ impl Endpoint {
             }
             body.extend(piece);
         }
+        if let Some(place) = leads_to(&response) {
+            return Err(
+                self.refused(&TokenFault::lasting(format!("answers {status}, and leads to {place}; see {ENDPOINT}")))
+            );
+        }
         let answer = issued(status, &String::from_utf8_lossy(&body), &Echo::of(id, &secret));
         let Issued { access_token, life } = answer.map_err(|fault| self.refused(&fault))?;
         let claims = Claims::of(&access_token);
@@ -118,6 +112,9 @@ impl Endpoint {
             return self.late(&humantime::format_duration(TIMEOUT));
         }
         let said = format!("{}: {}", web::named(&self.url), causes(error));
+        if let Some(fault) = of_certificate(&said) {
+            return format!("the token endpoint cannot be reached: {said}; {fault}");
+        }
         let see = match suspect(&said) {
             Suspect::Authorities if said.contains("not valid for name") => ENDPOINT,
             Suspect::Authorities => "kafka.security.oauth.ca",
@@ -129,20 +126,26 @@ impl Endpoint {
     }
 }
 
-/// What an endpoint may repeat of the client's secret: as it is, as a form has it, and in Basic authentication.
-struct Echo([String; 3]);
+/// Where a redirection leads, which is not followed: the secret would go there. A query may hold secrets, and is not shown.
+fn leads_to(response: &Response) -> Option<String> {
+    let location = response.headers().get("location").filter(|_| response.status().is_redirection())?;
+    let place = response.url().join(location.to_str().ok()?).ok()?;
+    Some(one_line(&format!("{}{}", place.origin().ascii_serialization(), place.path())))
+}
 
-impl Echo {
-    fn of(id: &str, secret: &str) -> Self {
-        let form = Url::parse_with_params("http://localhost", [("secret", secret)]);
-        let form = form.ok().and_then(|url| url.query().map(|query| query["secret=".len()..].to_owned()));
-        Self([secret.to_owned(), form.unwrap_or_default(), base64::encode(format!("{id}:{secret}"))])
-    }
-
-    /// The text without the secret.
-    fn redact(&self, text: &str) -> String {
-        let known = self.0.iter().filter(|known| !known.is_empty());
-        known.fold(text.to_owned(), |text, known| text.replace(known, "<redacted>"))
+/// What no setting of ours mends about an endpoint's certificate.
+fn of_certificate(said: &str) -> Option<&'static str> {
+    let says = |word: &str| said.contains("invalid peer certificate") && said.to_lowercase().contains(word);
+    if says("expired") {
+        Some("its certificate has expired: have it renewed, or see the clock of this machine")
+    } else if says("not valid yet") || says("notvalidyet") {
+        Some("its certificate is not valid yet: see the clock of this machine")
+    } else if says("causedasendentity") {
+        Some(
+            "its certificate is an authority's own (CA:TRUE): it needs one that an authority has signed, or one with CA:FALSE",
+        )
+    } else {
+        None
     }
 }
 
@@ -158,10 +161,13 @@ fn unusable(unusable: Unusable) -> TokenFault {
 
 /// The token of an answer, or why there is none, in words that follow the endpoint's name.
 fn issued(status: StatusCode, text: &str, echo: &Echo) -> Result<Issued, TokenFault> {
-    let answer: Option<Answer> = serde_json::from_str(text).ok();
-    let is_json = answer.is_some();
-    let Answer { access_token, expires_in, error, error_description } = answer.unwrap_or_default();
-    let [error, error_description] = [error, error_description].map(|said| said.map(|said| echo.redact(&said)));
+    // Some servers begin with a byte order mark.
+    let answer: Option<Map<String, Value>> = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok();
+    let member = |name: &str| answer.as_ref().and_then(|answer| answer.get(name)).filter(|value| !value.is_null());
+    // Those of a refusal are of RFC 6749, section 5.2. Some servers have objects there.
+    let said =
+        |name| member(name).map(|value| echo.without(&value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    let (error, error_description) = (said("error"), said("error_description"));
     if status.is_server_error() {
         let said = error.map(|error| described(&error, error_description)).unwrap_or_default();
         return Err(TokenFault::passing(format!("answers {status}{said}; see {ENDPOINT}, and its log")));
@@ -183,16 +189,19 @@ fn issued(status: StatusCode, text: &str, echo: &Echo) -> Result<Issued, TokenFa
         let said = error.map(|error| described(&error, error_description)).unwrap_or_default();
         return Err(TokenFault::lasting(format!("answers {status}{said}; see {see}")));
     }
-    let legal = |token: &String| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    let Some(access_token) = access_token.filter(legal) else {
-        let what = match (is_json, error) {
-            (_, Some(error)) => format!("answers without a token{}", described(&error, error_description)),
-            (true, None) => "answers without a token (access_token)".to_owned(),
-            (false, None) => "answers with what is no token in JSON".to_owned(),
-        };
-        return Err(TokenFault::lasting(format!("{what}; see {ENDPOINT}")));
+    let token = match (member("access_token"), &answer, error) {
+        (Some(Value::String(token)), ..) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Ok(token.clone())
+        }
+        (Some(_), ..) => {
+            Err("answers with a token (access_token) that is no text of letters, digits and signs".to_owned())
+        }
+        (None, _, Some(error)) => Err(format!("answers without a token{}", described(&error, error_description))),
+        (None, Some(_), None) => Err("answers without a token (access_token)".to_owned()),
+        (None, None, None) => Err("answers with what is no token in JSON".to_owned()),
     };
-    Ok(Issued { access_token, life: expires_in.as_ref().and_then(seconds) })
+    let access_token = token.map_err(|what| TokenFault::lasting(format!("{what}; see {ENDPOINT}")))?;
+    Ok(Issued { access_token, life: member("expires_in").and_then(seconds) })
 }
 
 fn described(error: &str, description: Option<String>) -> String {

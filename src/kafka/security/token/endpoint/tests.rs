@@ -41,8 +41,10 @@ fn a_refusal_names_its_setting() {
         (503, r#"{"error":"temporarily_unavailable"}"#, false, "temporarily_unavailable"),
         (200, "<html>", true, "answers with what is no token in JSON; see kafka.security.oauth.token_endpoint"),
         (200, "{}", true, "answers without a token (access_token)"),
-        (200, r#"{"access_token":""}"#, true, "answers without a token"),
-        (200, r#"{"access_token":"a b"}"#, true, "answers without a token"),
+        (200, r#"{"access_token":""}"#, true, "answers with a token (access_token) that is no text"),
+        (200, r#"{"access_token":"a b"}"#, true, "answers with a token (access_token) that is no text"),
+        (200, r#"{"access_token":5}"#, true, "that is no text"),
+        (200, r#"{"access_token":null}"#, true, "answers without a token (access_token)"),
         (200, r#"{"error":"unauthorized_client"}"#, true, "answers without a token: unauthorized_client"),
         (204, "", true, "no token in JSON"),
     ];
@@ -80,12 +82,26 @@ fn the_clock_that_says_less_counts() {
 
 #[test]
 fn an_endpoint_that_repeats_the_secret_is_not_repeated_and_a_secret_in_a_token_breaks_nothing() {
-    let echo = Echo::of("me", "a/b\"c%ü");
-    for said in ["a\\/b\\\"c%\\u00fc", "a%2Fb%22c%25%C3%BC", &base64::encode("me:a/b\"c%ü")] {
-        let text = format!("{{\"error\":\"invalid_client\",\"error_description\":\"it is {said}!\"}}");
-        let fault = issued(StatusCode::UNAUTHORIZED, &text, &echo).err().unwrap();
-        assert!(fault.reason.contains("invalid_client: it is <redacted>!"), "{said}: {}", fault.reason);
-    }
+    let text = r#"{"error":"invalid_client","error_description":"it is a\/b \u00fc!"}"#;
+    let fault = issued(StatusCode::UNAUTHORIZED, text, &Echo::of("me", "a/b ü")).err().unwrap();
+    assert!(fault.reason.contains("invalid_client: <withheld"), "{}", fault.reason);
     let token = issued(StatusCode::OK, "{\"access_token\":\"my-token\"}", &Echo::of("me", "token")).ok().unwrap();
     assert_eq!(token.access_token, "my-token");
+}
+
+#[test]
+fn odd_members_cost_no_more_than_themselves() {
+    for text in [
+        "\u{feff}{\"access_token\":\"t\"}",
+        r#"{"access_token":"t","access_token":"t"}"#,
+        r#"{"access_token":"t","error":{"code":1},"error_description":5,"expires_in":{}}"#,
+    ] {
+        assert_eq!(issued(StatusCode::OK, text, &echo()).ok().unwrap().access_token, "t", "{text}");
+    }
+    let text = r#"{"error":{"code":401,"message":"bad client"}}"#;
+    let fault = issued(StatusCode::UNAUTHORIZED, text, &echo()).err().unwrap();
+    assert!(fault.reason.contains("bad client"), "{}", fault.reason);
+    let text = r#"{"error":"invalid_scope","error_description":7}"#;
+    let fault = issued(StatusCode::BAD_REQUEST, text, &echo()).err().unwrap();
+    assert!(fault.reason.contains("invalid_scope: 7; see kafka.security.oauth.scope"), "{}", fault.reason);
 }
