@@ -101,6 +101,14 @@ fn renewed(cell: &'static str, series: &[&[RDKafkaRespErr]]) -> Line {
 
 /// The producer fails while a broker has a batch and has not said so: it is sent again, and comes twice.
 fn answered_late((): &mut (), cell: &'static str) -> Line {
+    // On a busy machine another batch may be the one that is heard of, and the late broker has none yet.
+    const TRIES: usize = 3;
+    let twice = |line: &Line| line.judgement.duplicates > 0;
+    let line = (0..TRIES).map(|_| fail_before_an_answer(cell)).find(twice);
+    line.unwrap_or_else(|| panic!("{cell}: nothing came twice in {TRIES} tries"))
+}
+
+fn fail_before_an_answer(cell: &'static str) -> Line {
     const LATE: i32 = 2;
     /// Longer than all that has to happen before the answer.
     const LATE_BY: Duration = Duration::from_secs(60);
@@ -108,16 +116,15 @@ fn answered_late((): &mut (), cell: &'static str) -> Line {
     let cluster = &mock.cluster;
     cluster.partition_leader(&mock.scene.topic("EcsTask"), 0, Some(LATE)).unwrap();
     mock.scene.sync_amid(|scene, _| {
+        let before = scene.heard.stalled();
         cluster.broker_round_trip_time(LATE, LATE_BY).unwrap();
-        wait_until("a batch waits for its answer", || scene.heard.stalled() > 0);
+        wait_until("a batch waits for its answer", || scene.heard.stalled() > before);
         // With one request in flight the late broker is sent no other: it is not the one that answers.
         cluster.request_errors(Produce, OUT_OF_ORDER);
         wait_until("the answer was given up", || scene.heard.unanswered() == 1);
         cluster.broker_round_trip_time(LATE, Duration::ZERO).unwrap();
     });
-    let line = mock.judge([Completed, Completed], &[]);
-    assert!(line.judgement.duplicates > 0, "{line}");
-    line
+    mock.judge([Completed, Completed], &[])
 }
 
 /// No trouble for a batch that is sent for the first time, and fatal for one that may have arrived.
