@@ -40,7 +40,7 @@ fn text(path: &Path) -> Option<String> {
 
 fn settings(simulator: &Simulator, listener: Listener, mechanism: Option<Mechanism>) -> Config {
     let mut config = on_broker(config(simulator), &secured().at(listener), "mended");
-    config.kafka.startup_timeout = Duration::from_secs(3);
+    config.kafka.startup_timeout = Duration::from_secs(6);
     let security = &mut config.kafka.security;
     security.protocol = if mechanism.is_some() { SecurityProtocol::SaslSsl } else { SecurityProtocol::Ssl };
     (security.mechanism, security.ca) = (mechanism, Some(secured().authority.pem.clone()));

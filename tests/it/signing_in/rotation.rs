@@ -78,7 +78,7 @@ fn a_password_is_taken_up_while_the_broker_refuses_the_old_one() {
 #[test]
 fn a_certificate_is_taken_up_when_the_old_one_has_expired() {
     let (simulator, broker, folder) = (simulator(), secured(), tempfile::tempdir().unwrap());
-    replace(folder.path(), &broker.authority.client_for(Duration::from_secs(10)));
+    replace(folder.path(), &broker.authority.client_for(Duration::from_secs(15)));
     let mut config = settings(&simulator, Listener::CutMutualTls, SecurityProtocol::Ssl);
     config.kafka.security.certificate = Some(folder.path().join("client.pem").to_str().unwrap().to_owned());
     config.kafka.security.key = Some(Secret::Inline(folder.path().join("client.key").to_str().unwrap().to_owned()));
