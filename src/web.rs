@@ -9,7 +9,7 @@ use reqwest::tls::{Certificate, Identity};
 use crate::aws::environment;
 use crate::aws::http::proxy_of;
 use crate::aws::trust::{self, Trust};
-use crate::config::{Diagnostic, Secret, SecretError, pem};
+use crate::config::{Diagnostic, Secret, pem};
 
 /// Who is spoken to, and as whom.
 pub(crate) struct Peer<'a> {
@@ -98,7 +98,7 @@ impl Peer<'_> {
     fn own_authorities(&self) -> Result<Option<Vec<Certificate>>, Unusable> {
         let Some(ca) = self.ca else { return Ok(None) };
         let failed = |reason| Unusable::Setting("ca", reason);
-        let authorities = trust::certificates(&pem(ca).map_err(|error| failed(unread(&error)))?);
+        let authorities = trust::certificates(&pem(ca).map_err(|error| failed(error.with_cause()))?);
         if authorities.is_empty() {
             return Err(failed("holds no certificate in PEM".to_owned()));
         }
@@ -109,8 +109,8 @@ impl Peer<'_> {
     fn identity(&self) -> Result<Option<Identity>, Unusable> {
         let Some((certificate, key)) = self.identity else { return Ok(None) };
         let failed = |part| move |reason: String| Unusable::Setting(part, reason);
-        let certificate = pem(certificate).map_err(|error| failed("certificate")(unread(&error)))?;
-        let key = key.read().map_err(|error| failed("key")(unread(&error)))?;
+        let certificate = pem(certificate).map_err(|error| failed("certificate")(error.with_cause()))?;
+        let key = key.read().map_err(|error| failed("key")(error.with_cause()))?;
         // Text that is no path may be the key itself without its PEM frame, so it is not shown.
         let key = pem(&key).map_err(|_| failed("key")("is neither PEM text nor a file that can be read".to_owned()))?;
         let both = format!("{key}\n{certificate}");
@@ -133,11 +133,6 @@ fn certificates(pem: &[String]) -> Result<Vec<Certificate>, reqwest::Error> {
 fn speaks_tls(urls: &[String]) -> bool {
     let is_https = |url: &str| url.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("https://"));
     urls.iter().any(|url| is_https(url) || proxy_of(url).is_some_and(|proxy| is_https(&proxy)))
-}
-
-/// Why a setting's file cannot be read, with the error of the system.
-pub(crate) fn unread(error: &SecretError) -> String {
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// The causes of an error. The error itself only repeats the URL, which the message names already.

@@ -122,12 +122,7 @@ impl Mechanism {
 
     /// Whether it signs in with a user and a password.
     pub(crate) fn has_password(self) -> bool {
-        !self.has_tokens()
-    }
-
-    /// Whether it signs in with tokens.
-    pub(crate) fn has_tokens(self) -> bool {
-        matches!(self, Self::OauthBearer | Self::AwsMskIam)
+        matches!(self, Self::Plain | Self::ScramSha256 | Self::ScramSha512)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Secrets and certificates that were changed in their files: between two syncs clients are made anew with them.
 
 use super::client::{self, BETWEEN_TWO_FILES};
-use super::refusal::ClientRefusal;
 use super::security::Probe;
 use super::{Error, Producer};
 use crate::config::Config;
@@ -24,14 +23,10 @@ impl Producer {
 
     /// Reading a file may take long, and creating a client reads the certificates of the system.
     async fn try_to_rotate(&self, config: &Config, has_failed: bool) -> Result<(), Error> {
-        let config = config.clone();
-        let refused = |refusal: ClientRefusal| Error::Client(refusal);
         let cancelled = |_| Error::Cancelled;
-        let read = {
-            let config = config.clone();
-            tokio::task::spawn_blocking(move || client::properties(&config))
-        };
-        let properties = read.await.map_err(cancelled)?.map_err(refused)?;
+        let settings = config.clone();
+        let properties = tokio::task::spawn_blocking(move || client::properties(&settings)).await.map_err(cancelled)?;
+        let properties = properties.map_err(Error::Client)?;
         let mut handles = self.handles.write().await;
         let has_changed = !handles.have(&properties);
         if !has_changed && !has_failed {
@@ -39,7 +34,7 @@ impl Producer {
         }
         let probe = Probe::new(&properties);
         let successors = tokio::task::spawn_blocking(handles.successors(properties)).await.map_err(cancelled)?;
-        handles.replace(successors.map_err(|error| refused(client::refused(&config, error)))?);
+        handles.replace(successors.map_err(|error| Error::Client(client::refused(config, error)))?);
         drop(handles);
         self.context.status.forget_contact();
         *self.probe.lock() = probe;

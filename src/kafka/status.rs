@@ -201,17 +201,14 @@ impl Status {
         if is_refusal && (is_acknowledged || is_late()) {
             self.refused_while_used.lock().get_or_insert_with(|| (Instant::now(), reason.to_owned()));
         } else if !is_acknowledged && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason)) {
+            self.has_failed.store(true, Ordering::Relaxed);
             match address_of(reason) {
                 // A certificate of another host, one that has expired, and an HTTP server read like an unknown authority.
                 Some(address) if setting == AUTHORITY => {
-                    self.has_failed.store(true, Ordering::Relaxed);
                     self.ambiguous.lock().get_or_insert_with(|| (address.to_owned(), reason.to_owned()));
                 }
                 _ if setting == USER => self.fail_sign_in(reason),
-                _ => {
-                    self.has_failed.store(true, Ordering::Relaxed);
-                    self.fail(format!("{reason}; see {setting}"));
-                }
+                _ => self.fail(format!("{reason}; see {setting}")),
             }
         }
         // The callback also reports fatal errors. Recovery asks each producer for them, and a port what it is.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::error::{Error, Operation, Refusal, hint};
 use super::subject::Subject;
 use crate::config::{Config, Secret};
-use crate::web::{self, Peer, causes, unread};
+use crate::web::{self, Peer, causes};
 
 /// The longest attempt at one URL.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ impl Client {
         let failed = |key| move |reason: String| Error::Setting { key, reason };
         let secret = |key, secret: &Option<Secret>| {
             let read = secret.as_ref().map(|secret| secret.read()).transpose();
-            read.map_err(|error| failed(key)(unread(&error)))
+            read.map_err(|error| failed(key)(error.with_cause()))
         };
         let password = secret("password", &settings.password)?;
         let peer = Peer {

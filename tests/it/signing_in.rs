@@ -49,7 +49,7 @@ fn simulator() -> Simulator {
 }
 
 /// One that knows temporary base credentials too.
-fn with_session(token: &str) -> Simulator {
+pub(crate) fn with_session(token: &str) -> Simulator {
     Simulator::start(World { shape: SHAPE, base_session_token: Some(token.to_owned()), ..World::default() }).unwrap()
 }
 
@@ -62,10 +62,7 @@ struct Simulators {
 impl Simulators {
     fn start() -> Self {
         let unasked = Simulator::start(World { record_arrivals: true, ..World::default() }).unwrap();
-        // Temporary credentials sign in too.
-        let world = World { base_session_token: Some(SESSION_TOKEN.to_owned()), ..World::default() };
-        let shape = Shape { tasks: 5, ..Shape::small() };
-        Self { asked: Simulator::start(World { shape, ..world }).unwrap(), unasked }
+        Self { asked: with_session(SESSION_TOKEN), unasked }
     }
 }
 
@@ -81,6 +78,11 @@ fn run_all(simulators: Simulators, cases: Vec<Case>) {
             case
         }
     }));
+}
+
+/// The variable of a setting of `kafka.security`.
+fn variable(key: &str) -> String {
+    format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase())
 }
 
 /// `kafka.startup_timeout`, and how long after it a refusal may be told.
@@ -159,7 +161,6 @@ impl Case {
         command.args(["--set", &format!("kafka.startup_timeout={}s", STARTUP.as_secs())]);
         command.args(["--set", &format!("kafka.bootstrap_servers={}", self.servers)]);
         command.args(["--set", &format!("kafka.topic_prefix={}", unique("signing-in"))]);
-        let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase());
         command.env("RUST_LOG", "warn,ecs_sdm_producer::kafka=debug");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(self.settings.iter().map(|(key, value)| (variable(key), value)));

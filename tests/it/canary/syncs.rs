@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use ecs_sdm_producer::config::{Sources, load};
-use ecs_sim::{Shape, Simulator, World};
+use ecs_sim::Simulator;
 use kit::cases::side_by_side;
 use kit::guard::{Door, Guard};
 use kit::program::{code, program};
@@ -15,7 +15,7 @@ use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, Signature, TokenEnd
 use tokio::runtime::Runtime;
 
 use super::secrets::{CANARY, WAYS, Way, assert_kept, secrets};
-use crate::signing_in::{ENCRYPTED, KEY, KEY_PASSWORD, secured};
+use crate::signing_in::{ENCRYPTED, KEY, KEY_PASSWORD, secured, with_session};
 
 /// The id of the base credentials is hidden among settings. It is no secret: every request shows it, and so may the SDK's logs.
 const ID: &str = "AKIAIOSFODNN7EXAMPLE";
@@ -246,9 +246,8 @@ impl Case {
         let proxy = format!("http://user:{CANARY}@{NOBODY}");
         command.env("HTTPS_PROXY", proxy).env("NO_PROXY", "127.0.0.1").env("RUST_LOG", "trace");
         let output = command.output().unwrap();
-        let kept: Vec<_> = self.set_up.kept.iter().map(String::as_str).chain([CANARY]).collect();
         let tokens = self.set_up.endpoint.as_ref().map(TokenEndpoint::issued).unwrap_or_default();
-        let kept: Vec<_> = kept.into_iter().chain(tokens.iter().map(String::as_str)).collect();
+        let kept: Vec<_> = self.set_up.kept.iter().chain(&tokens).map(String::as_str).chain([CANARY]).collect();
         let said = assert_kept(self, &output, &kept);
         assert_eq!(code(&output), exit, "{self}: {said}");
         assert!(is_check || said.contains("librdkafka"), "{self}: the logs do speak: {said}");
@@ -275,9 +274,7 @@ fn no_secret_is_in_what_a_sync_says_at_trace() {
             cases.extend(runs.map(|run| Case { set_up: Arc::clone(&set_up), way, run, json: json(run) }));
         }
     }
-    let world = World { shape: Shape { tasks: 5, ..Shape::small() }, ..World::default() };
-    let world = World { base_session_token: Some(TOKEN.to_owned()), ..world };
-    let simulator = Arc::new(Simulator::start(world).unwrap());
+    let simulator = Arc::new(with_session(TOKEN));
     runtime.block_on(side_by_side(cases, 4, move |case| {
         let simulator = Arc::clone(&simulator);
         async move { case.run(&simulator) }

@@ -12,10 +12,11 @@ use ecs_sim::Simulator;
 use kit::certificates::Authority;
 use kit::secured::{Listener, PASSWORD, SECRET_KEY, USER};
 use kit::settings::{config, on_broker};
-use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, Signature, TokenEndpoint};
+use kit::token_endpoint::{Answers, CLIENT_SECRET, Signature, TokenEndpoint};
 use tempfile::TempDir;
 
 use super::rotation::{engine, sync};
+use super::tokens::oauth_of;
 use super::{secured, simulator};
 
 /// Settings that are wrong, what is said of them, and what mends them.
@@ -55,11 +56,7 @@ fn of_endpoints(
     elsewhere: &Arc<TokenEndpoint>,
 ) -> [Case; 3] {
     let mut config = settings(simulator, Listener::OauthJwks, Some(Mechanism::OauthBearer));
-    let oauth = &mut config.kafka.security.oauth;
-    oauth.token_endpoint = Some(endpoint.url().to_owned());
-    oauth.ca = Some(endpoint.ca().to_owned());
-    oauth.client_id = Some(CLIENT_ID.to_owned());
-    oauth.client_secret = Some(Secret::Inline(CLIENT_SECRET.to_owned()));
+    config.kafka.security.oauth = oauth_of(endpoint);
 
     let mut of_secret = config.clone();
     let (path, mend_secret) = wrong_file(folder, "client-secret", "canary", CLIENT_SECRET);
@@ -68,9 +65,7 @@ fn of_endpoints(
     let (path, mend_ca) = wrong_file(folder, "endpoint.pem", &Authority::new().pem, endpoint.ca());
     of_ca.kafka.security.oauth.ca = text(&path);
 
-    let oauth = &mut config.kafka.security.oauth;
-    oauth.token_endpoint = Some(elsewhere.url().to_owned());
-    oauth.ca = Some(elsewhere.ca().to_owned());
+    config.kafka.security.oauth = oauth_of(elsewhere);
     let elsewhere = Arc::clone(elsewhere);
     let mend_audience = Box::new(move || elsewhere.answer(|answers| answers.claims.clear()));
     let says = "kafka.security.oauth.client_secret";

@@ -7,7 +7,7 @@ use kit::secured::{Listener, PASSWORD, SESSION_TOKEN, USER};
 use kit::settings::unique;
 use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, Reply, Signature, TokenEndpoint};
 
-use super::{ENCRYPTED, KEY, KEY_PASSWORD, secured, with_session};
+use super::{ENCRYPTED, KEY, KEY_PASSWORD, secured, variable, with_session};
 
 /// The middle of a key, as it stands in its text.
 fn body(key: &str) -> &str {
@@ -24,7 +24,6 @@ fn assert_kept(args: &[&str], settings: &[(&str, &str)], listener: Listener, exi
         command.args(["--set", "kafka.topics_create=if_missing", "--set", "kafka.properties.debug=all"]);
         command.args(["--set", &format!("kafka.topic_prefix={}", unique("secrets"))]);
     }
-    let variable = |key: &str| format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase());
     command.envs(settings.iter().map(|(key, value)| (variable(key), value)));
     command.env("ECS_SDM_KAFKA__SECURITY__CA", &broker.authority.pem);
     command.env("ECS_SDM_KAFKA__BOOTSTRAP_SERVERS", broker.at(listener)).env("RUST_LOG", "trace");

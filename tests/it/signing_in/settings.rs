@@ -15,7 +15,7 @@ type Settings<'a> = Vec<(&'static str, &'a str)>;
 fn variables<'a>(settings: &[(&'static str, &'a str)]) -> Vec<(String, &'a str)> {
     let variable = |key: &str| match key.strip_prefix("../") {
         Some(beside) => format!("ECS_SDM_KAFKA__{}", beside.to_uppercase()),
-        None => format!("ECS_SDM_KAFKA__SECURITY__{}", key.replace('.', "__").to_uppercase()),
+        None => super::variable(key),
     };
     settings.iter().map(|(key, value)| (variable(key), *value)).collect()
 }

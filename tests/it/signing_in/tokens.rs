@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use ecs_sdm_producer::config::{OauthConfig, Secret};
 use kit::certificates::Authority;
 use kit::jwt::Key;
 use kit::secured::{Listener, SECRET_KEY, SESSION_TOKEN, Secured};
@@ -14,6 +15,17 @@ use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, ExpiresIn, Reply, S
 use serde_json::json;
 
 use super::{Case, Simulators, run_all, secured};
+
+/// The settings that lead to an endpoint over HTTPS.
+pub(super) fn oauth_of(endpoint: &TokenEndpoint) -> OauthConfig {
+    OauthConfig {
+        token_endpoint: Some(endpoint.url().to_owned()),
+        ca: Some(endpoint.ca().to_owned()),
+        client_id: Some(CLIENT_ID.to_owned()),
+        client_secret: Some(Secret::Inline(CLIENT_SECRET.to_owned())),
+        ..OauthConfig::default()
+    }
+}
 
 const CLIENT: &[&str] = &["kafka.security.oauth.client_id", "kafka.security.oauth.client_secret"];
 const ENDPOINT: &[&str] = &["kafka.security.oauth.token_endpoint"];

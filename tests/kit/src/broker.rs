@@ -129,16 +129,8 @@ listener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.p
         self.signal("CONT");
     }
 
-    /// A port found free may be taken before Kafka binds it: then others are tried.
     fn start_from(distribution: &Path, archive: &str, further: Further<'_>) -> IoResult<Broker> {
-        let mut tries = 1..=3;
-        loop {
-            let last = tries.next() == Some(3);
-            match Broker::try_start_from(distribution, archive, further) {
-                Err(why) if !last && why.to_string().contains("BindException") => {}
-                outcome => return outcome,
-            }
-        }
+        server::on_free_ports("BindException", || Broker::try_start_from(distribution, archive, further))
     }
 
     fn try_start_from(distribution: &Path, archive: &str, further: Further<'_>) -> IoResult<Broker> {

@@ -52,17 +52,8 @@ impl Cluster {
     /// # Errors
     /// One line: what is missing, or how a node's log ends, and the way out.
     pub fn start() -> Result<Cluster, String> {
-        let mut tries = 1..=3;
-        loop {
-            let last = tries.next() == Some(3);
-            match Cluster::try_start() {
-                // A port found free may be taken before a node binds it.
-                Err(why) if !last && why.to_string().contains("BindException") => {}
-                outcome => {
-                    return outcome.map_err(|why| format!("no Kafka cluster for this test: {why}; {WAY_OUT}"));
-                }
-            }
-        }
+        let started = server::on_free_ports("BindException", Cluster::try_start);
+        started.map_err(|why| format!("no Kafka cluster for this test: {why}; {WAY_OUT}"))
     }
 
     fn try_start() -> IoResult<Cluster> {

@@ -62,16 +62,8 @@ impl Registry {
         format!("http://127.0.0.1:{}{CONFLUENT}", self.port)
     }
 
-    /// A port found free may be taken before the registry binds it: then others are tried.
     fn start_from(distribution: &Path, archive: &str) -> IoResult<Registry> {
-        let mut tries = 1..=3;
-        loop {
-            let last = tries.next() == Some(3);
-            match Registry::try_start_from(distribution, archive) {
-                Err(why) if !last && why.to_string().contains("in use") => {}
-                outcome => return outcome,
-            }
-        }
+        server::on_free_ports("in use", || Registry::try_start_from(distribution, archive))
     }
 
     fn try_start_from(distribution: &Path, archive: &str) -> IoResult<Registry> {

@@ -116,15 +116,8 @@ impl Secured {
     /// # Errors
     /// One line: what is missing, or how the broker's log ends, and the way out.
     pub fn start() -> Result<Self, String> {
-        let mut tries = 1..=3;
-        loop {
-            let last = tries.next() == Some(3);
-            match Self::try_start() {
-                // A port found free may be taken before Kafka binds it.
-                Err(why) if !last && why.to_string().contains("BindException") => {}
-                outcome => return outcome.map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}")),
-            }
-        }
+        let started = server::on_free_ports("BindException", Self::try_start);
+        started.map_err(|why| format!("no Kafka for this test: {why}; {WAY_OUT}"))
     }
 
     /// Where a listener is: `127.0.0.1:PORT`.

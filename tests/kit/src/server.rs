@@ -115,6 +115,18 @@ pub fn free_ports<const N: usize>() -> IoResult<[u16; N]> {
     Ok(ports)
 }
 
+/// Starts a server on ports that were found free. Others may have taken one before it bound it, which it tells with this word: then it
+/// is started again, on others, twice at most.
+pub(crate) fn on_free_ports<T>(taken: &str, mut start: impl FnMut() -> IoResult<T>) -> IoResult<T> {
+    for _ in 0..2 {
+        match start() {
+            Err(why) if why.to_string().contains(taken) => {}
+            outcome => return outcome,
+        }
+    }
+    start()
+}
+
 /// A port of 127.0.0.1 where nobody listens. Nobody else can get it before this is dropped.
 pub struct Closed(TcpSocket);
 

@@ -46,7 +46,7 @@ impl Endpoint {
     pub(super) async fn issue(&self) -> Result<Token, TokenFault> {
         let OauthConfig { client_id, client_secret, scope, audience, extensions, ca, .. } = &self.settings;
         let unread = |error: SecretError| {
-            format!("kafka.security.oauth.client_secret: {}; name a file that holds it", web::unread(&error))
+            format!("kafka.security.oauth.client_secret: {}; name a file that holds it", error.with_cause())
         };
         // A file may lie where reading it takes long.
         let secret = client_secret.clone();

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ecs_sdm_producer::config::{Config, Mechanism, Rate, Secret, SecurityProtocol};
+use ecs_sdm_producer::config::{Config, Mechanism, Rate, SecurityProtocol};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Fault, Shape, Simulator, World};
 use kit::secured::Listener;
 use kit::settings::{config, on_broker};
-use kit::token_endpoint::{Answers, CLIENT_ID, CLIENT_SECRET, Reply, TokenEndpoint};
+use kit::token_endpoint::{Answers, Reply, TokenEndpoint};
 use kit::topic::{admin, read};
 use kit::truth::truth;
 use kit::wait::wait_until;
 use kit::{ACCOUNT, OBJECTS, REGION};
 use rdkafka::admin::AdminOptions;
 
-use super::{any, secured};
+use super::{any, oauth_of, secured};
 
 /// How long a token lives. Sessions of the listener end before it, and begin anew.
 const LIFE: Duration = Duration::from_secs(10);
@@ -46,10 +46,7 @@ impl Slow {
         let security = &mut config.kafka.security;
         security.protocol = SecurityProtocol::SaslPlaintext;
         security.mechanism = Some(Mechanism::OauthBearer);
-        security.oauth.token_endpoint = Some(endpoint.url().to_owned());
-        security.oauth.ca = Some(endpoint.ca().to_owned());
-        security.oauth.client_id = Some(CLIENT_ID.to_owned());
-        security.oauth.client_secret = Some(Secret::Inline(CLIENT_SECRET.to_owned()));
+        security.oauth = oauth_of(&endpoint);
         Self { world, simulator, endpoint, config }
     }
 
