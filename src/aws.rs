@@ -24,7 +24,7 @@ pub mod trust;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -36,6 +36,7 @@ pub use self::issues::issues;
 pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};
 pub(crate) use self::retry::{Fault, Verdict};
 pub(crate) use self::signer::Signer;
+pub(crate) use self::token_bucket::Allowance;
 
 /// The ECS client of one scope.
 #[derive(Debug, Clone)]
@@ -54,12 +55,25 @@ pub(crate) struct Calls {
     pub(crate) throttled: AtomicU64,
     /// Attempts after the first of their call.
     pub(crate) retried: AtomicU64,
+    /// How long AWS took for all attempts together, in microseconds.
+    busy: AtomicU64,
 }
 
 impl Calls {
     fn count_attempt(&self, tries: u32) {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         self.retried.fetch_add(u64::from(tries > 0), Ordering::Relaxed);
+    }
+
+    /// How long AWS takes for one attempt on average. None before the first.
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        let attempts = self.attempts.load(Ordering::Relaxed);
+        let busy = Duration::from_micros(self.busy.load(Ordering::Relaxed));
+        (attempts > 0).then(|| busy.div_f64(attempts as f64))
+    }
+
+    fn count_time(&self, time: Duration) {
+        self.busy.fetch_add(u64::try_from(time.as_micros()).unwrap_or(0), Ordering::Relaxed);
     }
 
     fn count_failure(&self, tries: u32, verdict: Verdict) {
@@ -160,8 +174,10 @@ impl Caller {
             };
             let generation = credentials.generation();
             self.calls.count_attempt(tries);
+            let began = Instant::now();
             let answer = request().await;
             drop(permit);
+            self.calls.count_time(began.elapsed());
             let fault = match answer {
                 Ok(answer) => return Ok((answer, buffer)),
                 Err(fault) => fault,

@@ -1,6 +1,7 @@
 //! The command line: commands, flags and their help, and what goes to standard output and standard error.
 
 pub(crate) mod check;
+pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod schemas;
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     /// Checks the settings and shows each with where it comes from; contacts nothing
     #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
     Check(CheckArgs),
+    /// Lists everything and tells what a sync would take: calls, and time at the allowed rates; describes nothing, needs no Kafka
+    #[command(after_help = PLAN)]
+    Plan(PlanArgs),
     /// Prints the Avro schemas, registers them, or tests whether they may be registered
     Schemas {
         #[command(subcommand)]
@@ -82,6 +86,21 @@ pub(crate) struct CheckArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// How the plan is given on standard output: as tables, or as JSON
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    pub(crate) report: ReportFormat,
+}
+
+const PLAN: &str = "\
+Example:
+  ecs-sdm-producer plan --set default_region=eu-central-1 --set api_share=0.5
+
+Exit codes: 0 all listed, 1 something denied or not listed to its end, 2 nothing could be listed, 64 wrong settings or flags.";
 
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {

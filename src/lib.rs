@@ -21,6 +21,7 @@ pub mod ecs;
 pub mod engine;
 mod foreign;
 pub mod kafka;
+pub mod plan;
 pub mod record;
 pub mod registry;
 pub mod report;

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Run(run) => cli::run::run(run, process, 0),
         Command::Sync(run) => cli::run::run(run, process, 1),
         Command::Check(check) => process.run(move || cli::check::check(&check)),
+        Command::Plan(plan) => process.run(move || cli::plan::plan(&plan)),
         Command::Schemas { command } => process.run(move || cli::schemas::schemas(&command)),
         Command::Completions { shell } => process.run(move || cli::completions(shell)),
     }

@@ -3,6 +3,7 @@
 mod counts;
 mod event;
 mod outcome;
+mod planned;
 mod schema;
 mod statistics;
 mod text;
@@ -15,6 +16,7 @@ use serde::{Serialize, Serializer};
 pub use self::counts::{Counters, Counts};
 pub(crate) use self::event::{SYNC_EVENT, SyncEvent};
 pub use self::outcome::{Outcome, StopReason};
+pub use self::planned::PlanCounts;
 pub(crate) use self::schema::sync_event_schema;
 pub use self::statistics::{Cause, State, TypeStatistics};
 pub(crate) use self::statistics::{Issue, IssueLimit, Judgement, Listing};

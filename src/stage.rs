@@ -2,6 +2,7 @@
 //!
 //! Two rules end every stage: the end of a stream travels down, and a hang-up travels up. No stage asks why.
 
+pub(crate) mod count;
 pub(crate) mod describe;
 mod hashes;
 pub(crate) mod list;

@@ -50,7 +50,8 @@ struct Sync<'a> {
 impl Sync<'_> {
     async fn run(mut self, sink: Sink) -> Report {
         let stop = Arc::clone(&self.handle.stop);
-        let (base, context, ranges) = match stop.unless_requested(self.start()).await {
+        let only_counts = matches!(sink, Sink::Count);
+        let (base, context, ranges) = match stop.unless_requested(self.start(only_counts)).await {
             Ok(started) => started,
             Err(reason) => return self.handle.report(Some(reason)),
         };
@@ -70,7 +71,10 @@ impl Sync<'_> {
     }
 
     /// Gets everything that is needed before the first List.
-    async fn start(&mut self) -> Result<(Arc<Base>, Arc<SyncContext>, Vec<PartitionRange>), StartError> {
+    async fn start(
+        &mut self,
+        only_counts: bool,
+    ) -> Result<(Arc<Base>, Arc<SyncContext>, Vec<PartitionRange>), StartError> {
         let keys = self.access.static_keys(self.config)?;
         let base = Box::pin(self.access.base(self.config, keys)).await?;
         let (ranges, output) = match self.producer {
@@ -83,7 +87,7 @@ impl Sync<'_> {
             None => (Vec::new(), None),
         };
         let (caller, stop) = (Arc::clone(&self.handle.caller), Arc::clone(&self.handle.stop));
-        let context = SyncContext::new(self.config, self.handle.captured, caller, stop, output)?;
+        let context = SyncContext::new(self.config, self.handle.captured, caller, stop, only_counts, output)?;
         Ok((base, Arc::new(context), ranges))
     }
 

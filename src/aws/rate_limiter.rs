@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::account::account_of;
 use super::token_bucket::{Allowance, TokenBucket};
-use crate::config::{Config, Rates};
+use crate::config::{Config, Rate, Rates};
 
 /// With fewer pairs of account and region than this, no rate limiters are dropped.
 const KEEP: usize = 64;
@@ -25,6 +25,31 @@ pub enum Category {
     ClusterResourceRead,
     /// ListTaskDefinitions, DescribeTaskDefinition.
     TaskDefinitionRead,
+}
+
+impl Category {
+    /// All of them, in the order of [`RegionLimiters`].
+    pub(crate) const ALL: [Self; 4] =
+        [Self::ClusterRead, Self::ServiceRead, Self::ClusterResourceRead, Self::TaskDefinitionRead];
+
+    /// Its name as a setting, below `rates`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ClusterRead => "cluster_read",
+            Self::ServiceRead => "service_read",
+            Self::ClusterResourceRead => "cluster_resource_read",
+            Self::TaskDefinitionRead => "task_definition_read",
+        }
+    }
+
+    fn rate(self, rates: &Rates) -> Rate {
+        match self {
+            Self::ClusterRead => rates.cluster_read,
+            Self::ServiceRead => rates.service_read,
+            Self::ClusterResourceRead => rates.cluster_resource_read,
+            Self::TaskDefinitionRead => rates.task_definition_read,
+        }
+    }
 }
 
 /// The rate limiters of all accounts and regions. They outlive a sync, since AWS's buckets do not begin anew either.
@@ -97,6 +122,12 @@ impl RateLimiters {
         limiters
     }
 
+    /// What may be taken of a bucket: the share that settings allow, or another one.
+    pub(crate) fn allowance(&self, account: &str, region: &str, category: Category, share: Option<f64>) -> Allowance {
+        let share = share.unwrap_or_else(|| self.share(account, region));
+        Allowance::of(category.rate(&self.rates), share)
+    }
+
     /// The smallest share of all roles that read `account` in `region`, since they use the same bucket.
     fn share(&self, account: &str, region: &str) -> f64 {
         let roles = self.shares.get(account).into_iter().flatten();
@@ -107,15 +138,9 @@ impl RateLimiters {
 
 impl RegionLimiters {
     fn new(rates: &Rates, share: f64, now: Instant) -> Self {
-        let all = [
-            (Category::ClusterRead, rates.cluster_read),
-            (Category::ServiceRead, rates.service_read),
-            (Category::ClusterResourceRead, rates.cluster_resource_read),
-            (Category::TaskDefinitionRead, rates.task_definition_read),
-        ];
-        Self(all.map(|(category, rate)| RateLimiter {
+        Self(Category::ALL.map(|category| RateLimiter {
             category,
-            bucket: Mutex::new(TokenBucket::new(Allowance::of(rate, share), now)),
+            bucket: Mutex::new(TokenBucket::new(Allowance::of(category.rate(rates), share), now)),
             list_queue: tokio::sync::Mutex::default(),
             describe_queue: tokio::sync::Mutex::default(),
         }))

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
 use super::counts::{Counters, Counts};
+use super::planned::PlanCounters;
 use crate::contract::Parent;
 
 /// How many causes a report shows of one type at most.
@@ -20,6 +21,8 @@ const HOPELESS: u64 = 10;
 pub struct TypeStatistics {
     /// The counters.
     pub counters: Counters,
+    /// What a plan counts.
+    pub(crate) planned: PlanCounters,
     /// This type's own lists.
     pub(crate) listing: Arc<Listing>,
     /// The list of clusters, if this type is listed for each cluster.

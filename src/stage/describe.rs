@@ -27,7 +27,7 @@ pub(crate) async fn describe<O: Object>(
     mut pages: Receiver<Page>,
     objects: Sender<Batch<O>>,
 ) -> Result<(), HangUp> {
-    let size = O::BATCH.min(usize::try_from(row.scope.ecs.page_size).unwrap_or(1)).max(1);
+    let size = batch_size::<O>(&row);
     let mut waiting: HashMap<Parent, Vec<String>> = HashMap::new();
     let mut calls = JoinSet::new();
     while let Some(Page { parent, arns, last }) = pages.recv().await {
@@ -52,6 +52,11 @@ pub(crate) async fn describe<O: Object>(
         }
     }
     join_below(&row, &mut calls, 1).await
+}
+
+/// How many ARNs one Describe request takes.
+pub(super) fn batch_size<O: Object>(row: &RowContext) -> usize {
+    O::BATCH.min(usize::try_from(row.scope.ecs.page_size).unwrap_or(1)).max(1)
 }
 
 /// Describes one batch, and asks a second time for ARNs that the answer leaves out.

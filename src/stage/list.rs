@@ -104,6 +104,7 @@ async fn list_pass<O: Object>(
             }
             Err(fault) => return Err(ListError::Fault(fault)),
         };
+        row.statistics.planned.add_list();
         if arns.iter().any(String::is_empty) {
             // As a parent it would mean the cluster named `default`, so it is left out.
             let error = format!("{}: an empty ARN", O::ACTIONS.list).into();

@@ -27,6 +27,8 @@ pub(super) struct SyncContext {
     pub(super) captured: i64,
     pub(super) caller: Arc<Caller>,
     pub(super) stop: Arc<Stop>,
+    /// Whether what is listed is counted, and not described.
+    pub(super) only_counts: bool,
     /// None in a dry run.
     pub(super) publisher: Option<EventPublisher>,
     /// By wanted object.
@@ -54,6 +56,7 @@ impl SyncContext {
         captured: i64,
         caller: Arc<Caller>,
         stop: Arc<Stop>,
+        only_counts: bool,
         output: Option<Output>,
     ) -> Result<Self, SchemaError> {
         let mut encoders = HashMap::new();
@@ -70,6 +73,7 @@ impl SyncContext {
             captured,
             caller,
             stop,
+            only_counts,
             publisher: output.map(|output| output.publisher),
             encoders,
             offsets,

@@ -16,6 +16,7 @@ use crate::contract::{Parent, Stamp};
 use crate::ecs::{self, Object, Options, ParentKind, Visitor};
 use crate::record::RecordBatch;
 use crate::report::{Listing, TypeStatistics};
+use crate::stage::count::count;
 use crate::stage::describe::describe;
 use crate::stage::list::{Outlets, list};
 use crate::stage::map::map;
@@ -126,6 +127,11 @@ impl Wiring<'_> {
         // With a place for each buffer permit, no answer waits here, and aborting a reader loses none.
         let (objects, described) = mpsc::channel(buffer_permits(&self.context.config));
         let (pages, listed) = mpsc::channel(PAGES);
+        if self.context.only_counts {
+            self.rows.read(&statistics, count::<O>(Arc::clone(&row), listed));
+            self.rows.read(&statistics, list::<O>(row, parents, Outlets { pages: Some(pages), feeds }));
+            return;
+        }
         let mapping = map::<O>(Arc::clone(&row), stamp, Arc::clone(encoder), described, self.records.clone());
         let mapper = self.rows.mappers.spawn(mapping);
         self.rows.owners.insert(mapper.id(), Arc::clone(&statistics));
@@ -136,6 +142,10 @@ impl Wiring<'_> {
     /// Wires a list whose own objects are not wanted, for the rows below.
     fn list_only<O: Object>(&mut self, statistics: TypeStatistics, feeds: Vec<Sender<Parent>>) {
         let statistics = Arc::new(statistics);
+        if self.context.only_counts {
+            // Its calls count, whoever wants them.
+            self.rows.types.push((O::NAME, Arc::clone(&statistics)));
+        }
         let row = self.row_context(&statistics);
         self.rows.read(&statistics, list::<O>(row, account(), Outlets { pages: None, feeds }));
     }

@@ -10,7 +10,7 @@ use crate::aws::{Access, Caller};
 use crate::config::{Config, Limits};
 use crate::kafka::Producer;
 use crate::registry::Registry;
-use crate::report::{CallCounts, Outcome, Report, State, StopReason, TypeReport, now};
+use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport, now};
 
 /// What a busy machine may need beside the time limits of a stop.
 const SLACK: Duration = Duration::from_secs(2);
@@ -141,6 +141,16 @@ impl RunHandle {
     pub(super) fn report(&self, reason: Option<StopReason>) -> Report {
         let Progress { sync, types, calls } = self.status();
         Report::new(sync, self.name.to_string(), types, calls, reason)
+    }
+
+    /// How long AWS takes for one request on average, waits of ours not counted. None before the first answer.
+    pub fn latency(&self) -> Option<Duration> {
+        self.caller.calls.latency()
+    }
+
+    /// What was listed of each type so far, in the order of the report.
+    pub fn planned(&self) -> Vec<PlanCounts> {
+        self.context.get().map(|context| statistics::planned(context.scopes())).unwrap_or_default()
     }
 
     /// Judges the counters as they are now.

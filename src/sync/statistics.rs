@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use crate::aws::account::Account;
 use crate::contract::OBJECTS;
-use crate::report::{Judgement, State, TypeReport, TypeStatistics};
+use crate::report::{Judgement, PlanCounts, State, TypeReport, TypeStatistics};
 
 /// The statistics of one scope: a role in a region. They are final once the last record is acknowledged or given up.
 #[derive(Debug)]
@@ -23,7 +23,6 @@ pub(super) struct ScopeStatistics {
 impl ScopeStatistics {
     /// Judges each type, in the order of the contract.
     pub(super) fn judge(&self) -> Vec<TypeReport> {
-        let position = |object: &str| OBJECTS.iter().position(|known| *known == object);
         let mut types: Vec<TypeReport> = self.types.iter().map(|(object, one)| self.judge_type(object, one)).collect();
         types.sort_by_key(|one| position(one.object));
         types
@@ -49,10 +48,29 @@ impl ScopeStatistics {
 }
 
 /// Judges every type, in the order of accounts, regions, roles and the contract.
-pub(super) fn judge(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
+pub(super) fn judge(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
+    in_order(scopes).iter().flat_map(|scope| scope.judge()).collect()
+}
+
+/// What a plan has counted of every type, in the same order.
+pub(super) fn planned(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<PlanCounts> {
+    let of_scope = |scope: &Arc<ScopeStatistics>| {
+        let mut types = scope.types.clone();
+        types.sort_by_key(|(object, _)| position(object));
+        types.into_iter().map(|(_, statistics)| statistics.planned.counts()).collect::<Vec<_>>()
+    };
+    in_order(scopes).iter().flat_map(of_scope).collect()
+}
+
+fn in_order(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<Arc<ScopeStatistics>> {
     scopes.sort_by(|a, b| {
         let account = |scope: &ScopeStatistics| scope.account.get().map(str::to_owned);
         (account(a), &a.region, &a.role).cmp(&(account(b), &b.region, &b.role))
     });
-    scopes.iter().flat_map(|scope| scope.judge()).collect()
+    scopes
+}
+
+/// The place of an object in the contract.
+fn position(object: &str) -> Option<usize> {
+    OBJECTS.iter().position(|known| *known == object)
 }

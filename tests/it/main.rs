@@ -23,6 +23,7 @@ mod mutated;
 mod network;
 mod pacing;
 mod pipeline;
+mod plan;
 mod refused;
 mod registry;
 mod report;

@@ -1,0 +1,46 @@
+//! `plan`: what a sync would take. It lists, and does not describe.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use ecs_sdm_producer::engine::Engine;
+use ecs_sdm_producer::plan::Plan;
+use ecs_sdm_producer::sync::Sink;
+use ecs_sdm_producer::telemetry;
+use tokio::runtime::Builder;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use super::process::CommandRuntime;
+use super::{PlanArgs, ReportFormat, complain, fail, print_then, settings};
+
+/// Prints the plan. A type that cannot be listed as a whole makes the exit code 1.
+pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
+    let runtime = match CommandRuntime::new(Builder::new_multi_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let (config, region) = match settings::for_sync(&args.settings, true).await {
+            Ok(read) => read,
+            Err(code) => return code,
+        };
+        let directives = std::env::var("RUST_LOG").unwrap_or_default();
+        telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal()).init();
+        let mut engine = Engine::dry(config.clone(), region);
+        let run = engine.start(Sink::Count);
+        let handle = run.handle();
+        let report = Box::pin(run.finish()).await;
+        let plan = Plan::new(&config, &report, &handle.planned(), handle.latency());
+        if let Some(reason) = &report.stop_reason {
+            complain(&format!("error: {reason}"));
+        }
+        let code = ExitCode::from(report.outcome.exit_code());
+        match args.report {
+            ReportFormat::Text => print_then(plan.text().as_bytes(), code),
+            ReportFormat::Json => match serde_json::to_string(&plan) {
+                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
+                Err(error) => fail(2, format_args!("the plan cannot be written: {error}")),
+            },
+        }
+    })
+}
