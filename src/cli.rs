@@ -47,8 +47,8 @@ pub(crate) enum Command {
     /// Runs one sync, whatever `interval` says
     #[command(after_help = "Example:\n  ecs-sdm-producer sync --dry-run --set objects=EcsTask | jq .value.TASK_ARN")]
     Sync(RunArgs),
-    /// Checks the settings and shows each with where it comes from; contacts nothing
-    #[command(after_help = "Example:\n  ecs-sdm-producer check --config connector.toml")]
+    /// Checks the settings and shows each with where it comes from; with --online, whether AWS, Kafka and the registry allow a sync
+    #[command(after_help = CHECK)]
     Check(CheckArgs),
     /// Lists everything and tells what a sync would take: calls, and time at the allowed rates; describes nothing, needs no Kafka
     #[command(after_help = PLAN)]
@@ -85,7 +85,22 @@ pub(crate) struct CheckArgs {
     /// Checks for a dry run, which needs no broker
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Asks AWS, Kafka and the schema registry whether a sync has all that it needs; writes, makes and registers nothing
+    #[arg(long)]
+    pub(crate) online: bool,
+    /// How the result of --online is given on standard output: as a table, or as JSON
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text, requires = "online")]
+    pub(crate) report: ReportFormat,
 }
+
+const CHECK: &str = "\
+Examples:
+  The settings that hold, without contacting anybody:
+    ecs-sdm-producer check --config connector.toml
+  Whether identity, roles, actions, brokers, topics, rights and subjects are as a sync needs them:
+    ecs-sdm-producer check --online --config connector.toml
+
+Exit codes: 0 nothing is wrong, 1 something would make a sync less than COMPLETED, 2 nothing could be contacted, 64 wrong settings or flags.";
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {

@@ -8,6 +8,7 @@ mod error;
 pub mod framing;
 mod handles;
 mod in_flight;
+mod inspection;
 mod producer;
 mod raw;
 mod recovery;
@@ -20,5 +21,7 @@ mod topics;
 
 pub use self::error::{Absence, Error};
 pub use self::in_flight::OVERHEAD;
+pub(crate) use self::inspection::{Found, Inspected, TopicFacts};
 pub use self::producer::Producer;
 pub use self::status::FatalProducerError;
+pub(crate) use self::topics::{Holds, topic_names};

@@ -15,12 +15,14 @@
 //! never ends the process.
 
 pub mod aws;
+mod columns;
 pub mod config;
 pub mod contract;
 pub mod ecs;
 pub mod engine;
 mod foreign;
 pub mod kafka;
+pub mod online;
 pub mod plan;
 pub mod record;
 pub mod registry;

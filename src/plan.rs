@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::aws::{Allowance, Category, RateLimiters};
 use crate::config::Config;
 use crate::ecs::{self, Object, Visitor};
-use crate::report::{PlanCounts, Report, State};
+use crate::report::{PlanCounts, Report, State, TypeReport};
 
 /// What a sync of these settings would take.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,10 +24,32 @@ pub struct Plan {
     /// How long a sync takes at the allowed rates, from full buckets: as long as the slowest of them, or the parallel requests.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub time: Duration,
+    /// How long a sync would take with other settings; the present ones are among them.
+    pub alternatives: Vec<Alternative>,
+    /// ECS requests that the plan itself has sent, retries included.
+    pub own_calls: u64,
     /// How long after the plan the buckets are as full again as this counts on, since its own lists took tokens.
     #[serde(rename = "full_again_seconds", serialize_with = "seconds")]
     pub full_again: Duration,
 }
+
+/// How long a sync would take with another share or more parallel requests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alternative {
+    /// `api_share`, for all roles. None leaves it as it is set.
+    pub api_share: Option<f64>,
+    /// `parallel_requests`.
+    pub parallel_requests: usize,
+    /// How long a sync would take.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub time: Duration,
+}
+
+/// The shares that are compared.
+const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
+
+/// How many times as many parallel requests are compared.
+const TIMES: [usize; 3] = [1, 2, 4];
 
 /// What one type of one role in one region takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,6 +70,9 @@ pub struct PlannedType {
     pub lists: u64,
     /// Describe requests.
     pub describes: u64,
+    /// How long these requests take from a full bucket that nothing else draws from. Several roles may share one.
+    #[serde(rename = "seconds", serialize_with = "seconds")]
+    pub time: Duration,
     /// Why it is not complete.
     pub error: Option<String>,
 }
@@ -72,9 +97,6 @@ pub struct PlannedBucket {
     /// How long it takes from a full bucket.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub time: Duration,
-    /// The same with all of AWS's bucket (`api_share = 1`).
-    #[serde(rename = "seconds_with_all", serialize_with = "seconds")]
-    pub with_all: Duration,
     /// Whether it is the one that takes longest.
     pub binds: bool,
 }
@@ -92,83 +114,132 @@ pub struct PlannedRequests {
     /// How long all calls take if AWS's buckets have enough.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub time: Duration,
-    /// The same with twice as many parallel requests.
-    #[serde(rename = "seconds_with_twice", serialize_with = "seconds")]
-    pub with_twice: Duration,
     /// Whether they take longer than every bucket.
     pub bind: bool,
-}
-
-impl PlannedRequests {
-    fn new(parallel: usize, calls: u64, latency: Duration) -> Self {
-        let time = |parallel: usize| latency.mul_f64(calls as f64 / parallel.max(1) as f64);
-        Self { parallel, calls, latency, time: time(parallel), with_twice: time(2 * parallel), bind: false }
-    }
 }
 
 impl Plan {
     /// The plan of what was listed, in the order of the report's types. `latency` is that of one request.
     pub fn new(config: &Config, report: &Report, planned: &[PlanCounts], latency: Option<Duration>) -> Self {
-        let of_type = |(one, counts): (&crate::report::TypeReport, &PlanCounts)| PlannedType {
-            account: one.account.clone(),
-            region: one.region.clone(),
-            role: one.role.clone(),
-            object: one.object,
-            state: one.state,
-            objects: counts.objects,
-            lists: counts.lists,
-            describes: counts.describes,
-            error: one.error.clone(),
+        let limiters = RateLimiters::new(config);
+        let categories = Categories::of_objects();
+        let of_type = |(one, counts): (&TypeReport, &PlanCounts)| {
+            let (account, region) = (one.account.clone(), one.region.clone());
+            let calls = counts.lists + counts.describes;
+            let time = categories.of(one.object).map(|category| {
+                time_from_full(calls, &allowance(&limiters, account.as_deref(), region.as_deref(), category, None))
+            });
+            PlannedType {
+                account,
+                region,
+                role: one.role.clone(),
+                object: one.object,
+                state: one.state,
+                objects: counts.objects,
+                lists: counts.lists,
+                describes: counts.describes,
+                time: time.unwrap_or_default(),
+                error: one.error.clone(),
+            }
         };
         let types: Vec<PlannedType> = report.types.iter().zip(planned).map(of_type).collect();
-        let mut buckets = buckets(config, &types);
-        let calls = buckets.iter().map(|bucket| bucket.lists + bucket.describes).sum();
-        let mut requests = PlannedRequests::new(config.parallel_requests, calls, latency.unwrap_or_default());
+        let uses = uses(&types, &categories);
+        let calls = uses.iter().map(|one| one.lists + one.describes).sum();
+        let latency = latency.unwrap_or_default();
+        let in_parallel = |parallel: usize| latency.mul_f64(calls as f64 / parallel.max(1) as f64);
+        let at_share = |share: Option<f64>| {
+            let time = |one: &Use| time_from_full(one.lists + one.describes, &one.allowance(&limiters, share));
+            uses.iter().map(time).max().unwrap_or_default()
+        };
+        let (of_buckets, of_requests) = (at_share(None), in_parallel(config.parallel_requests));
+        let requests = PlannedRequests {
+            parallel: config.parallel_requests,
+            calls,
+            latency,
+            time: of_requests,
+            bind: of_requests > of_buckets,
+        };
+        let mut buckets: Vec<PlannedBucket> = uses.iter().map(|one| one.bucket(&limiters)).collect();
         let slowest = (0..buckets.len()).max_by_key(|at| buckets[*at].time);
-        let of_buckets = slowest.map(|at| buckets[at].time).unwrap_or_default();
-        requests.bind = requests.time > of_buckets;
         if let Some(at) = slowest.filter(|_| !requests.bind && !of_buckets.is_zero()) {
             buckets[at].binds = true;
         }
-        let time = of_buckets.max(requests.time);
-        let refill = |bucket: &PlannedBucket| time_at((bucket.lists as f64).min(bucket.burst), bucket.per_second);
+        let parallel = config.parallel_requests;
+        let of_share = |share| Alternative {
+            api_share: Some(share),
+            parallel_requests: parallel,
+            time: at_share(Some(share)).max(of_requests),
+        };
+        let of_parallel = |times| Alternative {
+            api_share: None,
+            parallel_requests: times * parallel,
+            time: in_parallel(times * parallel).max(of_buckets),
+        };
+        let alternatives = SHARES.into_iter().map(of_share).chain(TIMES.into_iter().map(of_parallel)).collect();
+        let refill = |one: &PlannedBucket| time_at((one.lists as f64).min(one.burst), one.per_second);
         let full_again = buckets.iter().map(refill).max().unwrap_or_default();
-        Self { types, buckets, requests, time, full_again }
+        let (time, own_calls) = (of_buckets.max(of_requests), report.calls.attempts);
+        Self { types, buckets, requests, time, alternatives, own_calls, full_again }
     }
 }
 
-fn buckets(config: &Config, types: &[PlannedType]) -> Vec<PlannedBucket> {
-    let limiters = RateLimiters::new(config);
-    let categories = Categories::of_objects();
-    let mut calls: BTreeMap<(Option<&str>, Option<&str>, usize), (u64, u64)> = BTreeMap::new();
-    for one in types {
-        let Some(category) = categories.of(one.object) else { continue };
-        let key = (one.account.as_deref(), one.region.as_deref(), category as usize);
-        let (lists, describes) = calls.entry(key).or_default();
-        *lists += one.lists;
-        *describes += one.describes;
+/// What is asked of one bucket.
+struct Use<'a> {
+    account: Option<&'a str>,
+    region: Option<&'a str>,
+    category: Category,
+    lists: u64,
+    describes: u64,
+}
+
+impl Use<'_> {
+    fn allowance(&self, limiters: &RateLimiters, share: Option<f64>) -> Allowance {
+        allowance(limiters, self.account, self.region, self.category, share)
     }
-    let of_key = |((account, region, at), (lists, describes)): (_, (u64, u64))| {
-        let category = Category::ALL[at];
-        let here: (Option<&str>, Option<&str>) = (account, region);
-        let allowance =
-            |share| limiters.allowance(here.0.unwrap_or_default(), here.1.unwrap_or_default(), category, share);
-        let (ours, all) = (allowance(None), allowance(Some(1.0)));
-        let time = |allowance: &Allowance| time_at((lists + describes) as f64 - allowance.burst, allowance.per_second);
+
+    fn bucket(&self, limiters: &RateLimiters) -> PlannedBucket {
+        let allowance = self.allowance(limiters, None);
         PlannedBucket {
-            account: here.0.map(str::to_owned),
-            region: here.1.map(str::to_owned),
-            bucket: category.name(),
-            lists,
-            describes,
-            burst: ours.burst,
-            per_second: ours.per_second,
-            time: time(&ours),
-            with_all: time(&all),
+            account: self.account.map(str::to_owned),
+            region: self.region.map(str::to_owned),
+            bucket: self.category.name(),
+            lists: self.lists,
+            describes: self.describes,
+            burst: allowance.burst,
+            per_second: allowance.per_second,
+            time: time_from_full(self.lists + self.describes, &allowance),
             binds: false,
         }
-    };
-    calls.into_iter().map(of_key).collect()
+    }
+}
+
+/// The buckets that types use, in the order of accounts, regions and categories.
+fn uses<'a>(types: &'a [PlannedType], categories: &Categories) -> Vec<Use<'a>> {
+    let mut uses: BTreeMap<_, Use<'a>> = BTreeMap::new();
+    for one in types {
+        let Some(category) = categories.of(one.object) else { continue };
+        let (account, region) = (one.account.as_deref(), one.region.as_deref());
+        let none = || Use { account, region, category, lists: 0, describes: 0 };
+        let found = uses.entry((account, region, category as usize)).or_insert_with(none);
+        found.lists += one.lists;
+        found.describes += one.describes;
+    }
+    uses.into_values().collect()
+}
+
+fn allowance(
+    limiters: &RateLimiters,
+    account: Option<&str>,
+    region: Option<&str>,
+    category: Category,
+    share: Option<f64>,
+) -> Allowance {
+    limiters.allowance(account.unwrap_or_default(), region.unwrap_or_default(), category, share)
+}
+
+/// The time that so many requests take from a full bucket.
+fn time_from_full(calls: u64, allowance: &Allowance) -> Duration {
+    time_at(calls as f64 - allowance.burst, allowance.per_second)
 }
 
 /// The time that so many tokens take to flow in.
@@ -206,3 +277,6 @@ fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Er
     // Tenths are as much as this knows.
     serializer.serialize_f64((time.as_secs_f64() * 10.0).round() / 10.0)
 }
+
+#[cfg(test)]
+mod tests;

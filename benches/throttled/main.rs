@@ -4,7 +4,7 @@
 //!
 //! | In reading order | |
 //! |---|---|
-//! | `alone`, `account`, `accounts` | the tables: the task definition bucket alone, whole accounts, many accounts |
+//! | `alone`, `account`, `accounts`, `plan` | the tables: the task definition bucket alone, whole accounts, many accounts, what plans foretell |
 //! | `case` | one client against one simulator, and what came of it |
 //! | `traffic` | what arrivals tell: spans, windows, the least calls |
 //! | `ours`, `boto3` | the clients |
@@ -17,6 +17,7 @@ mod alone;
 mod boto3;
 mod case;
 mod ours;
+mod plan;
 mod traffic;
 
 use std::io::{self, Write};
@@ -74,6 +75,8 @@ enum Scenario {
     Clusters,
     /// 50 accounts, one of them a hundred times as large
     Huge,
+    /// What `plan` foretells, for three accounts
+    Plan,
 }
 
 impl Wanted {
@@ -109,5 +112,6 @@ fn tables(wanted: &Wanted, brokers: &str, out: &mut impl Write) -> Result<Vec<Ba
     let mut bars = alone::bench(wanted, brokers, out)?;
     bars.extend(account::bench(wanted, brokers, out)?);
     bars.extend(accounts::bench(wanted, brokers, out)?);
+    bars.extend(plan::bench(wanted, out)?);
     Ok(bars)
 }

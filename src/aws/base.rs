@@ -145,12 +145,10 @@ impl Base {
 
     /// `sts:GetCallerIdentity`, which needs no permission. Without an answer others may say the account, and the first ARN seen rules.
     async fn caller_identity(&self, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
-        let sts = self.sts();
-        let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
-        match concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await {
-            Ok(identity) => {
+        match self.ask_identity(concurrency).await {
+            Ok(arn) => {
                 let account = Account::told(self.credentials.account(), "GetCallerIdentity names no ARN".to_owned());
-                account.learn(identity.arn().unwrap_or_default());
+                account.learn(&arn);
                 Ok(account)
             }
             Err(fault) if fault.verdict == Verdict::Setup => Err(IdentityError { action: "GetCallerIdentity", fault }),
@@ -163,6 +161,20 @@ impl Base {
                 Ok(Account::told(told, format!("GetCallerIdentity failed with {fault}")))
             }
         }
+    }
+
+    async fn ask_identity(&self, concurrency: &ConcurrencyLimit) -> Result<String, Fault> {
+        let sts = self.sts();
+        let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
+        let identity = concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await?;
+        Ok(identity.arn().unwrap_or_default().to_owned())
+    }
+
+    /// Who the base credentials are: the ARN of `sts:GetCallerIdentity`, which is empty if AWS names none.
+    pub(crate) async fn identify(&self, concurrency: &ConcurrencyLimit) -> Result<String, IdentityError> {
+        let failed = |action| move |fault| IdentityError { action, fault };
+        self.credentials.ensure(concurrency).await.map_err(failed(self.credentials.action()))?;
+        self.ask_identity(concurrency).await.map_err(failed("GetCallerIdentity"))
     }
 
     fn sts(&self) -> aws_sdk_sts::Client {

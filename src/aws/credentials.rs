@@ -17,6 +17,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::concurrency::ConcurrencyLimit;
 use super::retry::Fault;
+use super::role::AssumedRole;
 
 /// Credentials are renewed 5 minutes before they expire, which is enough for every request in flight. If they live for less than 15
 /// minutes, they are renewed after two thirds of their life. STS's shortest session is 15 minutes.
@@ -116,6 +117,12 @@ impl Credentials {
     pub(crate) fn account(&self) -> Option<String> {
         let cache = self.0.cache.lock();
         cache.current.as_ref().and_then(AwsCredentials::account_id).map(|id| id.as_str().to_owned())
+    }
+
+    /// Who the credentials of a role are to AWS, as STS said: the ARN of the assumed role. None for base credentials.
+    pub(crate) fn assumed_role(&self) -> Option<String> {
+        let cache = self.0.cache.lock();
+        cache.current.as_ref().and_then(|current| current.get_property::<AssumedRole>()).map(|role| role.0.clone())
     }
 
     pub(crate) fn action(&self) -> &'static str {

@@ -24,6 +24,10 @@ pub(crate) struct Role {
     pub(crate) way_out: Option<String>,
 }
 
+/// `AssumedRoleUser.Arn` of AssumeRole's answer: who the credentials are to AWS.
+#[derive(Debug, Clone)]
+pub(super) struct AssumedRole(pub(super) String);
+
 impl Issuer for Role {
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(async {
@@ -63,7 +67,12 @@ impl Role {
         };
         let expiry = std::time::SystemTime::try_from(*issued.expiration()).ok();
         let token = Some(issued.session_token().to_owned());
-        Ok(AwsCredentials::new(issued.access_key_id(), issued.secret_access_key(), token, expiry, "AssumeRole"))
+        let mut credentials =
+            AwsCredentials::new(issued.access_key_id(), issued.secret_access_key(), token, expiry, "AssumeRole");
+        if let Some(user) = answer.assumed_role_user() {
+            credentials.set_property(AssumedRole(user.arn().to_owned()));
+        }
+        Ok(credentials)
     }
 
     /// Adds what to do about a refused duration: STS's message names a limit, but no setting.

@@ -14,7 +14,7 @@ pub(crate) struct Identity {
     /// The role's ARN; none for the base credentials.
     pub(crate) role: Option<String>,
     pub(crate) regions: Vec<String>,
-    pub(super) credentials: Credentials,
+    pub(crate) credentials: Credentials,
 }
 
 /// An identity whose credentials were resolved: what its regions share.

@@ -1,16 +1,53 @@
-//! `check`: the effective settings, each with where it comes from.
+//! `check`: the effective settings, each with where it comes from, or what is asked of others with `--online`.
 
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use ecs_sdm_producer::online::OnlineCheck;
+use ecs_sdm_producer::telemetry;
 use tokio::runtime::Builder;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::process::CommandRuntime;
-use super::settings::{judge, read, report_errors};
-use super::{CheckArgs, print, warn};
+use super::settings::{self, judge, read, report_errors};
+use super::{CheckArgs, ReportFormat, complain, fail, print, print_then, warn};
+
+pub(crate) fn check(args: &CheckArgs) -> ExitCode {
+    if args.online { check_online(args) } else { check_settings(args) }
+}
+
+/// Asks AWS, Kafka and the registry, and prints a row for each thing.
+fn check_online(args: &CheckArgs) -> ExitCode {
+    let runtime = match CommandRuntime::new(Builder::new_multi_thread()) {
+        Ok(runtime) => runtime,
+        Err(code) => return code,
+    };
+    runtime.block_on(async {
+        let (config, region) = match settings::for_sync(&args.settings, args.dry_run).await {
+            Ok(read) => read,
+            Err(code) => return code,
+        };
+        let directives = std::env::var("RUST_LOG").unwrap_or_default();
+        telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal()).init();
+        let check = Box::pin(OnlineCheck::run(&config, region, args.dry_run)).await;
+        let code = ExitCode::from(check.exit_code);
+        match args.report {
+            ReportFormat::Text => {
+                let code = print_then(check.text().as_bytes(), code);
+                complain(&check.summary());
+                code
+            }
+            ReportFormat::Json => match serde_json::to_string(&check) {
+                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
+                Err(error) => fail(2, format_args!("the check cannot be written: {error}")),
+            },
+        }
+    })
+}
 
 /// Prints the valid settings, then what is wrong with the others. It contacts nothing, and judges as a sync does.
-pub(crate) fn check(args: &CheckArgs) -> ExitCode {
+fn check_settings(args: &CheckArgs) -> ExitCode {
     let mut loaded = read(&args.settings);
     match CommandRuntime::new(Builder::new_current_thread()) {
         Ok(runtime) => _ = runtime.block_on(judge(&mut loaded, args.dry_run, false)),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
@@ -45,10 +46,20 @@ impl Producer {
     /// # Errors
     /// [`Error::Client`] if a secret or a certificate cannot be read, or librdkafka refuses a property or a combination of properties.
     pub fn connect(config: &Config) -> Result<Self, Error> {
+        Self::with(config, client::properties(config).map_err(Error::Client)?)
+    }
+
+    /// The same to ask and not to send: no producer id is asked for, which brokers give only to who may write.
+    pub(crate) fn to_ask(config: &Config) -> Result<Self, Error> {
+        let mut properties = client::properties(config).map_err(Error::Client)?;
+        properties.set("enable.idempotence", "false");
+        Self::with(config, properties)
+    }
+
+    fn with(config: &Config, properties: ClientConfig) -> Result<Self, Error> {
         let status = Arc::new(Status::new());
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
         let context = Context::new(status, deliveries);
-        let properties = client::properties(config).map_err(Error::Client)?;
         let probe = Mutex::new(Probe::new(&properties));
         let tokens = Tokens::of(config).map(Arc::new);
         let refused = |error| Error::Client(client::refused(config, error));
@@ -60,7 +71,7 @@ impl Producer {
             startup_timeout: config.kafka.startup_timeout,
             stall: config.limits.stall,
             servers: config.kafka.bootstrap_servers.join(","),
-            topic_names: topics::names(config),
+            topic_names: topics::topic_names(config).join(", "),
             probe,
             tokens,
             renewal: Mutex::default(),

@@ -1,5 +1,5 @@
 //! Calls of librdkafka that rdkafka has no safe form for, or whose answer it cuts: the token to sign in with, what a broker says when it
-//! refuses to make a topic, and the settings of a topic. Requests go through the producer's own connections, so that no second client has to sign in.
+//! refuses to make a topic, the settings of a topic, and what may be done with it. Requests go through the producer's own connections, so that no second client has to sign in.
 //!
 //! This is the only file with unsafe code. Each request blocks, for as long as its time-out at most.
 
@@ -33,6 +33,13 @@ pub(super) struct Refusal {
     pub(super) sentence: String,
 }
 
+/// Whether topics are made, or brokers only say whether they would make them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Creation {
+    Real,
+    Tried,
+}
+
 /// Makes topics. There is a refusal or none for each that was asked for (KIP-4, CreateTopics).
 ///
 /// # Errors
@@ -40,14 +47,23 @@ pub(super) struct Refusal {
 pub(super) fn create_topics(
     client: &Client<Context>,
     topics: &[NewTopic<'_>],
+    creation: Creation,
     timeout: Duration,
 ) -> Result<Vec<(String, Option<Refusal>)>, Refusal> {
     let new: Vec<Owned<c::rd_kafka_NewTopic_t>> = topics.iter().map(new_topic).collect::<Result<_, _>>()?;
     let mut pointers: Vec<_> = new.iter().map(|topic| topic.0).collect();
     let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS;
     let answer = ask(client, op, timeout, |rk, options, queue| {
-        // SAFETY: the client outlives the call, and librdkafka copies the topics.
-        unsafe { c::rd_kafka_CreateTopics(rk, pointers.as_mut_ptr(), pointers.len(), options, queue) }
+        let tried = i32::from(creation == Creation::Tried);
+        let mut buffer = [0; 256];
+        // SAFETY: the client outlives the call, and librdkafka copies the topics. If the option is not taken, nothing is sent: a topic
+        // could be made that is only to be tried.
+        unsafe {
+            let code = c::rd_kafka_AdminOptions_set_validate_only(options, tried, buffer.as_mut_ptr(), buffer.len());
+            if code == c::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                c::rd_kafka_CreateTopics(rk, pointers.as_mut_ptr(), pointers.len(), options, queue);
+            }
+        }
     })?;
     // SAFETY: the event lives until the end of this function, and with it the result and its topics.
     unsafe {
@@ -108,6 +124,49 @@ pub(super) fn topic_settings(
     }
 }
 
+/// Whether the client may write to a topic, as the broker tells it (KIP-430, Metadata). None if the broker does not tell: it is older
+/// than 2.3, or not Apache's.
+///
+/// # Errors
+/// No broker answered, or the topic may not be described.
+pub(super) fn may_write(client: &Client<Context>, topic: &str, timeout: Duration) -> Result<Option<bool>, Refusal> {
+    let name = c_string(topic)?;
+    // SAFETY: the name is copied.
+    let topics = unsafe { c::rd_kafka_TopicCollection_of_topic_names([name.as_ptr()].as_mut_ptr(), 1) };
+    let topics = Owned(topics, c::rd_kafka_TopicCollection_destroy);
+    let op = c::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    let answer = ask(client, op, timeout, |rk, options, queue| {
+        // SAFETY: the client outlives the call, and librdkafka copies the names. The option is one of this request; if it is not taken, the
+        // error is destroyed here, and the answer tells no operations.
+        unsafe {
+            let error = c::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+            drop(Owned(error, c::rd_kafka_error_destroy));
+            c::rd_kafka_DescribeTopics(rk, topics.0, options, queue);
+        }
+    })?;
+    // SAFETY: the event lives until the end of this function, and with it the result, its topics and their operations.
+    unsafe {
+        let mut count = 0;
+        let result = c::rd_kafka_event_DescribeTopics_result(answer.0);
+        if result.is_null() {
+            return Err(Refusal::own("another answer than that to DescribeTopics"));
+        }
+        let described = c::rd_kafka_DescribeTopics_result_topics(result, &raw mut count);
+        let Some(topic) = slice(described, count).first() else {
+            return Err(Refusal::own("no answer to DescribeTopics"));
+        };
+        let error = c::rd_kafka_TopicDescription_error(*topic);
+        if let Some(refusal) = refusal(c::rd_kafka_error_code(error), c::rd_kafka_error_string(error)) {
+            return Err(refusal);
+        }
+        let operations = c::rd_kafka_TopicDescription_authorized_operations(*topic, &raw mut count);
+        // Who may describe a topic has a right at least, so that none at all means that the broker does not tell.
+        let operations = slice(operations.cast_mut(), count);
+        Ok((!operations.is_empty())
+            .then(|| operations.contains(&c::rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE)))
+    }
+}
+
 /// Gives a client the token that it signs in with from now on. Nothing is sent: connections that are open go on with the old one until
 /// the broker wants them to sign in again (KIP-255, KIP-368).
 ///
@@ -162,7 +221,7 @@ fn ask(
     client: &Client<Context>,
     op: c::rd_kafka_admin_op_t,
     timeout: Duration,
-    request: impl FnOnce(*mut c::rd_kafka_t, *const c::rd_kafka_AdminOptions_t, *mut c::rd_kafka_queue_t),
+    request: impl FnOnce(*mut c::rd_kafka_t, *mut c::rd_kafka_AdminOptions_t, *mut c::rd_kafka_queue_t),
 ) -> Result<Owned<c::rd_kafka_event_t>, Refusal> {
     let rk = client.native_ptr();
     let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
-use super::raw::{self, NewTopic, Refusal};
+use super::raw::{self, Creation, NewTopic, Refusal};
 use super::startup::{ANSWER, ATTEMPT, PAUSE, StartupWait, is_unanswered};
 use super::{Absence, Error, Producer};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
 
 /// For how long brokers may say that a topic is absent before it counts as absent.
-const METADATA_LAG: Duration = Duration::from_secs(5);
+pub(super) const METADATA_LAG: Duration = Duration::from_secs(5);
 
 /// What a topic is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Holds {
+pub(crate) enum Holds {
     /// The records of an object.
     Records,
     /// The events of syncs.
@@ -147,7 +147,7 @@ impl Producer {
             let unanswered =
                 |refusal: &Refusal| producer.unreachable().unwrap_or_else(|| Error::create(&absent[0].0, refusal));
             loop {
-                match raw::create_topics(handle.client(), &new, wait.attempt(ANSWER)) {
+                match raw::create_topics(handle.client(), &new, Creation::Real, wait.attempt(ANSWER)) {
                     Ok(created) => match worst(&created) {
                         None => {
                             let made = created.iter().filter(|(_, refusal)| refusal.is_none());
@@ -189,7 +189,7 @@ impl Producer {
 }
 
 /// Every topic of a sync, once each, since objects may share a topic.
-fn topics(config: &Config) -> Vec<(String, Holds)> {
+pub(super) fn topics(config: &Config) -> Vec<(String, Holds)> {
     let data = config.objects.iter().map(|object| (config.kafka.topic(object), Holds::Records));
     let dead_letters = (config.errors.tolerance == Tolerance::Dlq).then(|| config.kafka.dead_letter_topic());
     let own = [(config.kafka.sync_topic(), Holds::Events)];
@@ -202,14 +202,14 @@ fn topics(config: &Config) -> Vec<(String, Holds)> {
     topics
 }
 
-/// The same in one line.
-pub(super) fn names(config: &Config) -> String {
-    topics(config).into_iter().map(|(topic, _)| topic).collect::<Vec<_>>().join(", ")
+/// Their names.
+pub(crate) fn topic_names(config: &Config) -> Vec<String> {
+    topics(config).into_iter().map(|(topic, _)| topic).collect()
 }
 
 /// The settings of a new topic. Each sync sends every object again, so compaction and retention together keep the data whole and
 /// bounded. The compaction lag of a day lets a late reader find a whole snapshot. Events and dead letters are kept for a month.
-fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {
+pub(super) fn new_topic<'a>(name: &'a str, holds: Holds, config: &Config) -> NewTopic<'a> {
     let replication_factor = config.kafka.replication_factor.unwrap_or(-1);
     let (partitions, settings) = match holds {
         Holds::Records => (

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::time::Duration;
 
 use super::{Plan, PlannedBucket, PlannedRequests};
+use crate::columns::columns;
 use crate::report::State;
 
 impl Plan {
@@ -17,46 +18,53 @@ impl Plan {
 
     fn write(&self, text: &mut String) -> fmt::Result {
         let types = self.types.iter().map(|one| {
-            let state = if one.state == State::Complete { "" } else { one.error.as_deref().unwrap_or("not complete") };
-            [
+            let error =
+                (one.state != State::Complete).then(|| one.error.as_deref().unwrap_or("not complete").to_owned());
+            let cells = [
                 place(&one.account, &one.region),
                 one.role.as_deref().and_then(|role| role.rsplit('/').next()).unwrap_or("-").to_owned(),
                 one.object.to_owned(),
                 one.objects.to_string(),
                 one.lists.to_string(),
                 one.describes.to_string(),
-                state.to_owned(),
-            ]
+                minutes(one.time),
+            ];
+            (cells, error)
         });
-        table(text, ["account/region", "role", "object", "objects", "lists", "describes", ""], types)?;
+        columns(text, ["account/region", "role", "object", "objects", "lists", "describes", "time"], types)?;
         writeln!(text)?;
         let buckets = self.buckets.iter().map(|bucket| {
-            let PlannedBucket { account, region, lists, describes, burst, per_second, time, with_all, .. } = bucket;
-            [
+            let PlannedBucket { account, region, lists, describes, burst, per_second, time, .. } = bucket;
+            let cells = [
                 place(account, region),
                 bucket.bucket.to_owned(),
                 (lists + describes).to_string(),
                 format!("{burst:.0} + {per_second:.1}/s"),
                 minutes(*time),
-                minutes(*with_all),
                 if bucket.binds { "<- takes longest".to_owned() } else { String::new() },
-            ]
+            ];
+            (cells, None)
         });
-        table(text, ["account/region", "bucket", "calls", "allowed", "time", "with api_share = 1", ""], buckets)?;
+        columns(text, ["account/region", "bucket", "calls", "allowed", "time", ""], buckets)?;
         writeln!(text)?;
-        let PlannedRequests { parallel, latency, time, with_twice, bind, .. } = &self.requests;
-        let binds = if *bind { ", which takes longest" } else { "" };
-        writeln!(
-            text,
-            "{parallel} parallel requests of {} ms each take {}{binds}; {} would take {}.",
-            latency.as_millis(),
-            minutes(*time),
-            2 * parallel,
-            minutes(*with_twice)
-        )?;
-        writeln!(text, "A sync takes {} at the allowed rates, from full buckets.", minutes(self.time))?;
-        writeln!(text, "They are full again {} after this plan, whose own lists took tokens.", minutes(self.full_again))
+        let PlannedRequests { parallel, calls, latency, time, bind } = &self.requests;
+        let binds = if *bind { ", which is longer than any bucket takes" } else { "" };
+        let latency = latency.as_millis();
+        writeln!(text, "A sync sends {calls} requests and takes {} from full buckets.", minutes(self.time))?;
+        writeln!(text, "  {parallel} parallel requests of {latency} ms each take {}{binds}.", minutes(*time))?;
+        let of_shares = self.alternatives.iter().filter_map(|one| Some((one.api_share?.to_string(), one.time)));
+        let of_parallel = self.alternatives.iter().filter(|one| one.api_share.is_none());
+        let of_parallel = of_parallel.map(|one| (one.parallel_requests.to_string(), one.time));
+        writeln!(text, "  By api_share: {}.", listed(of_shares))?;
+        writeln!(text, "  By parallel_requests: {}.", listed(of_parallel))?;
+        let (own, full_again) = (self.own_calls, minutes(self.full_again));
+        writeln!(text, "This plan has sent {own} requests of these. The buckets are full again in {full_again}.")
     }
+}
+
+fn listed(alternatives: impl Iterator<Item = (String, Duration)>) -> String {
+    let one = |(setting, time)| format!("{setting} -> {}", minutes(time));
+    alternatives.map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn place(account: &Option<String>, region: &Option<String>) -> String {
@@ -65,25 +73,6 @@ fn place(account: &Option<String>, region: &Option<String>) -> String {
 }
 
 fn minutes(time: Duration) -> String {
-    let seconds = time.as_secs_f64().round() as u64;
+    let seconds = time.as_millis().saturating_add(500) / 1000;
     if seconds < 60 { format!("{seconds} s") } else { format!("{} min {:02} s", seconds / 60, seconds % 60) }
-}
-
-/// Columns as wide as their widest cell; numbers stand to the right.
-fn table<const N: usize>(text: &mut String, titles: [&str; N], rows: impl Iterator<Item = [String; N]>) -> fmt::Result {
-    let rows: Vec<[String; N]> = std::iter::once(titles.map(str::to_owned)).chain(rows).collect();
-    let width = |at: usize| rows.iter().map(|row| row[at].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    for row in &rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let is_number = cell.starts_with(|letter: char| letter.is_ascii_digit()) && !cell.contains('/');
-            match is_number {
-                true => write!(line, "{cell:>width$}  ")?,
-                false => write!(line, "{cell:<width$}  ")?,
-            }
-        }
-        writeln!(text, "{}", line.trim_end())?;
-    }
-    Ok(())
 }

@@ -103,7 +103,10 @@ impl Client {
     }
 
     /// The id of a registered schema.
-    pub(super) async fn look_up(&self, subject: &Subject) -> Result<u32, Error> {
+    ///
+    /// # Errors
+    /// The registry cannot be reached, or refuses; the schema is not registered under its subject.
+    pub async fn look_up(&self, subject: &Subject) -> Result<u32, Error> {
         let path = format!("/subjects/{}?normalize=true", subject.name);
         self.id(Operation::LookUp, &path, subject).await
     }

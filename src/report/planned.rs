@@ -15,7 +15,7 @@ pub(crate) struct PlanCounters {
 pub struct PlanCounts {
     /// ARNs listed, each once.
     pub objects: u64,
-    /// List requests that were answered.
+    /// List requests, retries not counted.
     pub lists: u64,
     /// Describe requests that a sync would send for these.
     pub describes: u64,

@@ -93,7 +93,10 @@ async fn list_pass<O: Object>(
     let mut tokens = Hashes::default();
     loop {
         let request = || O::list(&row.scope.ecs, parent, pass, token.clone());
-        let Listed { arns, next_token } = match row.caller.list(row.request_context(O::CATEGORY), request).await {
+        let answer = row.caller.list(row.request_context(O::CATEGORY), request).await;
+        // One that is refused costs a request too: a cluster may be gone or inactive.
+        row.statistics.planned.add_list();
+        let Listed { arns, next_token } = match answer {
             Ok(listed) => listed,
             Err(fault) if fault.verdict == Verdict::Invalid && token.is_some() && !restarted => {
                 tracing::info!(action = O::ACTIONS.list, %fault, "the list is started again");
@@ -104,7 +107,6 @@ async fn list_pass<O: Object>(
             }
             Err(fault) => return Err(ListError::Fault(fault)),
         };
-        row.statistics.planned.add_list();
         if arns.iter().any(String::is_empty) {
             // As a parent it would mean the cluster named `default`, so it is left out.
             let error = format!("{}: an empty ARN", O::ACTIONS.list).into();

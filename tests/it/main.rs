@@ -21,6 +21,7 @@ mod mapping;
 mod matrix;
 mod mutated;
 mod network;
+mod online;
 mod pacing;
 mod pipeline;
 mod plan;

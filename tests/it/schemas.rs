@@ -6,7 +6,6 @@ use kit::program::{code, program, text};
 use kit::registry;
 use kit::server::Closed;
 use kit::settings::unique;
-use serde_json::json;
 
 /// Runs `schemas` with subjects of the test's own.
 fn schemas(command: &str, prefix: &str, sets: &[&str]) -> Output {
@@ -18,16 +17,6 @@ fn schemas(command: &str, prefix: &str, sets: &[&str]) -> Output {
 
 fn at_registry() -> String {
     format!("schema_registry.url={}", registry::url().unwrap())
-}
-
-/// Registers a schema that ours can neither read nor be read by, and asks for both.
-fn occupy(subject: &str) {
-    let schema = json!({"type": "record", "name": "EcsTask", "namespace": "sdm.ecs", "fields": [{"name": "UID", "type": "long"}]});
-    let url = registry::url().unwrap();
-    registry::register(url, subject, &schema.to_string());
-    let (status, answer) =
-        registry::ask("PUT", &format!("{url}/config/{subject}"), Some(&json!({"compatibility": "FULL"})));
-    assert_eq!(status, 200, "{answer}");
 }
 
 #[test]
@@ -53,7 +42,7 @@ fn a_pipeline_tests_registers_and_tests_again() {
 #[test]
 fn an_incompatible_schema_stops_a_pipeline_and_the_others_are_still_judged() {
     let prefix = unique("incompatible");
-    occupy(&format!("{prefix}.task-value"));
+    registry::occupy(&format!("{prefix}.task-value"));
     let tested = schemas("test", &prefix, &[&at_registry()]);
     assert_eq!(code(&tested), 1);
     let lines = text(&tested.stdout);

@@ -1,6 +1,6 @@
 //! Signing in to Kafka: every way delivers, and every mistake is told by the key of its setting.
 
-mod least;
+pub(crate) mod least;
 mod mended;
 mod rights;
 mod rotation;

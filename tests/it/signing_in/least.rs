@@ -29,7 +29,7 @@ fn section(heading: &str) -> &'static str {
 }
 
 /// The rights that the command of a section gives, on topics with this prefix.
-fn rights(heading: &str, prefix: &str) -> Vec<(Resource, Operation)> {
+pub(crate) fn rights(heading: &str, prefix: &str) -> Vec<(Resource, Operation)> {
     let command = section(heading).split("```").nth(1).unwrap().replace("\\\n", " ");
     let words: Vec<_> = command.split_whitespace().collect();
     assert_eq!(words[..2], ["sh", "kafka-acls.sh"], "{heading} has one command");
@@ -53,7 +53,7 @@ fn rows() -> Vec<Vec<&'static str>> {
 }
 
 /// What the table says of a right that is missing: the quotes of its last column.
-fn quotes(operation: Operation) -> Vec<&'static str> {
+pub(crate) fn quotes(operation: Operation) -> Vec<&'static str> {
     let rows = rows();
     let row = rows.iter().find(|row| row[0] == format!("{operation:?}")).unwrap();
     row[4].split('"').skip(1).step_by(2).collect()

@@ -106,6 +106,18 @@ pub fn register(url: &str, subject: &str, schema: &str) -> u32 {
     id(&answer)
 }
 
+/// Registers a schema of that name that ours can neither read nor be read by, and has the registry demand both.
+///
+/// # Panics
+/// The registry refuses.
+pub fn occupy(subject: &str) {
+    let schema = json!({"type": "record", "name": "EcsTask", "namespace": "sdm.ecs", "fields": [{"name": "UID", "type": "long"}]});
+    let url = url().unwrap();
+    register(url, subject, &schema.to_string());
+    let (status, answer) = ask("PUT", &format!("{url}/config/{subject}"), Some(&json!({"compatibility": "FULL"})));
+    assert_eq!(status, 200, "{answer}");
+}
+
 /// What the registry's readers expect before each datum of a record, whose schema there is the checked-in one.
 pub fn frame(url: &str, subject: &str, record: &str) -> Vec<u8> {
     let ours: Value = serde_json::from_str(&schema_text(record)).unwrap();

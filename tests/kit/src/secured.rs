@@ -30,7 +30,7 @@ pub const ROTATED: &str = "rotated";
 /// Users of PLAIN that may do only what [`Secured::allow`] and [`Secured::deny`] say. Everybody else may do everything.
 pub const GUESTS: [&str; 2] = ["writer", "reader"];
 /// How many others of their kind there are, each for one case.
-const MORE_GUESTS: usize = 32;
+const MORE_GUESTS: usize = 128;
 
 /// How long a session of [`Listener::OauthUnsecured`] lasts at most: then the client signs in again, on the same connection.
 pub const REAUTHENTICATION: Duration = Duration::from_secs(4);

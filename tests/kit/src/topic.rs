@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -10,7 +10,7 @@ use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::bench::Result;
-use crate::wait::PATIENCE;
+use crate::wait::{PATIENCE, wait_until};
 
 /// A record as a consumer finds it.
 #[derive(Debug)]
@@ -103,8 +103,35 @@ pub async fn limit(servers: &str, topic: &str, bytes: usize) {
     set_topic(servers, topic, "max.message.bytes", &bytes.to_string()).await;
 }
 
-/// Changes a setting of a topic.
+/// Changes a setting of a topic, and returns once the broker knows it: the controller answers before.
 pub async fn set_topic(servers: &str, topic: &str, setting: &str, value: &str) {
+    let (admin, options) = (admin(servers), AdminOptions::new());
     let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(setting, value);
-    admin(servers).alter_configs([&change], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+    admin.alter_configs([&change], &options).await.unwrap().pop().unwrap().unwrap();
+    loop {
+        let known = admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options).await.unwrap().pop().unwrap();
+        if known.unwrap().get(setting).and_then(|entry| entry.value.as_deref()) == Some(value) {
+            return;
+        }
+    }
+}
+
+/// Deletes a topic, and returns once the broker knows it.
+pub async fn delete(servers: &str, topic: &str) {
+    let admin = admin(servers);
+    admin.delete_topics(&[topic], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+    wait_until("a topic is gone", || partitions(&admin, topic) == 0);
+}
+
+/// Gives a topic more partitions, and returns once the broker knows it.
+pub async fn grow(servers: &str, topic: &str, to: usize) {
+    let admin = admin(servers);
+    let more = NewPartitions::new(topic, to);
+    admin.create_partitions([&more], &AdminOptions::new()).await.unwrap().pop().unwrap().unwrap();
+    wait_until("a topic has more partitions", || partitions(&admin, topic) == to);
+}
+
+fn partitions(admin: &AdminClient<DefaultClientContext>, topic: &str) -> usize {
+    let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE).unwrap();
+    metadata.topics()[0].partitions().len()
 }

@@ -1,0 +1,125 @@
+//! What brokers say of the topics of a sync before there is one. Nothing is written and nothing is made.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rdkafka::producer::Producer as _;
+
+use super::raw::{self, Creation};
+use super::startup::{ANSWER, PAUSE, StartupWait};
+use super::topics::{Holds, METADATA_LAG, new_topic, topics};
+use super::{Absence, Error, Producer};
+use crate::config::{Config, TopicsCreate};
+
+/// What brokers say of one topic.
+#[derive(Debug)]
+pub(crate) struct Inspected {
+    pub(crate) topic: String,
+    pub(crate) holds: Holds,
+    pub(crate) found: Found,
+}
+
+#[derive(Debug)]
+pub(crate) enum Found {
+    Topic(TopicFacts),
+    /// Why it cannot be used.
+    Unusable(Error),
+    /// It is not there, and brokers would make it.
+    Creatable,
+}
+
+/// What brokers say of a topic that is there.
+#[derive(Debug, Clone)]
+pub(crate) struct TopicFacts {
+    pub(crate) partitions: usize,
+    /// The topic's settings by name, its broker's defaults among them; or why they may not be asked.
+    pub(crate) settings: Result<HashMap<String, String>, String>,
+    /// Whether there is a right to write. None if the broker does not tell.
+    pub(crate) may_write: Option<bool>,
+}
+
+impl Producer {
+    /// Asks brokers about each topic of a sync.
+    ///
+    /// # Errors
+    /// No broker in time, or a refused connection.
+    pub(crate) async fn inspect(self: &Arc<Self>, config: &Config) -> Result<Vec<Inspected>, Error> {
+        match self.try_to_inspect(config).await {
+            Ok(inspected) => Ok(inspected),
+            Err(error) => Err(self.explained(error).await),
+        }
+    }
+
+    async fn try_to_inspect(self: &Arc<Self>, config: &Config) -> Result<Vec<Inspected>, Error> {
+        let wait = Arc::new(StartupWait::new(self.startup_timeout));
+        self.first_token(&wait).await?;
+        let mut inspected = Vec::new();
+        // The metadata of a topic that was made a moment ago lags. All topics share this time.
+        let mut lag = None;
+        for (topic, holds) in topics(config) {
+            let found = loop {
+                match self.look_at(&topic, &wait).await {
+                    Ok(Ok(facts)) => break Found::Topic(facts),
+                    Err(error @ Error::Offsets { .. }) => break Found::Unusable(error),
+                    Err(error) => return Err(error),
+                    Ok(Err(_)) if config.kafka.topics_create == TopicsCreate::IfMissing => {
+                        break self.try_creation(&topic, holds, config, &wait).await?;
+                    }
+                    Ok(Err(absence)) if Instant::now() > *lag.get_or_insert_with(|| Instant::now() + METADATA_LAG) => {
+                        break Found::Unusable(Error::Topics(vec![(topic.clone(), absence)]));
+                    }
+                    Ok(Err(_)) => tokio::time::sleep(PAUSE).await, // why: a topic that appears tells nobody
+                }
+            };
+            inspected.push(Inspected { topic, holds, found });
+        }
+        Ok(inspected)
+    }
+
+    async fn look_at(
+        self: &Arc<Self>,
+        topic: &str,
+        wait: &Arc<StartupWait>,
+    ) -> Result<Result<TopicFacts, Absence>, Error> {
+        let (topic, wait) = (topic.to_owned(), Arc::clone(wait));
+        self.blocking(move |producer, handle| {
+            let partitions = match producer.partitions(handle, &topic, &wait)? {
+                Ok(partitions) => partitions,
+                Err(absence) => return Ok(Err(absence)),
+            };
+            for partition in &partitions {
+                // As a sync does: each partition needs a leader that can be reached.
+                producer.end_offset_of(handle, &topic, *partition, &wait)?;
+            }
+            let settings = raw::topic_settings(handle.client(), &topic, ANSWER).map_err(|refusal| refusal.sentence);
+            let may_write = raw::may_write(handle.client(), &topic, ANSWER).unwrap_or_else(|refusal| {
+                tracing::debug!(topic, reason = refusal.sentence, "its rights may not be asked");
+                None
+            });
+            Ok(Ok(TopicFacts { partitions: partitions.len(), settings, may_write }))
+        })
+        .await
+    }
+
+    /// Has brokers say whether they would make a topic. They check rights, partitions, replicas and settings.
+    async fn try_creation(
+        self: &Arc<Self>,
+        topic: &str,
+        holds: Holds,
+        config: &Config,
+        wait: &Arc<StartupWait>,
+    ) -> Result<Found, Error> {
+        let (topic, config, wait) = (topic.to_owned(), config.clone(), Arc::clone(wait));
+        self.blocking(move |_, handle| {
+            let new = [new_topic(&topic, holds, &config)];
+            let tried = raw::create_topics(handle.client(), &new, Creation::Tried, wait.attempt(ANSWER));
+            let refusal = match tried {
+                Ok(tried) => tried.into_iter().find_map(|(_, refusal)| refusal),
+                Err(refusal) => Some(refusal),
+            };
+            Ok(refusal.map_or(Found::Creatable, |refusal| Found::Unusable(Error::create(&topic, &refusal))))
+        })
+        .await
+    }
+}

@@ -1,0 +1,146 @@
+//! What is asked of AWS: how often, and what a policy that is limited to some clusters means.
+
+use ecs_sim::{Effect, Fault, Refusal, Shape, Simulator, World};
+use kit::REGION;
+use kit::program::{code, program, text};
+use kit::settings::{account, role};
+use serde_json::Value;
+
+/// What a check may send for a role in a region, STS included.
+const REQUESTS: u64 = 11;
+
+/// The actions that are asked of a cluster.
+const OF_CLUSTER: [&str; 5] = ["DescribeClusters", "ListServices", "DescribeServices", "ListTasks", "DescribeTasks"];
+
+fn simulator(world: World) -> Simulator {
+    Simulator::start(World { shape: Shape { clusters: 4, services: 8, tasks: 8, ..Shape::small() }, ..world }).unwrap()
+}
+
+/// Checks AWS alone. Gives the exit code, and the rows.
+fn check(simulator: &Simulator, settings: &[&str]) -> (i32, Vec<Value>) {
+    let mut command = program(Some(simulator));
+    command.args(["check", "--online", "--dry-run", "--report", "json"]);
+    settings.iter().for_each(|setting| _ = command.args(["--set", setting]));
+    let output = command.output().unwrap();
+    let json: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|why| panic!("{why}: {}", text(&output.stderr)));
+    (code(&output), json["checks"].as_array().unwrap().clone())
+}
+
+fn requests(simulator: &Simulator) -> u64 {
+    simulator.counters().calls.values().sum()
+}
+
+/// The cluster that is listed first, as requests name it.
+fn first_cluster(simulator: &Simulator, account: &str) -> String {
+    let first = simulator.world().clusters(account, REGION).next().unwrap();
+    first["clusterArn"].as_str().unwrap().to_owned()
+}
+
+fn row<'a>(rows: &'a [Value], name: &str) -> &'a Value {
+    rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name} is not in {rows:?}"))
+}
+
+#[test]
+fn an_action_that_one_cluster_denies_and_another_allows_is_no_denial() {
+    let (account, role) = (account(0), role(0));
+    for action in &OF_CLUSTER[1..] {
+        let simulator = simulator(World::default());
+        let cluster = first_cluster(&simulator, &account);
+        drop(simulator.fault(Fault::access_denied(action).cluster(&cluster)));
+        let (exit, rows) = check(&simulator, &[&format!("assume_role_arns={role}")]);
+        let found = row(&rows, action);
+        assert_eq!((exit, found["result"].as_str()), (0, Some("ok")), "{action}: {rows:?}");
+        let note = found["error"].as_str().unwrap();
+        assert!(note.contains("limited to some clusters") && note.contains("would be partial"), "{note}");
+        assert!(note.contains(&format!("denied in {cluster}")), "{note}");
+        assert!(rows.iter().all(|row| row["result"] == "ok"), "{rows:?}");
+        assert!(requests(&simulator) <= REQUESTS, "{action}: {:?}", simulator.counters().calls);
+        assert_eq!(simulator.counters().breaches, [] as [&str; 0]);
+    }
+}
+
+#[test]
+fn a_policy_that_is_limited_to_one_cluster_of_several_is_known_by_one_more_request() {
+    let simulator = simulator(World::default());
+    let cluster = first_cluster(&simulator, &account(0));
+    for action in &OF_CLUSTER[1..] {
+        drop(simulator.fault(Fault::access_denied(action).cluster(&cluster)));
+    }
+    // DescribeClusters names its clusters in another member.
+    drop(simulator.fault(Fault::access_denied("DescribeClusters").times(1)));
+    let (exit, rows) = check(&simulator, &[&format!("assume_role_arns={}", role(0))]);
+    assert!(exit == 0 && rows.iter().all(|row| row["result"] == "ok"), "{rows:?}");
+    assert!(row(&rows, "DescribeClusters")["error"].as_str().unwrap().contains("limited"), "{rows:?}");
+    assert_eq!(requests(&simulator), REQUESTS, "{:?}", simulator.counters().calls);
+}
+
+#[test]
+fn what_every_cluster_denies_is_a_denial_and_costs_no_more() {
+    let simulator = simulator(World::default());
+    for action in OF_CLUSTER {
+        drop(simulator.fault(Fault::access_denied(action)));
+    }
+    let (exit, rows) = check(&simulator, &[&format!("assume_role_arns={}", role(0))]);
+    assert_eq!(exit, 1);
+    for row in rows.iter().filter(|row| row["kind"] == "action") {
+        let is_denied = OF_CLUSTER.contains(&row["name"].as_str().unwrap());
+        assert_eq!(row["result"], if is_denied { "broken" } else { "ok" }, "{row}");
+    }
+    assert!(requests(&simulator) <= REQUESTS, "{:?}", simulator.counters().calls);
+}
+
+#[test]
+fn each_role_and_region_has_its_own_rows_and_requests() {
+    let disabled = "eu-south-1";
+    let simulator = simulator(World { disabled_regions: [disabled.to_owned()].into(), ..World::default() });
+    let roles: Vec<String> = (0..3).map(role).collect();
+    drop(simulator.fault(Fault::access_denied("ListTasks").account(&account(1)).region("eu-north-1")));
+    drop(simulator.fault(Fault::access_denied("AssumeRole").role(&roles[2])));
+    let settings = [format!("assume_role_arns={}", roles.join(",")), format!("regions={REGION},eu-north-1,{disabled}")];
+    let (exit, rows) = check(&simulator, &settings.each_ref().map(String::as_str));
+    assert_eq!(exit, 1);
+    let broken: Vec<_> = rows.iter().filter(|row| row["result"] == "broken").collect();
+    let found: Vec<_> = broken
+        .iter()
+        .map(|row| {
+            (row["kind"].as_str().unwrap(), row["role"].as_str().unwrap(), row["region"].as_str().unwrap_or_default())
+        })
+        .collect();
+    let expected = [
+        ("region", roles[0].as_str(), disabled),
+        ("action", &roles[1], "eu-north-1"),
+        ("region", &roles[1], disabled),
+        ("role", &roles[2], ""),
+    ];
+    assert_eq!(found, expected, "{broken:?}");
+    // Three regions of two roles; the third role has its refusal alone.
+    assert!(requests(&simulator) <= REQUESTS * 6 + 2, "{:?}", simulator.counters().calls);
+    let of_third = rows.iter().filter(|row| row["role"] == roles[2].as_str() && row["kind"] != "role");
+    assert!(of_third.clone().count() > 0);
+    assert!(of_third.into_iter().all(|row| row["result"] == "unknown" && row["account"] == account(2).as_str()));
+}
+
+#[test]
+fn an_empty_account_is_asked_for_names_that_nobody_has() {
+    for shape in [Shape::empty(), Shape { clusters: 1, ..Shape::empty() }] {
+        let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
+        let (exit, rows) = check(&simulator, &[]);
+        assert!(exit == 0 && rows.iter().all(|row| row["result"] == "ok"), "{rows:?}");
+        assert_eq!(simulator.counters().breaches, [] as [&str; 0]);
+        drop(simulator.fault(Fault::access_denied("DescribeServices")));
+        let (exit, rows) = check(&simulator, &[]);
+        assert_eq!((exit, row(&rows, "DescribeServices")["result"].as_str()), (1, Some("broken")));
+    }
+}
+
+#[test]
+fn a_network_that_reaches_ecs_and_not_sts_is_a_warning() {
+    let simulator = simulator(World::default());
+    let refusal = Refusal::new(403, "AccessDenied", "not through this endpoint");
+    drop(simulator.fault(Fault::new("GetCallerIdentity", Effect::Refuse(refusal))));
+    let (exit, rows) = check(&simulator, &[]);
+    assert_eq!((exit, rows[0]["result"].as_str()), (0, Some("warning")), "{rows:?}");
+    assert!(rows[0]["error"].as_str().unwrap().contains("AWS_ACCOUNT_ID"), "{rows:?}");
+    assert!(rows[1..].iter().all(|row| row["result"] == "ok" && row["account"] == "111111111111"), "{rows:?}");
+}
