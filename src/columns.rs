@@ -29,7 +29,21 @@ pub(crate) fn columns<const N: usize>(
     Ok(())
 }
 
-/// Whether a cell is a count or a time. An account's id and a region have slashes or come without a space to grow.
+/// Whether a cell is a count, or a time in words. A range of rates or an address is none.
 fn is_number(cell: &str) -> bool {
-    cell.starts_with(|letter: char| letter.is_ascii_digit()) && !cell.contains('/')
+    !cell.contains('/') && cell.split(' ').next().is_some_and(|word| word.parse::<f64>().is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stand_to_the_right_and_words_to_the_left() {
+        let mut text = String::new();
+        let row = |cells: [&str; 3], below: Option<&str>| (cells.map(str::to_owned), below.map(str::to_owned));
+        let rows = [row(["a", "7", "127.0.0.1:9092"], None), row(["bcd", "1 min 05 s", ""], Some("why"))];
+        columns(&mut text, ["x", "time", "at"], rows.into_iter()).unwrap();
+        assert_eq!(text, "x    time        at\na             7  127.0.0.1:9092\nbcd  1 min 05 s\n    why\n");
+    }
 }

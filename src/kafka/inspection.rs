@@ -23,7 +23,9 @@ pub(crate) struct Inspected {
 #[derive(Debug)]
 pub(crate) enum Found {
     Topic(TopicFacts),
-    /// Why it cannot be used.
+    /// It is not there, or not for this client.
+    Absent(Absence),
+    /// It cannot be used, or not be made.
     Unusable(Error),
     /// It is not there, and brokers would make it.
     Creatable,
@@ -67,7 +69,7 @@ impl Producer {
                         break self.try_creation(&topic, holds, config, &wait).await?;
                     }
                     Ok(Err(absence)) if Instant::now() > *lag.get_or_insert_with(|| Instant::now() + METADATA_LAG) => {
-                        break Found::Unusable(Error::Topics(vec![(topic.clone(), absence)]));
+                        break Found::Absent(absence);
                     }
                     Ok(Err(_)) => tokio::time::sleep(PAUSE).await, // why: a topic that appears tells nobody
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Kind, Row, Section, Verdict, topic};
 use crate::aws::Signer;
 use crate::config::Config;
-use crate::kafka::{Error, Found, Inspected, Producer, topic_names};
+use crate::kafka::{Absence, Error, Found, Inspected, Producer, topic_names};
 
 pub(super) async fn check(config: &Config, signer: Option<Signer>) -> Section {
     let broker = Row::new(Kind::Broker, config.kafka.bootstrap_servers.join(","));
@@ -34,6 +34,7 @@ async fn inspect(config: &Config, signer: Option<Signer>) -> Result<Vec<Inspecte
 fn row(Inspected { topic, holds, found }: Inspected, config: &Config) -> Row {
     let row = Row::new(Kind::Topic, topic);
     match found {
+        Found::Absent(absence) => row.broken(absent(&absence)),
         Found::Unusable(error) => row.broken(error.to_string()),
         Found::Creatable => Row { error: Some("absent; a sync makes it".to_owned()), ..row },
         Found::Topic(facts) => {
@@ -42,5 +43,15 @@ fn row(Inspected { topic, holds, found }: Inspected, config: &Config) -> Row {
             let words: Vec<String> = findings.into_iter().map(|(_, words)| words).collect();
             row.with(result.max(Verdict::Ok), words.join("; "))
         }
+    }
+}
+
+fn absent(absence: &Absence) -> String {
+    match absence {
+        Absence::Unknown => "absent; create it, or set kafka.topics_create = \"if_missing\"".to_owned(),
+        Absence::NotAllowed => {
+            "absent, or there is no right to describe it; allow DESCRIBE and WRITE on the topic".to_owned()
+        }
+        Absence::Other(reason) => format!("it cannot be used: {reason}"),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a topic",
             |setup| {
                 setup.remove(&setup.topic("task")).await;
-                broken("topic", setup.topic("task"), "create them, or set kafka.topics_create")
+                broken("topic", setup.topic("task"), "create it, or set kafka.topics_create")
             },
             |setup| setup.make(&setup.topic("task")).await
         ),
@@ -43,7 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
             "the sync topic",
             |setup| {
                 setup.remove(&setup.topic("sync")).await;
-                broken("topic", setup.topic("sync"), "create them, or set kafka.topics_create")
+                broken("topic", setup.topic("sync"), "create it, or set kafka.topics_create")
             },
             |setup| setup.make(&setup.topic("sync")).await
         ),
@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
             "every right",
             |setup| {
                 setup.has_all_but("service", &[]);
-                broken("topic", setup.topic("service"), "allow DESCRIBE and WRITE on them")
+                broken("topic", setup.topic("service"), "allow DESCRIBE and WRITE on the topic")
             },
             |setup| setup.grant("service", &RIGHTS)
         ),
