@@ -178,6 +178,7 @@ impl Caller {
             let answer = request().await;
             drop(permit);
             self.calls.count_time(began.elapsed());
+            self.concurrency.note(&answer);
             let fault = match answer {
                 Ok(answer) => return Ok((answer, buffer)),
                 Err(fault) => fault,

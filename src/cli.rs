@@ -115,7 +115,7 @@ const PLAN: &str = "\
 Example:
   ecs-sdm-producer plan --set default_region=eu-central-1 --set api_share=0.5
 
-Exit codes: 0 all listed, 1 something denied or not listed to its end, 2 nothing could be listed, 64 wrong settings or flags.";
+Exit codes: 0 all listed, 1 something denied or not listed to its end, 2 AWS could not be contacted, 64 wrong settings or flags.";
 
 #[derive(Debug, Args)]
 pub(crate) struct SettingsArgs {

@@ -8,6 +8,7 @@ mod text;
 mod topic;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,8 +16,9 @@ use crate::aws::Access;
 use crate::config::Config;
 use crate::sync::buffer_permits;
 
-/// Retries of each request to AWS. Whoever checks waits for the answer.
-const RETRIES: u32 = 3;
+/// Retries of each request to AWS, and the longest wait for an answer. Whoever checks waits for them.
+const RETRIES: u32 = 2;
+const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// What a check has found, a row for each thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,12 +27,12 @@ pub struct OnlineCheck {
     #[serde(rename = "exit")]
     pub exit_code: u8,
     /// The rows: identity, roles, regions and actions; then brokers and topics; then registry and subjects.
-    pub checks: Vec<Row>,
+    pub checks: Vec<Check>,
 }
 
 /// One thing and whether a sync can use it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct Check {
     /// What it is.
     pub kind: Kind,
     /// The AWS account, where it is known.
@@ -43,7 +45,7 @@ pub struct Row {
     /// subject.
     pub name: Option<String>,
     /// Whether a sync can use it.
-    pub result: Verdict,
+    pub result: CheckResult,
     /// What is wrong or worth knowing, and the way out. None if there is nothing to say.
     pub error: Option<String>,
 }
@@ -73,7 +75,7 @@ pub enum Kind {
 /// Whether a sync can use a thing. A later one is worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckResult {
     /// It can.
     Ok,
     /// Nobody told, or it was not asked.
@@ -87,7 +89,7 @@ pub enum Verdict {
 /// What was found of AWS, of Kafka or of the registry.
 #[derive(Debug, Default)]
 struct Section {
-    rows: Vec<Row>,
+    checks: Vec<Check>,
     /// Whether anybody answered.
     is_contacted: bool,
 }
@@ -95,7 +97,8 @@ struct Section {
 impl OnlineCheck {
     /// Checks everything that a sync of these settings needs. `region` is that of the base credentials. A dry run needs AWS alone.
     pub async fn run(config: &Config, region: String, dry_run: bool) -> Self {
-        let config = Config { maximum_retries: config.maximum_retries.min(RETRIES), ..config.clone() };
+        let mut config = Config { maximum_retries: config.maximum_retries.min(RETRIES), ..config.clone() };
+        config.limits.attempt_timeout = config.limits.attempt_timeout.min(ATTEMPT);
         let mut access = Access::new(&config, region, buffer_permits(&config));
         let caller = Arc::new(access.caller(&config));
         let base = aws::base(&config, &mut access).await;
@@ -108,8 +111,8 @@ impl OnlineCheck {
 
     fn of(sections: [Section; 3]) -> Self {
         let is_contacted = sections.iter().any(|section| section.is_contacted);
-        let checks: Vec<Row> = sections.into_iter().flat_map(|section| section.rows).collect();
-        let is_broken = checks.iter().any(|row| row.result == Verdict::Broken);
+        let checks: Vec<Check> = sections.into_iter().flat_map(|section| section.checks).collect();
+        let is_broken = checks.iter().any(|row| row.result == CheckResult::Broken);
         let exit_code = match (is_contacted, is_broken) {
             (false, _) => 2,
             (true, true) => 1,
@@ -119,21 +122,21 @@ impl OnlineCheck {
     }
 }
 
-impl Row {
+impl Check {
     fn new(kind: Kind, name: impl Into<String>) -> Self {
         let name = Some(name.into()).filter(|name| !name.is_empty());
-        Self { kind, account: None, region: None, role: None, name, result: Verdict::Ok, error: None }
+        Self { kind, account: None, region: None, role: None, name, result: CheckResult::Ok, error: None }
     }
 
-    fn with(self, result: Verdict, error: impl Into<String>) -> Self {
+    fn with(self, result: CheckResult, error: impl Into<String>) -> Self {
         Self { result, error: Some(error.into()), ..self }
     }
 
     fn broken(self, error: impl Into<String>) -> Self {
-        self.with(Verdict::Broken, error)
+        self.with(CheckResult::Broken, error)
     }
 
     fn unknown(self, error: impl Into<String>) -> Self {
-        self.with(Verdict::Unknown, error)
+        self.with(CheckResult::Unknown, error)
     }
 }

@@ -45,7 +45,7 @@ pub struct Alternative {
     pub time: Duration,
 }
 
-/// The shares that are compared.
+/// The shares that are compared, beside that of the settings.
 const SHARES: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 
 /// How many times as many parallel requests are compared.
@@ -143,7 +143,8 @@ impl Plan {
             }
         };
         let types: Vec<PlannedType> = report.types.iter().zip(planned).map(of_type).collect();
-        let uses = uses(&types, &categories);
+        let mut uses = uses(&types, &categories);
+        uses.retain(|one| one.lists + one.describes > 0);
         let calls = uses.iter().map(|one| one.lists + one.describes).sum();
         let latency = latency.unwrap_or_default();
         let in_parallel = |parallel: usize| latency.mul_f64(calls as f64 / parallel.max(1) as f64);
@@ -175,7 +176,11 @@ impl Plan {
             parallel_requests: times * parallel,
             time: in_parallel(times * parallel).max(of_buckets),
         };
-        let alternatives = SHARES.into_iter().map(of_share).chain(TIMES.into_iter().map(of_parallel)).collect();
+        let mut shares = Vec::from(SHARES);
+        shares.push(config.api_share);
+        shares.sort_by(f64::total_cmp);
+        shares.dedup();
+        let alternatives = shares.into_iter().map(of_share).chain(TIMES.into_iter().map(of_parallel)).collect();
         let refill = |one: &PlannedBucket| time_at((one.lists as f64).min(one.burst), one.per_second);
         let full_again = buckets.iter().map(refill).max().unwrap_or_default();
         let (time, own_calls) = (of_buckets.max(of_requests), report.calls.attempts);

@@ -146,19 +146,30 @@ impl Base {
     /// `sts:GetCallerIdentity`, which needs no permission. Without an answer others may say the account, and the first ARN seen rules.
     async fn caller_identity(&self, concurrency: &ConcurrencyLimit) -> Result<Account, IdentityError> {
         match self.ask_identity(concurrency).await {
-            Ok(arn) => {
-                let account = Account::told(self.credentials.account(), "GetCallerIdentity names no ARN".to_owned());
-                account.learn(&arn);
-                Ok(account)
-            }
             Err(fault) if fault.verdict == Verdict::Setup => Err(IdentityError { action: "GetCallerIdentity", fault }),
             Err(fault) => {
                 tracing::warn!(%fault, "GetCallerIdentity failed; the account is read from the first ARN");
+                Ok(self.account(Err(&fault)).await)
+            }
+            Ok(arn) => Ok(self.account(Ok(&arn)).await),
+        }
+    }
+
+    /// The account by the answer of GetCallerIdentity: its ARN, or without an answer what the credentials, AWS_ACCOUNT_ID or the
+    /// profile say.
+    pub(crate) async fn account(&self, answer: Result<&str, &Fault>) -> Account {
+        match answer {
+            Ok(arn) => {
+                let account = Account::told(self.credentials.account(), "GetCallerIdentity names no ARN".to_owned());
+                account.learn(arn);
+                account
+            }
+            Err(fault) => {
                 let told = match self.credentials.account() {
                     Some(id) => Some(id),
                     None => environment::account_id().await,
                 };
-                Ok(Account::told(told, format!("GetCallerIdentity failed with {fault}")))
+                Account::told(told, format!("GetCallerIdentity failed with {fault}"))
             }
         }
     }

@@ -26,12 +26,14 @@ pub(crate) struct ConcurrencyLimit {
     policy: RetryPolicy,
     /// Whether a request that had no answer was told. One word is enough for a sync: what keeps one from AWS keeps many.
     told: Arc<AtomicBool>,
+    /// Whether AWS has answered any request, be it with a refusal.
+    answered: Arc<AtomicBool>,
 }
 
 impl ConcurrencyLimit {
     /// `permits` are shared by all syncs of the process.
     pub(crate) fn new(permits: Arc<Semaphore>, policy: RetryPolicy) -> Self {
-        Self { permits, policy, told: Arc::default() }
+        Self { permits, policy, told: Arc::default(), answered: Arc::default() }
     }
 
     /// The same limit with fewer retries.
@@ -67,6 +69,18 @@ impl ConcurrencyLimit {
         Ok(())
     }
 
+    /// Notes whether AWS has answered.
+    pub(super) fn note<T>(&self, answer: &Result<T, Fault>) {
+        if answer.as_ref().err().is_none_or(Fault::is_answer) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether AWS has answered any request, be it with a refusal.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
+    }
+
     /// Sends a request with retries, and waits between them without a permit.
     pub(crate) async fn with_retries<T, F>(&self, request: impl Fn() -> F) -> Result<T, Fault>
     where
@@ -77,6 +91,7 @@ impl ConcurrencyLimit {
             let permit = self.permit().await?;
             let answer = request().await;
             drop(permit);
+            self.note(&answer);
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(fault) => {

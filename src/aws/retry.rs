@@ -100,6 +100,11 @@ impl Fault {
         matches!(self.code.as_str(), "Connection" | "Proxy" | "Timeout")
     }
 
+    /// Whether AWS has answered, if only to refuse.
+    pub(crate) fn is_answer(&self) -> bool {
+        !self.is_unanswered() && self.verdict != Verdict::Setup
+    }
+
     /// The same fault, not to be retried.
     #[must_use]
     pub(crate) fn denied(self) -> Self {

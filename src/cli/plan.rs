@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::plan::Plan;
+use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry;
 use tokio::runtime::Builder;
@@ -34,7 +35,12 @@ pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
         if let Some(reason) = &report.stop_reason {
             complain(&format!("error: {reason}"));
         }
-        let code = ExitCode::from(report.outcome.exit_code());
+        let code = match report.outcome {
+            Outcome::Completed => 0,
+            _ if handle.has_reached_aws() => 1,
+            _ => 2,
+        };
+        let code = ExitCode::from(code);
         match args.report {
             ReportFormat::Text => print_then(plan.text().as_bytes(), code),
             ReportFormat::Json => match serde_json::to_string(&plan) {

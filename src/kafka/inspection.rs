@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
 use super::raw::{self, Creation};
 use super::startup::{ANSWER, PAUSE, StartupWait};
-use super::topics::{Holds, METADATA_LAG, new_topic, topics};
+use super::topics::{Holds, METADATA_LAG, new_topic, passes, topics};
 use super::{Absence, Error, Producer};
 use crate::config::{Config, TopicsCreate};
 
@@ -65,8 +66,11 @@ impl Producer {
                     Ok(Ok(facts)) => break Found::Topic(facts),
                     Err(error @ Error::Offsets { .. }) => break Found::Unusable(error),
                     Err(error) => return Err(error),
-                    Ok(Err(_)) if config.kafka.topics_create == TopicsCreate::IfMissing => {
-                        break self.try_creation(&topic, holds, config, &wait).await?;
+                    // Whoever may make a topic and not describe it does not see it appear.
+                    Ok(Err(Absence::Unknown)) if config.kafka.topics_create == TopicsCreate::IfMissing => {
+                        if let Some(found) = self.try_creation(&topic, holds, config, &wait).await? {
+                            break found;
+                        }
                     }
                     Ok(Err(absence)) if Instant::now() > *lag.get_or_insert_with(|| Instant::now() + METADATA_LAG) => {
                         break Found::Absent(absence);
@@ -104,23 +108,32 @@ impl Producer {
         .await
     }
 
-    /// Has brokers say whether they would make a topic. They check rights, partitions, replicas and settings.
+    /// Has brokers say whether they would make a topic. They check rights, partitions, replicas and settings. None if it is there by
+    /// now.
     async fn try_creation(
         self: &Arc<Self>,
         topic: &str,
         holds: Holds,
         config: &Config,
         wait: &Arc<StartupWait>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Option<Found>, Error> {
         let (topic, config, wait) = (topic.to_owned(), config.clone(), Arc::clone(wait));
         self.blocking(move |_, handle| {
             let new = [new_topic(&topic, holds, &config)];
-            let tried = raw::create_topics(handle.client(), &new, Creation::Tried, wait.attempt(ANSWER));
-            let refusal = match tried {
-                Ok(tried) => tried.into_iter().find_map(|(_, refusal)| refusal),
-                Err(refusal) => Some(refusal),
-            };
-            Ok(refusal.map_or(Found::Creatable, |refusal| Found::Unusable(Error::create(&topic, &refusal))))
+            loop {
+                let tried = raw::create_topics(handle.client(), &new, Creation::Tried, wait.attempt(ANSWER));
+                let refusal = match tried {
+                    Ok(tried) => tried.into_iter().find_map(|(_, refusal)| refusal),
+                    Err(refusal) => Some(refusal),
+                };
+                match refusal {
+                    None => return Ok(Some(Found::Creatable)),
+                    Some(refusal) if refusal.code == Code::TopicAlreadyExists => return Ok(None),
+                    Some(refusal) if passes(refusal.code) => wait.or(|| Error::create(&topic, &refusal))?,
+                    Some(refusal) => return Ok(Some(Found::Unusable(Error::create(&topic, &refusal)))),
+                }
+                std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own
+            }
         })
         .await
     }

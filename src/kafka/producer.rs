@@ -52,7 +52,7 @@ impl Producer {
     /// The same to ask and not to send: no producer id is asked for, which brokers give only to who may write.
     pub(crate) fn to_ask(config: &Config) -> Result<Self, Error> {
         let mut properties = client::properties(config).map_err(Error::Client)?;
-        properties.set("enable.idempotence", "false");
+        properties.set("enable.idempotence", "false").remove("enable.gapless.guarantee");
         Self::with(config, properties)
     }
 

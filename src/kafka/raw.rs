@@ -1,5 +1,6 @@
 //! Calls of librdkafka that rdkafka has no safe form for, or whose answer it cuts: the token to sign in with, what a broker says when it
-//! refuses to make a topic, the settings of a topic, and what may be done with it. Requests go through the producer's own connections, so that no second client has to sign in.
+//! refuses to make a topic, the settings of a topic, and the right to write to it. Requests go through the producer's own connections,
+//! so that no second client has to sign in.
 //!
 //! This is the only file with unsafe code. Each request blocks, for as long as its time-out at most.
 

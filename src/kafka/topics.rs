@@ -236,7 +236,7 @@ fn worst(created: &[(String, Option<Refusal>)]) -> Option<(&str, &Refusal)> {
 }
 
 /// Whether a refusal passes: a controller that has just moved refuses for a moment.
-fn passes(code: Code) -> bool {
+pub(super) fn passes(code: Code) -> bool {
     code == Code::NotController || is_unanswered(code)
 }
 

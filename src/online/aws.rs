@@ -1,24 +1,30 @@
 //! AWS: who the credentials are, which roles they may assume, and what these may read in each region.
 
 mod actions;
+mod answer;
+mod clusters;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use self::actions::Actions;
-use super::{Kind, Row, Section, Verdict};
-use crate::aws::account::Account;
+use super::{Check, CheckResult, Kind, Section};
 use crate::aws::base::Base;
 use crate::aws::scope::{Identity, IdentityError, ResolvedIdentity};
-use crate::aws::{Access, Caller, Fault, Verdict as Judged};
+use crate::aws::{Access, Caller, Verdict};
 use crate::config::Config;
 
-/// How many identities are checked at a time. Requests have their own limit, `parallel_requests`.
-const IDENTITIES: usize = 32;
+/// How many identities are checked at a time, and how many regions of each. Requests have their own limit, `parallel_requests`.
+const SIDE_BY_SIDE: usize = 32;
 
 /// Requests per role and region, STS's included, that a check sends at most; retries come on top.
 const REQUESTS: u32 = 11;
+
+/// By which name those of STS's requests are known that nobody answers.
+const STS: &str = "STS";
 
 /// What all requests are signed with, or why there is nothing.
 pub(super) async fn base(config: &Config, access: &mut Access) -> Result<Arc<Base>, String> {
@@ -30,120 +36,163 @@ pub(super) async fn check(config: &Config, base: Result<Arc<Base>, String>, call
     let base = match base {
         Ok(base) => base,
         Err(reason) => {
-            let rows = vec![Row::new(Kind::Identity, "").broken(reason)];
-            return Section { rows, is_contacted: false };
+            let checks = vec![Check::new(Kind::Identity, "").broken(reason)];
+            return Section { checks, is_contacted: false };
         }
     };
     let who = base.identify(&caller.concurrency).await;
-    let (row, lost) = identity(&who);
-    let mut section = Section { rows: vec![row], is_contacted: who.as_ref().map_or_else(answered, |_| true) };
-    let caller_arn = who.ok().map(Arc::<str>::from);
-    let account = caller_arn.as_deref().map(Account::of_arn).unwrap_or_default();
-    let config = Arc::new(config.clone());
-    let (mut checks, mut done) = (JoinSet::new(), Vec::new());
-    for (place, identity) in base.identities(&config).into_iter().enumerate() {
-        while checks.len() >= IDENTITIES
-            && let Some(checked) = checks.join_next().await
-        {
-            done.extend(checked.ok());
-        }
-        let (config, base, caller) = (Arc::clone(&config), Arc::clone(&base), Arc::clone(caller));
-        let account = if identity.role.is_some() { identity.account() } else { account.clone() };
-        let (lost, arn) = (lost.clone(), identity.role.as_deref().map(Arc::from).or_else(|| caller_arn.clone()));
-        checks.spawn(async move {
-            let identity = ResolvedIdentity { identity, account };
-            (place, Reader { config, base, caller, arn }.check(&identity, lost).await)
-        });
+    let account = match &who {
+        Ok(arn) => base.account(Ok(arn)).await,
+        Err(error) => base.account(Err(&error.fault)).await,
+    };
+    let (mut identity, lost) = identity(&who);
+    let reader = Reader {
+        config: Arc::new(config.clone()),
+        base: Arc::clone(&base),
+        caller: Arc::clone(caller),
+        silent: Arc::default(),
+        lost,
+    };
+    let identities = base.identities(config);
+    let reads_itself = identities.iter().any(|identity| identity.role.is_none());
+    let arn = who.ok();
+    let each = identities.into_iter().enumerate().map(|(place, identity)| {
+        let is_base = identity.role.is_none();
+        let arn = if is_base { arn.clone() } else { identity.role.clone() };
+        let account = if is_base { account.clone() } else { identity.account() };
+        // GetCallerIdentity counts for the first.
+        let sts = u32::from(place == 0) + u32::from(!is_base);
+        let (reader, resolved) = (reader.clone(), ResolvedIdentity { identity, account });
+        async move { reader.check(Arc::new(resolved), arn, sts).await }
+    });
+    let checks = in_order(each).await;
+    identity.account = account.get().map(str::to_owned);
+    if let Some(reason) = account.unknown().filter(|_| reads_itself && identity.result < CheckResult::Broken) {
+        // No type of an account that nobody knows is complete.
+        identity = identity.broken(reason);
     }
-    while let Some(checked) = checks.join_next().await {
-        done.extend(checked.ok());
-    }
-    done.sort_by_key(|(place, _)| *place);
-    for (_, of_identity) in done {
-        section.rows.extend(of_identity.rows);
-        section.is_contacted |= of_identity.is_contacted;
-    }
-    section
+    let checks = std::iter::once(identity).chain(checks.into_iter().flatten()).collect();
+    Section { checks, is_contacted: caller.concurrency.has_answered() }
 }
 
-/// The row of the base credentials, and why nothing can be asked with them.
-fn identity(who: &Result<String, IdentityError>) -> (Row, Option<String>) {
+/// Does so much side by side, and gives what came of it in the order of the beginning.
+async fn in_order<T: Send + 'static>(each: impl Iterator<Item = impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let (mut running, mut done) = (JoinSet::new(), BTreeMap::new());
+    for (place, one) in each.enumerate() {
+        while running.len() >= SIDE_BY_SIDE
+            && let Some(ended) = running.join_next().await
+        {
+            done.extend(ended);
+        }
+        running.spawn(async move { (place, one.await) });
+    }
+    while let Some(ended) = running.join_next().await {
+        done.extend(ended);
+    }
+    done.into_values().collect()
+}
+
+/// The check of the base credentials, and why nothing can be asked with them.
+fn identity(who: &Result<String, IdentityError>) -> (Check, Option<String>) {
     let error = match who {
-        Ok(arn) => return (Row { account: account_of(arn), ..Row::new(Kind::Identity, arn) }, None),
+        Ok(arn) => return (Check::new(Kind::Identity, arn), None),
         Err(error) => error,
     };
-    let row = Row::new(Kind::Identity, "");
-    let is_usable = error.action == "GetCallerIdentity"
-        && !matches!(error.fault.verdict, Judged::Unrecognized | Judged::Credentials | Judged::Setup);
-    if is_usable {
+    let check = Check::new(Kind::Identity, "");
+    let is_asked = error.action == "GetCallerIdentity";
+    let refused = matches!(error.fault.verdict, Verdict::Unrecognized | Verdict::Credentials);
+    if is_asked && !refused && error.fault.verdict != Verdict::Setup {
         // A network may reach ECS and not STS.
-        let words = format!("{error}; a sync reads the account from AWS_ACCOUNT_ID, or from the first ARN");
-        return (row.with(Verdict::Warning, words), None);
+        let words =
+            format!("{error}; a sync goes on, and takes the account from a role, AWS_ACCOUNT_ID or the first ARN");
+        return (check.with(CheckResult::Warning, words), None);
     }
-    let refused = error.action == "GetCallerIdentity" && error.fault.verdict != Judged::Setup;
-    let way_out =
-        if refused { "; see access_key_id and secret_access_key, or what AWS's credential chain finds" } else { "" };
-    (row.broken(format!("{error}{way_out}")), Some("not asked: see the identity".to_owned()))
+    let way_out = if is_asked && refused {
+        "; see access_key_id and secret_access_key, or what AWS's credential chain finds"
+    } else {
+        ""
+    };
+    (check.broken(format!("{error}{way_out}")), Some("not known: see the identity".to_owned()))
 }
 
-fn account_of(arn: &str) -> Option<String> {
-    Account::of_arn(arn).get().map(str::to_owned)
-}
-
-/// Whether AWS has answered a request that failed.
-fn answered(error: &IdentityError) -> bool {
-    matches!(error.action, "GetCallerIdentity" | "AssumeRole") && is_answer(&error.fault)
-}
-
-fn is_answer(fault: &Fault) -> bool {
-    !fault.is_unanswered() && fault.verdict != Judged::Setup
-}
-
-/// What reads with one identity.
+/// What reads with identities. Clones share all of it.
+#[derive(Clone)]
 struct Reader {
     config: Arc<Config>,
     base: Arc<Base>,
     caller: Arc<Caller>,
-    /// Of the role, or of the base credentials if they are read with; None if that is not known.
-    arn: Option<Arc<str>>,
+    /// Where nobody answers, and what was said of it: regions, or [`STS`]. It is asked by one, and not by hundreds.
+    silent: Arc<Mutex<BTreeMap<String, String>>>,
+    /// Why the base credentials are of no use.
+    lost: Option<String>,
 }
 
 impl Reader {
-    /// The rows of an identity: its role, and each of its regions. With `lost` nothing is asked.
-    async fn check(&self, resolved: &ResolvedIdentity, lost: Option<String>) -> Section {
-        let Identity { role, regions, credentials } = &resolved.identity;
-        let mut section = Section::default();
-        let mut lost = lost;
-        // STS counts for the first region.
-        let mut sts = 1;
-        if let Some(arn) = role {
-            sts = 2;
-            let row = Row { account: account_of(arn), role: role.clone(), ..Row::new(Kind::Role, "") };
-            let row = match &lost {
-                Some(reason) => row.unknown(reason),
-                None => match credentials.ensure(&self.caller.concurrency).await {
-                    Ok(()) => {
-                        section.is_contacted = true;
-                        Row { name: credentials.assumed_role(), ..row }
-                    }
-                    Err(fault) => {
-                        lost = Some("not asked: see the role".to_owned());
-                        section.is_contacted |= is_answer(&fault);
-                        row.broken(IdentityError { action: credentials.action(), fault }.to_string())
-                    }
-                },
-            };
-            section.rows.push(row);
+    /// The checks of an identity: its role, and each of its regions. `sts` are the requests to STS that count for it.
+    async fn check(&self, resolved: Arc<ResolvedIdentity>, arn: Option<String>, sts: u32) -> Vec<Check> {
+        let mut checks = Vec::new();
+        let mut lost = self.lost.clone();
+        if let Some(role) = &resolved.identity.role {
+            let check = self.assume(&resolved, role).await;
+            if check.result != CheckResult::Ok {
+                lost.get_or_insert_with(|| "not known: see the role".to_owned());
+            }
+            checks.push(check);
         }
-        for region in regions {
-            let scope = self.base.scope(resolved, region, &self.config, &self.caller.limiters);
-            let (requests, arn) = (REQUESTS - sts, self.arn.as_deref());
-            let mut actions = Actions::new(&self.config, &self.caller, scope, arn, requests, lost.clone());
-            actions.check().await;
-            section.is_contacted |= actions.is_contacted();
-            section.rows.extend(actions.rows());
-            sts = 0;
+        let regions = resolved.identity.regions.clone();
+        let each = regions.into_iter().enumerate().map(|(place, region)| {
+            // STS counts for the first region.
+            let requests = if place == 0 { REQUESTS - sts } else { REQUESTS };
+            let (reader, resolved, arn, lost) = (self.clone(), Arc::clone(&resolved), arn.clone(), lost.clone());
+            async move { reader.region(&resolved, &region, arn.as_deref(), requests, lost).await }
+        });
+        checks.extend(in_order(each).await.into_iter().flatten());
+        checks
+    }
+
+    async fn assume(&self, resolved: &ResolvedIdentity, role: &str) -> Check {
+        let Identity { credentials, .. } = &resolved.identity;
+        let account = resolved.account.get().map(str::to_owned);
+        let check = Check { account, role: Some(role.to_owned()), ..Check::new(Kind::Role, role) };
+        if let Some(reason) = self.lost.clone() {
+            return check.unknown(reason);
         }
-        section
+        if let Some(words) = self.silence(STS) {
+            return check.unknown(format!("not asked, since nobody answered for another role: {words}"));
+        }
+        match credentials.ensure(&self.caller.concurrency).await {
+            Ok(()) => Check { name: credentials.assumed_role().or(check.name), ..check },
+            Err(fault) => {
+                let is_answer = fault.is_answer();
+                let words = IdentityError { action: credentials.action(), fault }.to_string();
+                if !is_answer {
+                    self.silent.lock().insert(STS.to_owned(), words.clone());
+                }
+                check.broken(words)
+            }
+        }
+    }
+
+    async fn region(
+        &self,
+        resolved: &ResolvedIdentity,
+        region: &str,
+        arn: Option<&str>,
+        requests: u32,
+        lost: Option<String>,
+    ) -> Vec<Check> {
+        let silence = || self.silence(region);
+        let lost = lost.or_else(|| Some(format!("not asked, since nobody answered another role: {}", silence()?)));
+        let scope = self.base.scope(resolved, region, &self.config, &self.caller.limiters);
+        let mut actions = Actions::new(&self.config, &self.caller, scope, arn, requests, lost);
+        actions.check().await;
+        if let Some(words) = actions.silence() {
+            self.silent.lock().insert(region.to_owned(), words.to_owned());
+        }
+        actions.checks()
+    }
+
+    fn silence(&self, place: &str) -> Option<String> {
+        self.silent.lock().get(place).cloned()
     }
 }

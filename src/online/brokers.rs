@@ -2,23 +2,23 @@
 
 use std::sync::Arc;
 
-use super::{Kind, Row, Section, Verdict, topic};
+use super::{Check, CheckResult, Kind, Section, topic};
 use crate::aws::Signer;
 use crate::config::Config;
 use crate::kafka::{Absence, Error, Found, Inspected, Producer, topic_names};
 
 pub(super) async fn check(config: &Config, signer: Option<Signer>) -> Section {
-    let broker = Row::new(Kind::Broker, config.kafka.bootstrap_servers.join(","));
+    let broker = Check::new(Kind::Broker, config.kafka.bootstrap_servers.join(","));
     match inspect(config, signer).await {
         Ok(inspected) => {
             let topics = inspected.into_iter().map(|one| row(one, config));
-            Section { rows: std::iter::once(broker).chain(topics).collect(), is_contacted: true }
+            Section { checks: std::iter::once(broker).chain(topics).collect(), is_contacted: true }
         }
         Err(error) => {
             let is_contacted = matches!(error, Error::Refused(_) | Error::Unreachable { .. });
-            let not_asked = |topic| Row::new(Kind::Topic, topic).unknown("not asked: see the broker");
+            let not_asked = |topic| Check::new(Kind::Topic, topic).unknown("not known: see the broker");
             let topics = topic_names(config).into_iter().map(not_asked);
-            Section { rows: std::iter::once(broker.broken(error.to_string())).chain(topics).collect(), is_contacted }
+            Section { checks: std::iter::once(broker.broken(error.to_string())).chain(topics).collect(), is_contacted }
         }
     }
 }
@@ -31,17 +31,19 @@ async fn inspect(config: &Config, signer: Option<Signer>) -> Result<Vec<Inspecte
     producer.inspect(config).await
 }
 
-fn row(Inspected { topic, holds, found }: Inspected, config: &Config) -> Row {
-    let row = Row::new(Kind::Topic, topic);
+fn row(Inspected { topic, holds, found }: Inspected, config: &Config) -> Check {
+    let row = Check::new(Kind::Topic, topic);
     match found {
         Found::Absent(absence) => row.broken(absent(&absence)),
         Found::Unusable(error) => row.broken(error.to_string()),
-        Found::Creatable => Row { error: Some("absent; a sync makes it".to_owned()), ..row },
+        Found::Creatable => {
+            row.unknown("absent; a sync makes it, and whether it may be written to is not known before")
+        }
         Found::Topic(facts) => {
             let findings = topic::judge(&facts, holds, config);
             let Some(result) = findings.iter().map(|(result, _)| *result).max() else { return row };
             let words: Vec<String> = findings.into_iter().map(|(_, words)| words).collect();
-            row.with(result.max(Verdict::Ok), words.join("; "))
+            row.with(result.max(CheckResult::Ok), words.join("; "))
         }
     }
 }

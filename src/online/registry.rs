@@ -1,6 +1,6 @@
 //! The schema registry, and each subject: whether a sync gets an id there. Nothing is registered.
 
-use super::{Kind, Row, Section};
+use super::{Check, Kind, Section};
 use crate::config::{Config, RegistryMode};
 use crate::registry::{Client, Compatibility, Error, Subject, subjects};
 use crate::web;
@@ -11,62 +11,61 @@ pub(super) async fn check(config: &Config) -> Section {
         return Section::default();
     }
     let urls: Vec<String> = settings.url.iter().map(|url| web::named(url)).collect();
-    let registry = Row::new(Kind::Registry, urls.join(", "));
-    let mut rows = Vec::new();
-    let mut subjects = subjects(config).into_iter();
-    let failed = match Client::new(config).await {
-        Err(error) => Some(error),
-        Ok(client) => loop {
-            let Some(subject) = subjects.next() else { break None };
-            match ask(&client, &subject, settings.mode).await {
-                Ok(row) => rows.push(row),
-                Err(error) => {
-                    rows.push(not_asked(&subject));
-                    break Some(error);
-                }
-            }
-        },
-    };
-    let is_contacted = !matches!(failed, Some(Error::Unreachable { .. } | Error::Setting { .. } | Error::Bundle(_)));
-    rows.extend(subjects.map(|subject| not_asked(&subject)));
+    let registry = Check::new(Kind::Registry, urls.join(", "));
+    let mut of_subjects = Vec::new();
+    let failed = ask_all(config, &mut of_subjects).await.err();
+    let is_silent = matches!(failed, Some(Error::Unreachable { .. } | Error::Setting { .. } | Error::Bundle(_)));
+    let is_contacted = !is_silent || !of_subjects.is_empty();
+    let not_known = subjects(config)
+        .into_iter()
+        .skip(of_subjects.len())
+        .map(|subject| Check::new(Kind::Subject, subject.name).unknown("not known: see the registry"));
+    let not_known: Vec<Check> = not_known.collect();
     let registry = match failed {
         None => registry,
         Some(error) => registry.broken(error.to_string()),
     };
-    rows.insert(0, registry);
-    Section { rows, is_contacted }
+    Section { checks: std::iter::once(registry).chain(of_subjects).chain(not_known).collect(), is_contacted }
 }
 
-fn not_asked(subject: &Subject) -> Row {
-    Row::new(Kind::Subject, &subject.name).unknown("not asked: see the registry")
+/// Asks about all subjects, until an error is one of the registry as a whole.
+async fn ask_all(config: &Config, checks: &mut Vec<Check>) -> Result<(), Error> {
+    let client = Client::new(config).await?;
+    for subject in subjects(config) {
+        checks.push(ask(&client, &subject, config.schema_registry.mode).await?);
+    }
+    Ok(())
 }
 
-/// The row of a subject, or an error that is one of the registry as a whole.
-async fn ask(client: &Client, subject: &Subject, mode: RegistryMode) -> Result<Row, Error> {
-    let row = Row::new(Kind::Subject, &subject.name);
+/// The check of a subject, or an error that is one of the registry as a whole.
+async fn ask(client: &Client, subject: &Subject, mode: RegistryMode) -> Result<Check, Error> {
+    let check = Check::new(Kind::Subject, &subject.name);
     let absent = match client.look_up(subject).await {
-        Ok(_) => return Ok(row),
+        Ok(_) => return Ok(check),
         Err(error @ Error::Refused { status: 404, .. }) => error,
-        Err(error) => return of_subject(row, error),
+        Err(error) => return of_subject(check, error),
     };
     Ok(match client.test(subject).await {
-        Ok(Compatibility::Incompatible(reasons)) => row.broken(format!(
+        Ok(Compatibility::Incompatible(reasons)) => check.broken(format!(
             "the schema is not compatible with those of the subject: {}; give the topic another name or \
              schema_registry.subject_strategy, or have the subject's compatibility level changed",
             reasons.join("; ")
         )),
         Ok(Compatibility::New | Compatibility::Compatible) => match mode {
-            RegistryMode::Auto => Row { error: Some("a sync registers it".to_owned()), ..row },
-            RegistryMode::Lookup => row.broken(absent.to_string()),
+            RegistryMode::Lookup => check.broken(absent.to_string()),
+            RegistryMode::Auto if client.is_read_only(subject).await? => {
+                check.broken("absent, and the registry is read-only; have that changed, or the schema registered")
+            }
+            RegistryMode::Auto => Check { error: Some("absent; a sync registers it".to_owned()), ..check },
         },
-        Err(error) => of_subject(row, error)?,
+        Err(error) => of_subject(check, error)?,
     })
 }
 
-fn of_subject(row: Row, error: Error) -> Result<Row, Error> {
+fn of_subject(check: Check, error: Error) -> Result<Check, Error> {
     match error {
         Error::Refused { status: 401, .. } => Err(error),
-        Error::Refused { .. } => Ok(row.broken(error.to_string())),
+        Error::Refused { .. } => Ok(check.broken(error.to_string())),
         error => Err(error),
     }
 }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use super::{Kind, OnlineCheck, Row, Verdict};
+use super::{Check, CheckResult, Kind, OnlineCheck};
 use crate::columns::columns;
 
 impl OnlineCheck {
-    /// The rows as a table.
+    /// A row for each check.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        let cells = |row: &Row| {
+        let cells = |row: &Check| {
             let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
             let role = row.role.as_deref().and_then(|role| role.rsplit('/').next()).unwrap_or("-").to_owned();
             let cells = [
@@ -30,11 +30,11 @@ impl OnlineCheck {
 
     /// What came of it, in one line.
     pub fn summary(&self) -> String {
-        let count = |verdict| self.checks.iter().filter(|row| row.result == verdict).count();
-        let verdicts = [Verdict::Ok, Verdict::Unknown, Verdict::Warning, Verdict::Broken];
-        let counts: Vec<String> = verdicts.into_iter().map(|verdict| format!("{} {verdict}", count(verdict))).collect();
+        let count = |result| self.checks.iter().filter(|check| check.result == result).count();
+        let results = [CheckResult::Ok, CheckResult::Unknown, CheckResult::Warning, CheckResult::Broken];
+        let counts: Vec<String> = results.into_iter().map(|result| format!("{} {result}", count(result))).collect();
         let outcome = match self.exit_code {
-            0 => "nothing keeps a sync from COMPLETED",
+            0 => "nothing is broken",
             1 => "a sync would be less than COMPLETED",
             _ => "nothing could be contacted",
         };
@@ -42,7 +42,7 @@ impl OnlineCheck {
     }
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for CheckResult {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Ok => "ok",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Verdict;
+use super::CheckResult;
 use crate::config::{Config, TopicsCreate};
 use crate::kafka::{Holds, TopicFacts};
 
@@ -16,26 +16,27 @@ const CLOCKS: Duration = Duration::from_secs(3600);
 const SIZE: u64 = 1 << 20;
 
 /// What is worth saying of a topic, each with how bad it is.
-pub(super) fn judge(facts: &TopicFacts, holds: Holds, config: &Config) -> Vec<(Verdict, String)> {
+pub(super) fn judge(facts: &TopicFacts, holds: Holds, config: &Config) -> Vec<(CheckResult, String)> {
     let mut findings = Vec::new();
     match facts.may_write {
         Some(true) => {}
         Some(false) => {
-            findings.push((Verdict::Broken, "there is no right to write to it; allow WRITE on the topic".to_owned()));
+            findings
+                .push((CheckResult::Broken, "there is no right to write to it; allow WRITE on the topic".to_owned()));
         }
-        None => findings.push((Verdict::Unknown, "the broker does not tell who may write to it".to_owned())),
+        None => findings.push((CheckResult::Unknown, "the broker does not tell who may write to it".to_owned())),
     }
     match &facts.settings {
-        Ok(_) => findings.extend(compare(facts, holds, config).into_iter().map(|words| (Verdict::Warning, words))),
+        Ok(_) => findings.extend(compare(facts, holds, config).into_iter().map(|words| (CheckResult::Warning, words))),
         Err(reason) => findings.push((
-            Verdict::Unknown,
+            CheckResult::Unknown,
             format!(
                 "its settings may not be asked ({reason}); allow DESCRIBE_CONFIGS on the topic to have them compared"
             ),
         )),
     }
     if let Some(words) = partitions(facts.partitions, holds, config) {
-        findings.push((Verdict::Warning, words));
+        findings.push((CheckResult::Warning, words));
     }
     findings
 }
@@ -58,8 +59,15 @@ fn compare(facts: &TopicFacts, holds: Holds, config: &Config) -> Vec<String> {
         _ => {}
     }
     let sync = config.timeout.unwrap_or(SYNC);
-    let limits = [("message.timestamp.before.max.ms", sync), ("message.timestamp.after.max.ms", sync.min(CLOCKS))];
-    for (name, least) in limits {
+    let limits = [
+        ("message.timestamp.before.max.ms", sync),
+        ("message.timestamp.after.max.ms", sync.min(CLOCKS)),
+        // Both, on brokers before 3.6 (KIP-937).
+        ("message.timestamp.difference.max.ms", sync),
+    ];
+    // A broker that puts its own time on records does not look at theirs.
+    let is_looked_at = setting("message.timestamp.type").is_none_or(|kind| kind != "LogAppendTime");
+    for (name, least) in limits.into_iter().filter(|_| is_looked_at) {
         // What is not a number is "no limit" in some other brokers.
         let limit = setting(name).and_then(|text| text.parse::<u64>().ok());
         if let Some(limit) = limit.filter(|limit| u128::from(*limit) < least.as_millis()) {
@@ -103,7 +111,10 @@ mod tests {
     /// What is said of a topic of records, which has to be one thing or nothing.
     fn said(settings: &[(&str, &str)], config: &Config) -> Option<String> {
         let findings = judge(&facts(settings), Holds::Records, config);
-        assert!(findings.iter().all(|(verdict, _)| *verdict == Verdict::Warning) && findings.len() < 2, "{findings:?}");
+        assert!(
+            findings.iter().all(|(verdict, _)| *verdict == CheckResult::Warning) && findings.len() < 2,
+            "{findings:?}"
+        );
         findings.into_iter().next().map(|(_, words)| words)
     }
 
@@ -121,6 +132,7 @@ mod tests {
             (Some(600), after, "599999", true),
             (Some(7200), before, "3600000", true),
             (Some(7200), after, "3600000", false),
+            (None, "message.timestamp.difference.max.ms", "3599999", true),
             (None, "max.message.bytes", "1048575", true),
             (None, "max.message.bytes", "1048576", false),
             (None, "max.message.bytes", "unlimited", false),
@@ -136,13 +148,19 @@ mod tests {
     }
 
     #[test]
+    fn a_broker_that_puts_its_own_time_on_records_takes_any() {
+        let settings = [("message.timestamp.type", "LogAppendTime"), ("message.timestamp.before.max.ms", "1")];
+        assert_eq!(said(&settings, &Config::default()), None);
+    }
+
+    #[test]
     fn what_is_worse_of_a_topic_rules_and_nothing_is_left_out() {
         let facts = TopicFacts { partitions: 2, settings: Err("not yours".to_owned()), may_write: Some(false) };
         let findings = judge(&facts, Holds::Events, &Config::default());
         let verdicts: Vec<_> = findings.iter().map(|(verdict, _)| *verdict).collect();
-        assert_eq!(verdicts, [Verdict::Broken, Verdict::Unknown, Verdict::Warning], "{findings:?}");
-        assert_eq!(verdicts.into_iter().max(), Some(Verdict::Broken));
+        assert_eq!(verdicts, [CheckResult::Broken, CheckResult::Unknown, CheckResult::Warning], "{findings:?}");
+        assert_eq!(verdicts.into_iter().max(), Some(CheckResult::Broken));
         let untold = TopicFacts { may_write: None, ..self::facts(&[]) };
-        assert_eq!(judge(&untold, Holds::DeadLetters, &Config::default())[0].0, Verdict::Unknown);
+        assert_eq!(judge(&untold, Holds::DeadLetters, &Config::default())[0].0, CheckResult::Unknown);
     }
 }

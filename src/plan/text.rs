@@ -48,7 +48,7 @@ impl Plan {
         columns(text, ["account/region", "bucket", "calls", "allowed", "time", ""], buckets)?;
         writeln!(text)?;
         let PlannedRequests { parallel, calls, latency, time, bind } = &self.requests;
-        let binds = if *bind { ", which is longer than any bucket takes" } else { "" };
+        let binds = if *bind && time.as_secs() > 0 { ", which is longer than any bucket takes" } else { "" };
         let latency = latency.as_millis();
         writeln!(text, "A sync sends {calls} requests and takes {} from full buckets.", minutes(self.time))?;
         writeln!(text, "  {parallel} parallel requests of {latency} ms each take {}{binds}.", minutes(*time))?;
@@ -58,7 +58,7 @@ impl Plan {
         writeln!(text, "  By api_share: {}.", listed(of_shares))?;
         writeln!(text, "  By parallel_requests: {}.", listed(of_parallel))?;
         let (own, full_again) = (self.own_calls, minutes(self.full_again));
-        writeln!(text, "This plan has sent {own} requests of these. The buckets are full again in {full_again}.")
+        writeln!(text, "This plan has sent {own} requests. The buckets are full again in {full_again}.")
     }
 }
 

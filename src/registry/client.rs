@@ -147,6 +147,16 @@ impl Client {
         })
     }
 
+    /// Whether nothing can be registered under a subject now. Registries that have no modes take what comes.
+    ///
+    /// # Errors
+    /// The registry cannot be reached.
+    pub async fn is_read_only(&self, subject: &Subject) -> Result<bool, Error> {
+        let path = format!("/mode/{}?defaultToGlobal=true", subject.name);
+        let answer = self.ask(Method::GET, &path, None).await?;
+        Ok(answer.is_ok_and(|mode| mode["mode"].as_str().is_some_and(|mode| mode.starts_with("READONLY"))))
+    }
+
     async fn id(&self, operation: Operation, path: &str, subject: &Subject) -> Result<u32, Error> {
         let answer = self.ask(Method::POST, path, Some(subject.body())).await?;
         self.read(operation, subject, answer).map(|IdBody { id }| id)

@@ -130,6 +130,9 @@ async fn list_pass<O: Object>(
 async fn pass_on(row: &RowContext, parent: &Parent, arns: Vec<String>, outlets: &Outlets) -> Result<(), HangUp> {
     let Some(first) = arns.first() else { return Ok(()) };
     row.scope.account.learn(first);
+    if outlets.pages.is_none() {
+        row.statistics.planned.add_objects(arns.len());
+    }
     let mut delivered = false;
     for feed in &outlets.feeds {
         for arn in &arns {

@@ -148,6 +148,11 @@ impl RunHandle {
         self.caller.calls.latency()
     }
 
+    /// Whether AWS has answered any request, be it with a refusal.
+    pub fn has_reached_aws(&self) -> bool {
+        self.caller.concurrency.has_answered()
+    }
+
     /// What was listed of each type so far, in the order of the report.
     pub fn planned(&self) -> Vec<PlanCounts> {
         self.context.get().map(|context| statistics::planned(context.scopes())).unwrap_or_default()

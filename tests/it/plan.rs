@@ -11,7 +11,7 @@ use ecs_sdm_producer::sync::Sink;
 use ecs_sim::{Pages, Shape, Simulator, World};
 use kit::REGION;
 use kit::program::{code, program, text};
-use kit::settings::config;
+use kit::settings::{config, role};
 use serde_json::Value;
 
 async fn plan_of(config: &Config) -> Plan {
@@ -85,6 +85,7 @@ fn a_plan_is_printed_as_tables_and_as_json_without_kafka() {
     let objects: Vec<_> = plan["types"].as_array().unwrap().iter().map(|one| one["object"].as_str().unwrap()).collect();
     assert_eq!(objects, ["EcsCluster", "EcsTask"], "clusters are listed for their tasks: {plan}");
     assert_eq!(plan["types"][0]["describes"], 0, "and not described: {plan}");
+    assert_eq!(plan["types"][0]["objects"], Shape::small().clusters, "{plan}");
     let shape = Shape::small();
     assert_eq!(plan["types"][1]["objects"], shape.tasks, "{plan}");
 }
@@ -99,4 +100,43 @@ fn what_cannot_be_listed_is_told() {
     let denied = plan["types"].as_array().unwrap().iter().find(|one| one["object"] == "EcsTaskDefinition").unwrap();
     assert_eq!(denied["state"], "denied", "{plan}");
     assert!(denied["error"].as_str().unwrap().contains("ListTaskDefinitions"), "{plan}");
+}
+
+#[test]
+fn what_is_denied_and_what_does_not_answer_have_their_own_exit_codes() {
+    let plan = |simulator: &Simulator, settings: &[&str]| {
+        let mut command = program(Some(simulator));
+        command.args(["plan", "--report", "json", "--set", "maximum_retries=0"]);
+        settings.iter().for_each(|setting| _ = command.args(["--set", setting]));
+        code(&command.output().unwrap())
+    };
+    let denied = Simulator::start(World::default()).unwrap();
+    for action in ["ListClusters", "ListTaskDefinitions"] {
+        drop(denied.fault(ecs_sim::Fault::access_denied(action)));
+    }
+    assert_eq!(plan(&denied, &[]), 1, "everything is denied");
+    let refused = Simulator::start(World::default()).unwrap();
+    drop(refused.fault(ecs_sim::Fault::access_denied("AssumeRole")));
+    assert_eq!(plan(&refused, &[&format!("assume_role_arns={}", role(0))]), 1, "the role is refused");
+    let silent = Simulator::start(World::default()).unwrap();
+    for action in ["GetCallerIdentity", "ListClusters", "ListTaskDefinitions"] {
+        drop(silent.fault(ecs_sim::Fault::reset(action)));
+    }
+    assert_eq!(plan(&silent, &[]), 2, "nobody answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn roles_of_one_account_share_its_buckets() {
+    let simulator = Simulator::start(World::default()).unwrap();
+    let roles = [role(0), role(0).replace("/reader", "/other")];
+    let plan = plan_of(&Config { assume_role_arns: roles.to_vec(), ..config(&simulator) }).await;
+    assert_eq!((plan.types.len(), plan.buckets.len()), (8, 4), "{}", plan.text());
+    for bucket in &plan.buckets {
+        let calls = |role: &String| {
+            let of_role = plan.types.iter().filter(|one| one.role.as_ref() == Some(role));
+            of_role.map(|one| one.lists + one.describes).collect::<Vec<_>>()
+        };
+        assert_eq!(calls(&roles[0]), calls(&roles[1]));
+        assert!(calls(&roles[0]).contains(&((bucket.lists + bucket.describes) / 2)), "{}", plan.text());
+    }
 }

@@ -60,19 +60,29 @@ fn an_action_that_one_cluster_denies_and_another_allows_is_no_denial() {
     }
 }
 
-#[test]
-fn a_policy_that_is_limited_to_one_cluster_of_several_is_known_by_one_more_request() {
-    let simulator = simulator(World::default());
-    let cluster = first_cluster(&simulator, &account(0));
-    for action in &OF_CLUSTER[1..] {
-        drop(simulator.fault(Fault::access_denied(action).cluster(&cluster)));
+/// Denies every action in all clusters but one, as a policy for that cluster does.
+fn limit_to(simulator: &Simulator, allowed: usize) {
+    for (place, cluster) in simulator.world().clusters(&account(0), REGION).enumerate() {
+        let arn = cluster["clusterArn"].as_str().unwrap();
+        for action in OF_CLUSTER.iter().filter(|_| place != allowed) {
+            drop(simulator.fault(Fault::access_denied(action).cluster(arn)));
+        }
     }
-    // DescribeClusters names its clusters in another member.
-    drop(simulator.fault(Fault::access_denied("DescribeClusters").times(1)));
-    let (exit, rows) = check(&simulator, &[&format!("assume_role_arns={}", role(0))]);
-    assert!(exit == 0 && rows.iter().all(|row| row["result"] == "ok"), "{rows:?}");
-    assert!(row(&rows, "DescribeClusters")["error"].as_str().unwrap().contains("limited"), "{rows:?}");
-    assert_eq!(requests(&simulator), REQUESTS, "{:?}", simulator.counters().calls);
+}
+
+#[test]
+fn a_policy_that_is_limited_to_one_cluster_is_no_denial() {
+    for allowed in 0..3 {
+        let simulator = simulator(World::default());
+        limit_to(&simulator, allowed);
+        let (exit, rows) = check(&simulator, &[&format!("assume_role_arns={}", role(0))]);
+        let results: Vec<_> = rows.iter().map(|row| row["result"].as_str().unwrap()).collect();
+        assert!(exit == 0 && !results.contains(&"broken"), "{allowed}: {rows:?}");
+        let told =
+            rows.iter().filter(|row| row["error"].as_str().is_some_and(|error| error.contains("limited to some")));
+        assert_eq!(told.count() > 0, allowed > 0, "{allowed}: {rows:?}");
+        assert!(requests(&simulator) <= REQUESTS, "{allowed}: {:?}", simulator.counters().calls);
+    }
 }
 
 #[test]
@@ -132,6 +142,65 @@ fn an_empty_account_is_asked_for_names_that_nobody_has() {
         let (exit, rows) = check(&simulator, &[]);
         assert_eq!((exit, row(&rows, "DescribeServices")["result"].as_str()), (1, Some("broken")));
     }
+}
+
+#[test]
+fn throttles_and_failing_servers_say_nothing_of_rights() {
+    for fault in [Fault::throttling("ListServices"), Fault::server_error("ListServices")] {
+        let simulator = simulator(World::default());
+        drop(simulator.fault(fault.times(5)));
+        let (exit, rows) = check(&simulator, &[]);
+        let found = row(&rows, "ListServices");
+        assert_eq!((exit, found["result"].as_str()), (0, Some("unknown")), "{rows:?}");
+        assert!(found["error"].as_str().unwrap().contains("ask again later"), "{found}");
+    }
+}
+
+#[test]
+fn what_is_listed_and_not_described_is_broken_whatever_aws_calls_it() {
+    let simulator = simulator(World::default());
+    drop(simulator.fault(Fault::refuse("DescribeTasks", 400, "ClientException", "something else")));
+    drop(simulator.fault(Fault::refuse("ListServices", 400, "InvalidParameterException", "something else")));
+    drop(simulator.fault(Fault::refuse("ListTaskDefinitions", 400, "ClientException", "something else")));
+    let (exit, rows) = check(&simulator, &[]);
+    let broken = rows.iter().filter(|row| row["result"] == "broken").map(|row| row["name"].as_str().unwrap());
+    assert_eq!(broken.collect::<Vec<_>>(), ["ListServices", "DescribeTasks", "ListTaskDefinitions"], "{rows:?}");
+    assert_eq!(exit, 1);
+}
+
+#[test]
+fn an_account_that_nobody_names_is_broken_and_aws_account_id_mends_it() {
+    let simulator = Simulator::start(World { shape: Shape::empty(), ..World::default() }).unwrap();
+    let refusal = Refusal::new(403, "AccessDenied", "not through this endpoint");
+    drop(simulator.fault(Fault::new("GetCallerIdentity", Effect::Refuse(refusal))));
+    let identity = |account: Option<&str>| {
+        let mut command = program(Some(&simulator));
+        command.args(["check", "--online", "--dry-run", "--report", "json"]);
+        command.envs(account.map(|id| ("AWS_ACCOUNT_ID", id)));
+        let output = command.output().unwrap();
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (code(&output), json["checks"][0].clone())
+    };
+    let (exit, unknown) = identity(None);
+    assert_eq!((exit, unknown["result"].as_str()), (1, Some("broken")), "{unknown}");
+    assert!(unknown["error"].as_str().unwrap().contains("set AWS_ACCOUNT_ID"), "{unknown}");
+    let (exit, known) = identity(Some("123456789012"));
+    assert_eq!((exit, known["result"].as_str(), known["account"].as_str()), (0, Some("warning"), Some("123456789012")));
+}
+
+#[test]
+fn where_nobody_answers_one_role_asks_for_all() {
+    let simulator = simulator(World::default());
+    drop(simulator.fault(Fault::reset("ListClusters").region("eu-north-1")));
+    let roles: Vec<String> = (0..40).map(role).collect();
+    let settings = [format!("assume_role_arns={}", roles.join(",")), format!("regions={REGION},eu-north-1")];
+    let (exit, rows) = check(&simulator, &settings.each_ref().map(String::as_str));
+    assert_eq!(exit, 1);
+    let of_region = rows.iter().filter(|row| row["kind"] == "region" && row["region"] == "eu-north-1");
+    let (broken, others): (Vec<_>, Vec<_>) = of_region.partition(|row| row["result"] == "broken");
+    assert!(!broken.is_empty() && broken.len() + others.len() == 40, "{rows:?}");
+    assert!(others.iter().all(|row| row["error"].as_str().unwrap().starts_with("not asked, since nobody answered")));
+    assert!(rows.iter().filter(|row| row["region"] == REGION).all(|row| row["result"] == "ok"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ecs_sim::Fault;
 use kit::REGION;
 
 use super::{Case, NOT_ENABLED, broken, closed};
-use crate::online::setup::{EXTERNAL_ID, Setup};
+use crate::online::setup::{EXTERNAL_ID, ROLE, Setup};
 
 pub(super) fn cases() -> Vec<Case> {
     vec![
@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
             "a role that wants more",
             |setup| {
                 setup.unset("external_id");
-                broken("role", "", "set external_id")
+                broken("role", ROLE.as_str(), "set external_id")
             },
             |setup| setup.set("external_id", EXTERNAL_ID)
         ),

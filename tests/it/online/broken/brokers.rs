@@ -75,6 +75,17 @@ pub(super) fn cases() -> Vec<Case> {
             |setup| setup.grant("cluster", &[Create])
         ),
         case!(
+            "a topic that may be made and not written to",
+            |setup| {
+                setup.has_all_but("cluster", &[Create]);
+                setup.set("kafka.topics_create", "if_missing");
+                setup.set("kafka.partitions", "1");
+                setup.remove(&setup.topic("cluster")).await;
+                broken("topic", setup.topic("cluster"), "allow DESCRIBE and WRITE on the topic")
+            },
+            |setup| setup.grant("cluster", &RIGHTS)
+        ),
+        case!(
             "more replicas than brokers",
             |setup| {
                 setup.becomes_guest(&[Write, Describe, DescribeConfigs, Create]);
