@@ -1,15 +1,17 @@
 # docker build .                       the producer alone: the last stage
 # docker build --target simulator .    the ECS simulator alone, which docker-compose.yml runs beside it
+# With --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" the program knows its commit (--version).
 FROM rust:1.95-slim-bookworm AS build
 ARG TARGETARCH
 # librdkafka, OpenSSL and jemalloc are built from source.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY src src
 COPY tests tests
 COPY examples examples
 COPY benches benches
+ARG COMMIT
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
 # Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc works with all up to the size that it is built for.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
