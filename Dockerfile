@@ -1,15 +1,28 @@
 # docker build .                       the producer alone: the last stage
 # docker build --target simulator .    the ECS simulator alone, which docker-compose.yml runs beside it
+# With --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" the program knows its commit (--version).
+FROM rust:1.95-slim-bookworm AS licenses
+RUN cargo install --locked --features cli cargo-about@0.9.3
+WORKDIR /build
+COPY LICENSE Cargo.toml Cargo.lock deny.toml ./
+COPY tests/ecs_sim/Cargo.toml tests/ecs_sim/
+COPY tests/kit/Cargo.toml tests/kit/
+COPY licenses licenses
+# Manifests want a file each. With those of the program, every change of it would have the texts collected again, which takes minutes.
+RUN mkdir src tests/ecs_sim/src tests/kit/src && touch src/lib.rs tests/ecs_sim/src/lib.rs tests/kit/src/lib.rs
+RUN --mount=type=cache,target=/usr/local/cargo/registry licenses/collect /licenses
+
 FROM rust:1.95-slim-bookworm AS build
 ARG TARGETARCH
 # librdkafka, OpenSSL and jemalloc are built from source.
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc g++ make perl && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY src src
 COPY tests tests
 COPY examples examples
 COPY benches benches
+ARG COMMIT
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
 # Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc works with all up to the size that it is built for.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
@@ -19,10 +32,12 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS simulator
 COPY --from=build /usr/local/bin/ecs_sim /usr/local/bin/
+COPY --from=licenses /licenses/simulator /licenses
 ENTRYPOINT ["/usr/local/bin/ecs_sim"]
 CMD ["--listen=0.0.0.0:4566"]
 
 FROM gcr.io/distroless/cc-debian12:nonroot AS producer
 COPY --from=build /usr/local/bin/ecs-sdm-producer /usr/local/bin/
+COPY --from=licenses /licenses/producer /licenses
 ENTRYPOINT ["/usr/local/bin/ecs-sdm-producer"]
 CMD ["run"]

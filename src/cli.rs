@@ -11,16 +11,24 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use ecs_sdm_producer::kafka::client;
 
 /// The exit code for wrong settings or flags: `EX_USAGE` of sysexits.h. Nothing was contacted.
 pub(crate) const USAGE: u8 = 64;
 
+/// What a report of a bug needs, on one line. The commit comes from `build.rs`.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let (commit, librdkafka) = (env!("COMMIT"), client::librdkafka_version());
+    format!("{} (commit {commit}, librdkafka {librdkafka})", env!("CARGO_PKG_VERSION"))
+});
+
 /// Streams the Amazon ECS inventory of one or many AWS accounts to Kafka as Avro records, one topic per object type.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(version = VERSION.as_str(), arg_required_else_help = true, after_help = EXAMPLES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -6,6 +6,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
+use rdkafka::util::get_rdkafka_version;
 
 use super::closing::ClosedInBackground;
 use super::refusal::ClientRefusal;
@@ -85,6 +86,11 @@ pub fn refusal_of_all(config: &Config) -> Option<Diagnostic> {
         refusal
     };
     Some(Diagnostic { key: key.to_owned(), origin: String::new(), reason, way_out: way_out.to_owned() })
+}
+
+/// The version of the librdkafka that is linked in.
+pub fn librdkafka_version() -> String {
+    get_rdkafka_version().1
 }
 
 /// librdkafka's reason alone.

@@ -3,6 +3,8 @@
 mod input;
 mod output;
 
+use std::process::Command;
+
 use kit::program::{code, program, text};
 
 #[test]
@@ -17,6 +19,31 @@ fn wrong_flags_are_usage_errors_and_help_is_an_answer() {
         assert_eq!((code(&output), text(&output.stderr)), (0, String::new()), "{args:?}");
         let answer = text(&output.stdout);
         assert!(args.contains(&"--version") || answer.contains("Example"), "{args:?}: {answer}");
+    }
+}
+
+#[test]
+fn version_says_version_commit_and_librdkafka_on_one_line() {
+    let answers = ["--version", "-V"].map(|flag| text(&program(None).arg(flag).output().unwrap().stdout));
+    assert_eq!(answers[0], answers[1]);
+    let answer = answers[0].strip_suffix('\n').unwrap();
+    let parts = answer
+        .strip_prefix(concat!("ecs-sdm-producer ", env!("CARGO_PKG_VERSION"), " (commit "))
+        .and_then(|rest| rest.strip_suffix(')'))
+        .and_then(|rest| rest.split_once(", librdkafka "));
+    let (commit, librdkafka) = parts.unwrap_or_else(|| panic!("{answer}"));
+    let (_, linked) = rdkafka::util::get_rdkafka_version();
+    assert_eq!(librdkafka, linked);
+
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let git = |args: &[&str]| {
+        let output = Command::new("git").args(args).current_dir(folder).output().ok()?;
+        output.status.success().then(|| text(&output.stdout).trim().to_owned())
+    };
+    // Sources without a repository of their own have what was given to the build.
+    if git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix.is_empty()) {
+        let head = git(&["rev-parse", "--short=12", "HEAD"]).unwrap();
+        assert_eq!(commit.strip_suffix("-dirty").unwrap_or(commit), head);
     }
 }
 
