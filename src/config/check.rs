@@ -71,21 +71,30 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
     without_effect(config, entries, diagnostics);
 }
 
-/// One topic can hold two objects only where subjects do not follow the topic. The producer's own topics hold none.
+/// One topic can hold two objects only where subjects do not follow the topic. The producer's own topics hold none. Kafka makes no
+/// topic whose name differs from another's only by dots and underscores, which are one in the names of its metrics.
 fn topics(config: &Config, entries: &Entries, error: &mut impl FnMut(&str, String, &str)) {
     let holder = "the producer's own records";
-    let mut taken = vec![(config.kafka.sync_topic(), holder), (config.kafka.dead_letter_topic(), holder)];
+    let mut taken = vec![(config.kafka.sync_topic(), holder, false), (config.kafka.dead_letter_topic(), holder, false)];
+    let in_metrics = |topic: &str| topic.replace('.', "_");
     for object in &config.objects {
         let topic = config.kafka.topic(object);
-        if let Some((_, holder)) = taken.iter().find(|(other, _)| *other == topic) {
+        let same = taken.iter().find(|(other, ..)| in_metrics(other) == in_metrics(&topic));
+        let conflict = same.and_then(|(other, holder, may_share)| {
+            if *other != topic {
+                let reason =
+                    format!("topic {topic} collides with {other}: Kafka takes dots and underscores for the same here");
+                return Some((holder, reason, "give one of them another name"));
+            }
+            let reason = format!("topic {topic} would hold both {object} and {holder}");
+            (!may_share).then_some((holder, reason, "give each a topic of its own"))
+        });
+        if let Some((holder, reason, way_out)) = conflict {
             let mut overrides = [object, *holder].map(|object| format!("kafka.topics.{object}")).into_iter();
             let key = overrides.find(|key| entries.has(key));
-            let reason = format!("topic {topic} would hold both {object} and {holder}");
-            error(key.as_deref().unwrap_or("kafka.topic_prefix"), reason, "give each a topic of its own");
+            error(key.as_deref().unwrap_or("kafka.topic_prefix"), reason, way_out);
         }
-        if config.schema_registry.subject_strategy == SubjectStrategy::TopicName {
-            taken.push((topic, object));
-        }
+        taken.push((topic, object, config.schema_registry.subject_strategy != SubjectStrategy::TopicName));
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
+use super::handles::Handle;
 use super::raw::{self, Creation};
 use super::startup::{ANSWER, PAUSE, StartupWait};
 use super::topics::{Holds, METADATA_LAG, new_topic, passes, topics};
@@ -36,6 +37,8 @@ pub(crate) enum Found {
 #[derive(Debug, Clone)]
 pub(crate) struct TopicFacts {
     pub(crate) partitions: usize,
+    /// Partitions without a leader.
+    pub(crate) leaderless: Vec<i32>,
     /// The topic's settings by name, its broker's defaults among them; or why they may not be asked.
     pub(crate) settings: Result<HashMap<String, String>, String>,
     /// Whether there is a right to write. None if the broker does not tell.
@@ -58,12 +61,15 @@ impl Producer {
         let wait = Arc::new(StartupWait::new(self.startup_timeout));
         self.first_token(&wait).await?;
         let mut inspected = Vec::new();
-        // The metadata of a topic that was made a moment ago lags. All topics share this time.
+        // The metadata of a topic that was made a moment ago lags, and a leader may just be elected. All topics share this time.
         let mut lag = None;
         for (topic, holds) in topics(config) {
             let found = loop {
+                let has_time = |lag: &mut Option<Instant>| {
+                    Instant::now() <= *lag.get_or_insert_with(|| Instant::now() + METADATA_LAG)
+                };
                 match self.look_at(&topic, &wait).await {
-                    Ok(Ok(facts)) => break Found::Topic(facts),
+                    Ok(Ok(facts)) if facts.leaderless.is_empty() || !has_time(&mut lag) => break Found::Topic(facts),
                     Err(error @ Error::Offsets { .. }) => break Found::Unusable(error),
                     Err(error) => return Err(error),
                     // Whoever may make a topic and not describe it does not see it appear.
@@ -72,10 +78,8 @@ impl Producer {
                             break found;
                         }
                     }
-                    Ok(Err(absence)) if Instant::now() > *lag.get_or_insert_with(|| Instant::now() + METADATA_LAG) => {
-                        break Found::Absent(absence);
-                    }
-                    Ok(Err(_)) => tokio::time::sleep(PAUSE).await, // why: a topic that appears tells nobody
+                    Ok(Err(absence)) if !has_time(&mut lag) => break Found::Absent(absence),
+                    Ok(_) => tokio::time::sleep(PAUSE).await, // why: a topic that appears, or its leader, tells nobody
                 }
             };
             inspected.push(Inspected { topic, holds, found });
@@ -94,8 +98,9 @@ impl Producer {
                 Ok(partitions) => partitions,
                 Err(absence) => return Ok(Err(absence)),
             };
-            for partition in &partitions {
-                // As a sync does: each partition needs a leader that can be reached.
+            let leaderless = leaderless(handle, &topic);
+            for partition in partitions.iter().filter(|partition| !leaderless.contains(partition)) {
+                // As a sync does: each leader has to be reached.
                 producer.end_offset_of(handle, &topic, *partition, &wait)?;
             }
             let settings = raw::topic_settings(handle.client(), &topic, ANSWER).map_err(|refusal| refusal.sentence);
@@ -103,7 +108,7 @@ impl Producer {
                 tracing::debug!(topic, reason = refusal.sentence, "its rights may not be asked");
                 None
             });
-            Ok(Ok(TopicFacts { partitions: partitions.len(), settings, may_write }))
+            Ok(Ok(TopicFacts { partitions: partitions.len(), leaderless, settings, may_write }))
         })
         .await
     }
@@ -137,4 +142,12 @@ impl Producer {
         })
         .await
     }
+}
+
+/// The partitions of a topic that have no leader, as far as a broker says.
+fn leaderless(handle: &Handle, topic: &str) -> Vec<i32> {
+    let metadata = handle.client().fetch_metadata(Some(topic), ANSWER).ok();
+    let topics = metadata.iter().flat_map(|metadata| metadata.topics()).filter(|found| found.name() == topic);
+    let partitions = topics.flat_map(|found| found.partitions());
+    partitions.filter(|partition| partition.leader() < 0).map(|partition| partition.id()).collect()
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod answer;
 mod clusters;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -18,6 +18,11 @@ const SIZE: u64 = 1 << 20;
 /// What is worth saying of a topic, each with how bad it is.
 pub(super) fn judge(facts: &TopicFacts, holds: Holds, config: &Config) -> Vec<(CheckResult, String)> {
     let mut findings = Vec::new();
+    if !facts.leaderless.is_empty() {
+        let partitions: Vec<String> = facts.leaderless.iter().map(ToString::to_string).collect();
+        let words = format!("no leader for partition {}; see whether its brokers are up", partitions.join(", "));
+        findings.push((CheckResult::Broken, words));
+    }
     match facts.may_write {
         Some(true) => {}
         Some(false) => {
@@ -105,7 +110,7 @@ mod tests {
 
     fn facts(settings: &[(&str, &str)]) -> TopicFacts {
         let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        TopicFacts { partitions: 6, settings: Ok(settings.collect()), may_write: Some(true) }
+        TopicFacts { partitions: 6, leaderless: Vec::new(), settings: Ok(settings.collect()), may_write: Some(true) }
     }
 
     /// What is said of a topic of records, which has to be one thing or nothing.
@@ -155,10 +160,19 @@ mod tests {
 
     #[test]
     fn what_is_worse_of_a_topic_rules_and_nothing_is_left_out() {
-        let facts = TopicFacts { partitions: 2, settings: Err("not yours".to_owned()), may_write: Some(false) };
+        let facts = TopicFacts {
+            partitions: 2,
+            leaderless: vec![1],
+            settings: Err("not yours".to_owned()),
+            may_write: Some(false),
+        };
         let findings = judge(&facts, Holds::Events, &Config::default());
         let verdicts: Vec<_> = findings.iter().map(|(verdict, _)| *verdict).collect();
-        assert_eq!(verdicts, [CheckResult::Broken, CheckResult::Unknown, CheckResult::Warning], "{findings:?}");
+        assert_eq!(
+            verdicts,
+            [CheckResult::Broken, CheckResult::Broken, CheckResult::Unknown, CheckResult::Warning],
+            "{findings:?}"
+        );
         assert_eq!(verdicts.into_iter().max(), Some(CheckResult::Broken));
         let untold = TopicFacts { may_write: None, ..self::facts(&[]) };
         assert_eq!(judge(&untold, Holds::DeadLetters, &Config::default())[0].0, CheckResult::Unknown);

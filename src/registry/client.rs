@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::error::{Error, Operation, Refusal, hint};
 use super::subject::Subject;
 use crate::config::{Config, Secret};
+use crate::foreign::one_line;
 use crate::web::{self, Peer, causes};
 
 /// The longest attempt at one URL.
@@ -143,7 +144,8 @@ impl Client {
         Ok(if judged.is_compatible {
             Compatibility::Compatible
         } else {
-            Compatibility::Incompatible(judged.messages.into_iter().chain(judged.reason).collect())
+            let reasons = judged.messages.iter().chain(&judged.reason);
+            Compatibility::Incompatible(reasons.map(|reason| one_line(reason)).collect())
         })
     }
 
@@ -233,12 +235,25 @@ impl Client {
 /// The registry's error code and message, or the beginning of any other answer.
 fn message(text: &str) -> (Option<i64>, String) {
     match serde_json::from_str::<ErrorBody>(text) {
-        Ok(ErrorBody { error_code, message }) => (Some(error_code), format!("{message} ({error_code})")),
+        Ok(ErrorBody { error_code, message }) => (Some(error_code), format!("{} ({error_code})", one_line(&message))),
         Err(_) => (None, shortened(text)),
     }
 }
 
 fn shortened(text: &str) -> String {
-    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
+    let line: String = one_line(text).chars().take(SHOWN).collect();
     if line.is_empty() { "no text".to_owned() } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_registry_says_becomes_one_line_without_control_characters() {
+        assert_eq!(message("<html>\u{1b}[31mNo\n</html>"), (None, "<html> [31mNo </html>".to_owned()));
+        let json = r#"{"error_code": 40403, "message": "Schema\u001b[2J\nnot found"}"#;
+        assert_eq!(message(json), (Some(40_403), "Schema [2J not found (40403)".to_owned()));
+        assert_eq!(message("\n").1, "no text");
+    }
 }

@@ -89,6 +89,8 @@ impl Refusal {
                 "register it with `ecs-sdm-producer schemas register`, or set schema_registry.mode = \"auto\""
             }
             (404 | 405, _) if !self.is_unknown() => return Error::Elsewhere { message: self.message },
+            // A registry neither sends elsewhere nor answers a request that it has granted with something else than JSON of its own.
+            (200..=399, _) => return Error::Elsewhere { message: self.message },
             (409, _) => {
                 "`ecs-sdm-producer schemas test` says why; give the topic another name or schema_registry.subject_strategy, \
                  or have the subject's compatibility level changed: the producer never changes it"
@@ -107,5 +109,22 @@ pub(super) fn hint(tried: &str) -> &'static str {
         Suspect::Scheme => "; see schema_registry.url: is it http instead of https?",
         Suspect::Proxy => "; see that variable and NO_PROXY",
         Suspect::Url => "; see schema_registry.url",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_sends_elsewhere_or_grants_without_a_registrys_answer_is_no_registry() {
+        let subject = Subject { record: "EcsTask", name: "task-value".to_owned(), schema: Value::Null };
+        for (status, is_elsewhere) in [(200, true), (302, true), (404, true), (405, true), (401, false), (422, false)] {
+            let refusal = Refusal { status, code: None, message: "login".to_owned() };
+            let error = refusal.of(Operation::LookUp, &subject);
+            assert_eq!(matches!(error, Error::Elsewhere { .. }), is_elsewhere, "{status}: {error}");
+        }
     }
 }

@@ -88,6 +88,8 @@ fn errors_in_a_file_are_one_line_each() {
         ("kafka.topic_prefix = 'sdm/ecs'", "kafka.topic_prefix: \"sdm/ecs\" is not the beginning of a topic name (FILE:1); it takes 1 to 233 ASCII letters, digits and ._-"),
         ("kafka.topics.EcsTask = 'sdm.ecs.service'", "kafka.topics.EcsTask: topic sdm.ecs.service would hold both EcsTask and EcsService (FILE:1); give each a topic of its own"),
         ("kafka.topics.EcsTask = 'sdm.ecs.sync'", "kafka.topics.EcsTask: topic sdm.ecs.sync would hold both EcsTask and the producer's own records (FILE:1); give each a topic of its own"),
+        ("kafka.topics.EcsTask = 'sdm.ecs_service'", "kafka.topics.EcsTask: topic sdm.ecs_service collides with sdm.ecs.service: Kafka takes dots and underscores for the same here (FILE:1); give one of them another name"),
+        ("schema_registry.subject_strategy = 'Record'\nkafka.topics.EcsTask = 'sdm_ecs_sync'", "kafka.topics.EcsTask: topic sdm_ecs_sync collides with sdm.ecs.sync: Kafka takes dots and underscores for the same here (FILE:2); give one of them another name"),
         ("kafka.properties.client.id = 'me'", "kafka.properties.client.id: contradicts the setting name (FILE:1); set name instead"),
         ("[kafka.properties]\n'acks' = 1", "kafka.properties.acks: is not open to change: what the producer guarantees rests on it (FILE:2); leave it out or set it to all"),
         ("kafka.properties.transactional.id = 'a'", "kafka.properties.transactional.id: is not open to change: what the producer guarantees rests on it (FILE:1); leave it out"),

@@ -1,13 +1,12 @@
 //! The ECS actions of one role in one region: each is asked once, for as little as it can be.
 
-use std::pin::Pin;
-
 use super::clusters::Clusters;
+use super::steps::steps_of;
 use crate::aws::scope::Scope;
 use crate::aws::{Caller, Ecs, Fault, RequestContext};
 use crate::config::Config;
 use crate::contract::Parent;
-use crate::ecs::{self, Object, Options, ParentKind, Visitor};
+use crate::ecs::{Object, Options, ParentKind};
 use crate::online::aws::answer::{Answer, judge};
 use crate::online::{Check, CheckResult, Kind};
 
@@ -27,6 +26,10 @@ pub(super) struct Actions<'a> {
     /// Actions that are still to be asked, and those of them that are asked of a cluster.
     to_come: u32,
     of_clusters_to_come: u32,
+    /// Whether all clusters are known.
+    has_listed: bool,
+    /// Whether there is nothing that an action to come could read.
+    is_idle: bool,
     /// Why nothing is asked any more.
     lost: Option<String>,
     region: (CheckResult, Option<String>),
@@ -63,51 +66,6 @@ struct Asked {
     is_within: bool,
 }
 
-type Ask = for<'a> fn(&'a mut Actions<'_>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-/// What is asked of one object.
-struct Step {
-    is_parent: bool,
-    is_wanted: bool,
-    requests: u32,
-    of_clusters: u32,
-    ask: Ask,
-}
-
-/// The steps of the wanted objects, and of those whose lists these need.
-struct Steps<'a> {
-    wanted: &'a [String],
-    needs_parents: bool,
-    steps: Vec<Step>,
-}
-
-impl Visitor for Steps<'_> {
-    fn visit<O: Object>(&mut self) {
-        let is_wanted = self.wanted.iter().any(|wanted| wanted == O::NAME);
-        let is_within = O::PARENT == ParentKind::Cluster;
-        self.needs_parents |= is_wanted && is_within;
-        let (requests, ask): (_, Ask) = if is_wanted {
-            (2, |actions| Box::pin(actions.list_and_describe::<O>()))
-        } else {
-            (1, |actions| Box::pin(actions.list_only::<O>()))
-        };
-        // Clusters are described, and what is in them is listed and described.
-        let of_clusters = if is_within { requests } else { u32::from(O::IS_PARENT && is_wanted) };
-        self.steps.push(Step { is_parent: O::IS_PARENT, is_wanted, requests, of_clusters, ask });
-    }
-}
-
-impl Steps<'_> {
-    fn of(wanted: &[String]) -> Vec<Step> {
-        let mut steps = Steps { wanted, needs_parents: false, steps: Vec::new() };
-        ecs::visit(&mut steps);
-        let Steps { needs_parents, mut steps, .. } = steps;
-        steps.retain(|step| step.is_wanted || step.is_parent && needs_parents);
-        steps.sort_by_key(|step| !step.is_parent);
-        steps
-    }
-}
-
 impl<'a> Actions<'a> {
     /// `identity` is an ARN of who asks. `requests` may be sent at most; with `lost` none is.
     pub(super) fn new(
@@ -138,6 +96,8 @@ impl<'a> Actions<'a> {
             left: requests,
             to_come: 0,
             of_clusters_to_come: 0,
+            has_listed: false,
+            is_idle: false,
             lost,
             region,
             actions: Vec::new(),
@@ -146,7 +106,7 @@ impl<'a> Actions<'a> {
     }
 
     pub(super) async fn check(&mut self) {
-        let steps = Steps::of(&self.config.objects);
+        let steps = steps_of(&self.config.objects);
         self.to_come = steps.iter().map(|step| step.requests).sum();
         self.of_clusters_to_come = steps.iter().map(|step| step.of_clusters).sum();
         for step in steps {
@@ -154,9 +114,7 @@ impl<'a> Actions<'a> {
         }
         if let Some(limit) = self.clusters.limit() {
             for found in self.actions.iter_mut().filter(|found| found.is_denied_here) {
-                let why = format!(
-                    "; not asked in {limit}, which allows another action: a policy is limited to some clusters"
-                );
+                let why = format!("; {limit} allows another action, so that a policy is limited to some clusters");
                 found.error = found.error.take().map(|error| error + &why);
                 found.result = CheckResult::Unknown;
             }
@@ -185,37 +143,57 @@ impl<'a> Actions<'a> {
         std::iter::once(of_region).chain(self.actions.into_iter().map(of_action)).collect()
     }
 
-    async fn list_and_describe<O: Object>(&mut self) {
-        let (at, listed) = self.ask::<O>(|_| Request::List, asked_to_list::<O>()).await;
+    pub(super) async fn list_and_describe<O: Object>(&mut self) {
+        let is_within = O::PARENT == ParentKind::Cluster;
+        self.is_idle = is_within && self.has_listed && self.clusters.are_at_most(0);
+        let (at, listed) = self.list::<O>().await;
+        let first = listed.as_ref().and_then(|listed| listed.first().cloned());
+        let has_none = listed.as_ref().is_some_and(Vec::is_empty);
+        // Of several clusters another may have some.
+        self.is_idle |= has_none && (!is_within || self.clusters.are_at_most(1));
         if O::IS_PARENT {
-            self.clusters = Clusters::of(listed);
+            self.keep(listed);
             self.ask::<O>(|cluster| Request::Describe(cluster.to_owned()), asked_to_describe::<O>()).await;
-            return;
+        } else {
+            let describe = |cluster: &str| {
+                // What was listed is in one cluster alone.
+                let here = first.as_deref().filter(|_| !is_within || cluster == at);
+                Request::Describe(here.unwrap_or(NOBODY).to_owned())
+            };
+            self.ask::<O>(describe, asked_to_describe::<O>()).await;
         }
-        let first = listed.into_iter().next();
-        let describe = |cluster: &str| {
-            // What was listed is in one cluster alone.
-            let here = first.as_deref().filter(|_| O::PARENT == ParentKind::Account || cluster == at);
-            Request::Describe(here.unwrap_or(NOBODY).to_owned())
-        };
-        self.ask::<O>(describe, asked_to_describe::<O>()).await;
+        self.is_idle = false;
     }
 
-    async fn list_only<O: Object>(&mut self) {
-        let (_, listed) = self.ask::<O>(|_| Request::List, asked_to_list::<O>()).await;
-        self.clusters = Clusters::of(listed);
+    pub(super) async fn list_only<O: Object>(&mut self) {
+        let (_, listed) = self.list::<O>().await;
+        self.keep(listed);
+    }
+
+    /// Asks for a list. None if it is not allowed, or AWS does not say.
+    async fn list<O: Object>(&mut self) -> (String, Option<Vec<String>>) {
+        self.ask::<O>(|_| Request::List, asked_to_list::<O>()).await
+    }
+
+    fn keep(&mut self, listed: Option<Vec<String>>) {
+        self.has_listed = listed.is_some();
+        self.clusters = Clusters::of(listed.unwrap_or_default());
     }
 
     /// Asks once, and again in other clusters while it is denied and there are requests to spare. Returns the cluster that was asked
     /// last, and what it listed.
-    async fn ask<O: Object>(&mut self, request: impl Fn(&str) -> Request, asked: Asked) -> (String, Vec<String>) {
+    async fn ask<O: Object>(
+        &mut self,
+        request: impl Fn(&str) -> Request,
+        asked: Asked,
+    ) -> (String, Option<Vec<String>>) {
         self.to_come -= 1;
         self.of_clusters_to_come -= u32::from(asked.is_of_cluster);
         let next = self.clusters.next(self.of_clusters_to_come == 0).filter(|_| asked.is_of_cluster);
         let mut at = next.unwrap_or(&self.nowhere).to_owned();
         if let Some(reason) = self.lost.clone() {
             self.found(asked.action, CheckResult::Unknown, Some(reason));
-            return (at, Vec::new());
+            return (at, None);
         }
         let mut tried = Vec::new();
         let mut denial = None;
@@ -230,7 +208,7 @@ impl<'a> Actions<'a> {
                     }
                     let note = (!tried.is_empty()).then(|| limited(&tried, &at, asked.object));
                     self.found(asked.action, CheckResult::Ok, note);
-                    return (at, listed);
+                    return (at, Some(listed));
                 }
                 Answer::Denied(fault) => {
                     denial.get_or_insert(fault);
@@ -239,7 +217,7 @@ impl<'a> Actions<'a> {
                 // The first denial says more.
                 other if denial.is_none() => {
                     self.take(asked.action, other);
-                    return (at, Vec::new());
+                    return (at, None);
                 }
                 _ => break,
             }
@@ -256,9 +234,13 @@ impl<'a> Actions<'a> {
                 self.clusters.deny(&tried);
             }
             self.take(asked.action, Answer::Denied(fault));
-            self.actions.last_mut().into_iter().for_each(|found| found.is_denied_here = is_here);
+            if let Some(found) = self.actions.last_mut().filter(|_| is_here) {
+                found.is_denied_here = true;
+                let words = format!("; denied in {}, and not asked in other clusters", tried.join(" and "));
+                found.error = found.error.take().map(|error| error + &words);
+            }
         }
-        (at, Vec::new())
+        (at, None)
     }
 
     async fn send<O: Object>(&mut self, cluster: &str, request: &Request) -> Result<Vec<String>, Fault> {
@@ -292,8 +274,17 @@ impl<'a> Actions<'a> {
         let (result, error) = match answer {
             Answer::Allowed(_) => (CheckResult::Ok, None),
             Answer::Denied(fault) => {
-                let words = format!("{fault}; allow ecs:{action} (config/iam-policy.json has the whole policy)");
-                (CheckResult::Broken, Some(words))
+                let way_out = if fault.message.contains("explicit deny") {
+                    format!("take that deny of ecs:{action} away")
+                } else {
+                    format!("allow ecs:{action} (config/iam-policy.json has the whole policy)")
+                };
+                if self.is_idle {
+                    let words = format!("{fault}; there is nothing to read with it now; {way_out}");
+                    (CheckResult::Warning, Some(words))
+                } else {
+                    (CheckResult::Broken, Some(format!("{fault}; {way_out}")))
+                }
             }
             Answer::Refused(words) => (CheckResult::Broken, Some(words)),
             Answer::Untold(words) => (CheckResult::Unknown, Some(words)),

@@ -34,6 +34,11 @@ impl Clusters {
         fresh.or(self.all.first().map(String::as_str))
     }
 
+    /// Whether there is none, or one alone.
+    pub(super) fn are_at_most(&self, count: usize) -> bool {
+        self.all.len() <= count
+    }
+
     /// A cluster beside these.
     pub(super) fn untried(&self, tried: &[String]) -> Option<&str> {
         self.all.iter().find(|cluster| !tried.contains(cluster)).map(String::as_str)

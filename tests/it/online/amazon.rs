@@ -132,16 +132,34 @@ fn each_role_and_region_has_its_own_rows_and_requests() {
 }
 
 #[test]
-fn an_empty_account_is_asked_for_names_that_nobody_has() {
-    for shape in [Shape::empty(), Shape { clusters: 1, ..Shape::empty() }] {
+fn an_empty_account_is_asked_for_names_that_nobody_has_and_a_denial_there_costs_no_sync() {
+    for (shape, is_idle) in [
+        (Shape::empty(), true),
+        (Shape { clusters: 1, ..Shape::empty() }, true),
+        // Another cluster may have some.
+        (Shape { clusters: 2, ..Shape::empty() }, false),
+    ] {
         let simulator = Simulator::start(World { shape, ..World::default() }).unwrap();
         let (exit, rows) = check(&simulator, &[]);
         assert!(exit == 0 && rows.iter().all(|row| row["result"] == "ok"), "{rows:?}");
         assert_eq!(simulator.counters().breaches, [] as [&str; 0]);
         drop(simulator.fault(Fault::access_denied("DescribeServices")));
         let (exit, rows) = check(&simulator, &[]);
-        assert_eq!((exit, row(&rows, "DescribeServices")["result"].as_str()), (1, Some("broken")));
+        let found = row(&rows, "DescribeServices");
+        let expected = if is_idle { (0, "warning") } else { (1, "broken") };
+        assert_eq!((exit, found["result"].as_str().unwrap()), expected, "{shape:?}: {found}");
+        assert!(found["error"].as_str().unwrap().contains("allow ecs:DescribeServices"), "{found}");
     }
+}
+
+#[test]
+fn an_explicit_deny_is_not_mended_by_another_policy() {
+    let simulator = simulator(World::default());
+    let message = "User is not authorized to perform: ecs:ListTasks with an explicit deny in a service control policy";
+    drop(simulator.fault(Fault::refuse("ListTasks", 400, "AccessDeniedException", message)));
+    let (exit, rows) = check(&simulator, &[]);
+    let error = row(&rows, "ListTasks")["error"].as_str().unwrap().to_owned();
+    assert!(exit == 1 && error.contains("take that deny of ecs:ListTasks away"), "{error}");
 }
 
 #[test]
