@@ -1,7 +1,8 @@
 //! Settings: their names and defaults, and one list of everything wrong with them.
 //!
 //! Defaults < TOML file < environment < `--set`. `table` has a row for each setting; its `kind` says what the setting takes, and
-//! its `rule` what a text must look like. `nearest` finds the name that was meant. `source` reads the sources into the values of
+//! its `rule` what a text must look like. `nearest` finds the name that was meant, and `shown` says what is shown of
+//! what was given. `source` reads the sources into the values of
 //! `value`. `entries` holds them against the table and lets figment merge them. `check` looks at settings together, `property`
 //! guards librdkafka's own, and `load` does all of it in order.
 //! `reference` has each setting in words, for documents. The environment is read here alone.
@@ -20,6 +21,7 @@ mod reference;
 mod rule;
 mod secret;
 mod security;
+mod shown;
 mod source;
 mod table;
 mod value;

@@ -103,7 +103,7 @@ fn without_effect(config: &Config, entries: &Entries, diagnostics: &mut Diagnost
     let mut warn = |keys: &[&str], unless: &str| {
         for key in keys.iter().filter(|key| entries.changed(key)) {
             let origin = entries.origin(key);
-            diagnostics.warnings.push(format!("{key}: has no effect ({origin}) without {unless}"));
+            diagnostics.warning(key, format_args!("has no effect ({origin}) without {unless}"));
         }
     };
     if config.assume_role_arns.is_empty() && config.roles.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::shown::one_line;
 use super::value::Origin;
 
 /// One thing that is wrong. Its `Display` is one line.
@@ -19,7 +20,8 @@ pub struct Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { key, origin, reason, way_out } = self;
+        let [key, origin, reason, way_out] =
+            [&self.key, &self.origin, &self.reason, &self.way_out].map(|part| one_line(part));
         if key.is_empty() {
             write!(f, "{origin}: {reason}")?;
         } else {
@@ -47,5 +49,9 @@ impl Diagnostics {
     ) {
         let (key, reason, way_out) = (key.into(), reason.into(), way_out.into());
         self.errors.push(Diagnostic { key, origin: origin.to_string(), reason, way_out });
+    }
+
+    pub(super) fn warning(&mut self, key: &str, warning: impl fmt::Display) {
+        self.warnings.push(format!("{}: {}", one_line(key), one_line(&warning.to_string())));
     }
 }

@@ -1,10 +1,13 @@
 //! What the sources set, held against the table. Figment merges what is right; what is wrong is remembered too.
 
+use std::sync::LazyLock;
+
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::diagnostics::Diagnostics;
-use super::kind::Kind;
+use super::kind::{Kind, Setting};
+use super::shown;
 use super::source::variable;
 use super::table::{self, SETTINGS, Target};
 use super::value::{Origin, RawValue, SpannedValue, inline};
@@ -31,6 +34,17 @@ impl Provider for Entry {
     }
 }
 
+/// Every default. They are the same for all that is ever loaded.
+static DEFAULTS: LazyLock<Figment> = LazyLock::new(|| {
+    let entry = |setting: &Setting| Entry {
+        key: setting.key.to_owned(),
+        path: setting.key.split('.').map(str::to_owned).collect(),
+        value: setting.default_value(),
+        origin: Origin::Default,
+    };
+    SETTINGS.iter().map(entry).fold(Figment::new(), Figment::merge)
+});
+
 /// Every setting that a source sets, rightly or wrongly; later ones override earlier ones.
 #[derive(Default)]
 pub(super) struct Entries(Vec<Entry>);
@@ -43,7 +57,9 @@ impl Entries {
         let SpannedValue { raw, origin } = given;
         match (table::find(&key), raw) {
             (None, _) => {
-                let way_out = match (table::nearest_key(&key), &origin) {
+                let near = table::nearest_key(&key);
+                let key = shown::key(&key, matches!(origin, Origin::Set(_)), near.as_deref());
+                let way_out = match (near, &origin) {
                     (Some(near), Origin::Variable(_)) => format!("did you mean {}?", variable(&near)),
                     (Some(near), _) => format!("did you mean {near}?"),
                     (None, _) => "config/connector.toml has every setting".to_owned(),
@@ -80,13 +96,7 @@ impl Entries {
 
     /// The defaults, and over them what is right.
     pub(super) fn merged(&self) -> Figment {
-        let defaults = SETTINGS.iter().map(|setting| Entry {
-            key: setting.key.to_owned(),
-            path: setting.key.split('.').map(str::to_owned).collect(),
-            value: setting.default_value(),
-            origin: Origin::Default,
-        });
-        self.0.iter().fold(defaults.fold(Figment::new(), Figment::merge), Figment::merge)
+        self.0.iter().fold(DEFAULTS.clone(), Figment::merge)
     }
 
     /// Whether a source has set a setting, through `KEY_file` too, or something in the table of that name.

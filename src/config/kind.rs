@@ -1,6 +1,5 @@
 //! What a setting takes: how a value becomes the setting's, and the words for one that does not.
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use figment::value::{Dict, Value};
@@ -8,8 +7,9 @@ use figment::value::{Dict, Value};
 use super::diagnostics::Diagnostics;
 use super::nearest::nearest_of;
 use super::rule::Rule;
-use super::secret::{PEM, REDACTED, Secret, SecretForm, warn_of_flag};
-use super::value::{Origin, RawValue, SpannedValue, inline};
+use super::secret::{PEM, Secret, SecretForm, warn_of_flag};
+use super::shown::{self, quoted};
+use super::value::{Origin, RawValue, SpannedValue, inline, parts};
 use super::{OBJECTS, pairs, property};
 
 /// The least share. Far less would be a request a day.
@@ -98,8 +98,9 @@ impl Kind {
             }
             (Kind::List(of), RawValue::List(elements)) => Ok(list(key, of, elements, diagnostics)),
             (Kind::List(of), RawValue::Untyped(text) | RawValue::Text(text)) if !of.is_table() => {
-                let parts = text.split(',').map(|part| SpannedValue::untyped(part, origin.clone()));
-                Ok(list(key, of, &parts.collect::<Vec<_>>(), diagnostics))
+                let parts: Vec<_> =
+                    parts(text).iter().map(|part| SpannedValue::untyped(part, origin.clone())).collect();
+                Ok(list(key, of, &parts, diagnostics))
             }
             (Kind::Table(settings), RawValue::Table(entries)) => Ok(table(key, settings, entries, origin, diagnostics)),
             (Kind::Secret(form), RawValue::Untyped(text) | RawValue::Text(text)) if !text.trim().is_empty() => {
@@ -114,12 +115,12 @@ impl Kind {
                 let secret = Secret::File(PathBuf::from(path.trim())).read().map_err(|error| error.with_cause());
                 let judge = |secret: String| {
                     form.judge(key, &secret, origin, diagnostics)
-                        .map_err(|fault| format!("{}: the secret {fault}", path.trim()))
+                        .map_err(|fault| format!("{}: the secret {fault}", shown::path(path.trim())))
                 };
                 secret.and_then(judge).map(|()| Value::from(path.trim()))
             }
             (Kind::Clamped(_, most), raw) if raw.whole().is_some_and(|number| number > *most) => {
-                diagnostics.warnings.push(format!("{key}: more than {most} ({origin}); {most} is used"));
+                diagnostics.warning(key, format_args!("more than {most} ({origin}); {most} is used"));
                 Ok(Value::from(*most))
             }
             (kind, raw) => kind.scalar(raw),
@@ -181,14 +182,14 @@ impl Kind {
         let (noun, _) = self.words();
         let is_number = matches!(self, Kind::Int(..) | Kind::Clamped(..) | Kind::Ratio);
         if let Some((what, _)) = self.mistaken(raw) {
-            return format!("{:?} is {what}", raw.text().unwrap_or_default().trim());
+            return format!("{} is {what}", quoted(raw.text().unwrap_or_default().trim()));
         }
         let shown = match raw {
             _ if matches!(self, Kind::Secret(_)) => return "is not text".to_owned(),
             RawValue::Text(text) if is_number && text.parse::<f64>().is_ok() => {
-                return format!("{text:?} is text, not {noun}");
+                return format!("{} is text, not {noun}", quoted(text));
             }
-            RawValue::Untyped(text) | RawValue::Text(text) => format!("{:?}", without_user(text.trim())),
+            RawValue::Untyped(text) | RawValue::Text(text) => quoted(text.trim()),
             RawValue::Int(number) => number.to_string(),
             RawValue::Float(number) => number.to_string(),
             RawValue::Flag(flag) => flag.to_string(),
@@ -294,13 +295,4 @@ fn table(
         diagnostics.error(format!("{key}.{}", first.key), origin, "is missing", format!("it {}", first.kind.takes()));
     }
     Value::from(values)
-}
-
-/// A URL without the user and password that may stand in it. An address like `a:b@c` is cut too, which does no harm.
-fn without_user(text: &str) -> Cow<'_, str> {
-    let Some((before, host)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
-        return text.into();
-    };
-    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
-    format!("{scheme}{REDACTED}@{host}").into()
 }

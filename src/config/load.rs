@@ -8,6 +8,7 @@ use super::entries::Entries;
 use super::kind::Kind;
 use super::property::PROPERTIES;
 use super::secret::{REDACTED, is_secret_property};
+use super::shown;
 use super::source::{self, Sources};
 use super::table::SETTINGS;
 use super::value::toml_text;
@@ -32,6 +33,8 @@ pub struct Loaded {
     pub warnings: Vec<String>,
     figment: Figment,
     entries: Entries,
+    /// The keys of properties that librdkafka refuses.
+    refused: Vec<String>,
 }
 
 /// Reads all sources and checks them; contacts nothing.
@@ -59,7 +62,7 @@ pub fn load(sources: &Sources) -> Loaded {
         }
     }
     let config = config.ok().filter(|_| diagnostics.errors.is_empty()).ok_or(diagnostics.errors);
-    Loaded { config, warnings: diagnostics.warnings, figment, entries }
+    Loaded { config, warnings: diagnostics.warnings, figment, entries, refused: Vec::new() }
 }
 
 impl Loaded {
@@ -76,7 +79,13 @@ impl Loaded {
             let Some(reason) = refusal(name, value) else { continue };
             let origin = self.entries.origin(&key).to_string();
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
-            self.add(Diagnostic { key, origin, reason, way_out });
+            // librdkafka repeats both.
+            let shown = shown::key(&key, origin.starts_with("--set"), None).into_owned();
+            let reason = reason.replace(name, &shown[PROPERTIES.len() + 1..]);
+            let hides = !value.is_empty() && (is_secret_property(name) || shown::is_private(value));
+            let reason = if hides { reason.replace(value, REDACTED) } else { reason };
+            self.add(Diagnostic { key: shown, origin, reason, way_out });
+            self.refused.push(key);
         }
     }
 
@@ -120,21 +129,22 @@ impl Loaded {
     /// Every setting that has a value, right ones only, in the order of the reference.
     pub fn effective(&self) -> Vec<Effective> {
         let mut listing = Vec::new();
+        let Ok(merged) = self.figment.find_value("") else { return listing };
         for setting in SETTINGS.iter() {
-            match (setting.kind, self.figment.find_value(setting.key)) {
-                (_, Err(_)) => {}
-                (Kind::Secret(_), Ok(Value::Dict(_, file))) => {
+            match (setting.kind, merged.find_ref(setting.key)) {
+                (_, None) => {}
+                (Kind::Secret(_), Some(Value::Dict(_, file))) => {
                     let key = format!("{}_file", setting.key);
                     listing.extend(file.values().map(|path| self.shown(key.clone(), path, false)));
                 }
-                (Kind::Properties, Ok(Value::Dict(_, properties))) => {
+                (Kind::Properties, Some(Value::Dict(_, properties))) => {
                     let shown = |(name, value): (&String, &Value)| {
                         self.shown(format!("{PROPERTIES}.{name}"), value, is_secret_property(name))
                     };
-                    listing.extend(properties.iter().map(shown));
+                    listing.extend(properties.iter().map(shown).filter(|one| !self.refused.contains(&one.key)));
                 }
-                (kind, Ok(value)) => {
-                    listing.push(self.shown(setting.key.to_owned(), &value, matches!(kind, Kind::Secret(_))));
+                (kind, Some(value)) => {
+                    listing.push(self.shown(setting.key.to_owned(), value, matches!(kind, Kind::Secret(_))));
                 }
             }
         }
@@ -143,6 +153,8 @@ impl Loaded {
 
     fn shown(&self, key: String, value: &Value, secret: bool) -> Effective {
         let origin = self.figment.get_metadata(value.tag()).map(|metadata| metadata.name.to_string());
+        // A certificate may come with its key.
+        let secret = secret || value.as_str().is_some_and(shown::is_private);
         let value = if secret { format!("{REDACTED:?}") } else { toml_text(value) };
         Effective { key, value, origin: origin.unwrap_or_default() }
     }

@@ -2,6 +2,7 @@
 
 use figment::value::{Dict, Value};
 
+use super::shown::quoted;
 use super::value::RawValue;
 
 /// The setting with SASL extensions.
@@ -26,7 +27,7 @@ pub(super) fn convert(raw: &RawValue) -> Result<Value, String> {
         }
         RawValue::Untyped(text) | RawValue::Text(text) => {
             for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-                let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} has no ="))?;
+                let (name, value) = part.split_once('=').ok_or_else(|| format!("{} has no =", quoted(part)))?;
                 let (name, value) = (name.trim(), RawValue::Text(value.trim().to_owned()));
                 if pairs.insert(name.to_owned(), text_of(name, &value)?).is_some() {
                     return Err(format!("{name} stands in it twice"));
@@ -41,7 +42,7 @@ pub(super) fn convert(raw: &RawValue) -> Result<Value, String> {
 /// The text of an extension (RFC 7628, section 3.1: `key` and `value`), or why it is none. `auth` is what the token itself goes by.
 pub(super) fn text_of(name: &str, raw: &RawValue) -> Result<Value, String> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Err(format!("{name:?} is no name of an extension, which has letters alone"));
+        return Err(format!("{} is no name of an extension, which has letters alone", quoted(name)));
     }
     if name == "auth" {
         return Err("auth is the name of the token itself".to_owned());

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::secret::{PEM, is_pem};
+use super::shown;
 
 /// What a PEM text has to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +41,11 @@ pub fn read_pem(content: Content, text_or_path: &str) -> Result<String, String> 
         return judge(content, text_or_path.to_owned(), "it");
     }
     let bytes = fs::read(text_or_path).map_err(|error| match content {
-        Content::Certificates => format!("cannot read {text_or_path}: {error}"),
+        Content::Certificates => format!("cannot read {}: {error}", shown::path(text_or_path)),
         Content::Key => format!("cannot read the file that it names: {error}"),
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{text_or_path} is not PEM"))?;
-    judge(content, text, text_or_path)
+    let text = String::from_utf8(bytes).map_err(|_| format!("{} is not PEM", shown::path(text_or_path)))?;
+    judge(content, text, shown::path(text_or_path))
 }
 
 fn judge(content: Content, text: String, shown: &str) -> Result<String, String> {

@@ -5,7 +5,8 @@ use std::fs::File;
 use figment::value::Value;
 
 use super::diagnostics::Diagnostics;
-use super::secret::{PEM, SecretForm, is_secret_property, warn_of_flag};
+use super::secret::{SecretForm, is_secret_property, warn_of_flag};
+use super::shown;
 use super::value::{Origin, RawValue};
 
 /// The table of librdkafka's own properties.
@@ -77,7 +78,7 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
             return None;
         }
     };
-    let name = &key[PROPERTIES.len() + 1..];
+    let (name, key) = (&key[PROPERTIES.len() + 1..], &*shown::key(key, false, None));
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));
         return None;
@@ -96,9 +97,7 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
         let judged = form.judge(key, &text, origin, diagnostics);
         judged.map(|()| warn_of_flag(key, origin, diagnostics)).err().map(str::to_owned)
     } else if FILES.contains(&name) && text != PROBE {
-        // Text in place of a path may be the key itself.
-        let shown = if text.contains(['\n', '\r']) || text.contains(PEM) { "it" } else { &text };
-        File::open(&text).err().map(|error| format!("cannot read {shown}: {error}"))
+        File::open(&text).err().map(|error| format!("cannot read {}: {error}", shown::path(&text)))
     } else {
         None
     };

@@ -3,6 +3,8 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use super::shown::quoted;
+
 pub(super) struct Rule {
     /// What the text has to be: `"x" is not …`.
     pub(super) noun: &'static str,
@@ -46,9 +48,9 @@ pub(super) const REGION: Rule = Rule {
 /// Why a text is no region and what to do, if it is none.
 pub fn region_fault(text: &str) -> Option<(String, String)> {
     match (REGION.mistaken)(text) {
-        Some((what, region)) => Some((format!("{text:?} is {what}"), format!("use {region}"))),
+        Some((what, region)) => Some((format!("{} is {what}", quoted(text)), format!("use {region}"))),
         None if (REGION.holds)(text) => None,
-        None => Some((format!("{text:?} is not {}", REGION.noun), format!("it {}", REGION.takes))),
+        None => Some((format!("{} is not {}", quoted(text), REGION.noun), format!("it {}", REGION.takes))),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde::{Deserialize, Deserializer};
 
 use super::diagnostics::Diagnostics;
+use super::shown;
 use super::value::Origin;
 
 /// What PEM text begins with (RFC 7468).
@@ -32,7 +33,7 @@ pub enum Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// It cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}", shown(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -40,13 +41,13 @@ pub enum SecretError {
         source: std::io::Error,
     },
     /// It holds nothing.
-    #[error("{} is empty", path.display())]
+    #[error("{} is empty", shown(path))]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// It holds what is no secret of this form.
-    #[error("{}: the secret {reason}", path.display())]
+    #[error("{}: the secret {reason}", shown(path))]
     Malformed {
         /// The file.
         path: PathBuf,
@@ -80,7 +81,7 @@ impl SecretForm {
             return Err(fault);
         }
         if is_quoted(secret) {
-            diagnostics.warnings.push(format!("{key}: the secret stands in quotes, which belong to it ({origin})"));
+            diagnostics.warning(key, format_args!("the secret stands in quotes, which belong to it ({origin})"));
         }
         Ok(())
     }
@@ -109,9 +110,8 @@ impl SecretForm {
 /// Warns of a secret that stands in a flag itself, and not in a file that the flag names.
 pub(super) fn warn_of_flag(key: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
     if matches!(origin, Origin::Set(_)) {
-        diagnostics.warnings.push(format!(
-            "{key}: the list of processes shows a secret that is given by --set; use a variable or a file"
-        ));
+        let why = "the list of processes shows a secret that is given by --set; use a variable or a file";
+        diagnostics.warning(key, why);
     }
 }
 
@@ -125,6 +125,11 @@ pub(super) fn is_pem(text: &str) -> bool {
 /// Whether a secret stands in a pair of quotes, which most likely belong to the place that it comes from.
 fn is_quoted(secret: &str) -> bool {
     ['"', '\''].iter().any(|quote| secret.len() > 1 && secret.starts_with(*quote) && secret.ends_with(*quote))
+}
+
+/// The path of a secret's file. The secret itself may stand in its place.
+fn shown(path: &Path) -> String {
+    shown::path(&path.to_string_lossy()).to_owned()
 }
 
 impl SecretError {

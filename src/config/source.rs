@@ -9,6 +9,7 @@ use toml_edit::Document;
 use super::diagnostics::Diagnostics;
 use super::pairs::EXTENSIONS;
 use super::property::PROPERTIES;
+use super::shown;
 use super::table::{self, keys};
 use super::value::{Origin, SpannedValue, entries, not_toml};
 
@@ -92,12 +93,17 @@ pub(super) fn environment(env: &[(OsString, OsString)], diagnostics: &mut Diagno
 pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(String, SpannedValue)> {
     let mut entries = Vec::new();
     for set in sets {
-        // Without its =, a secret may follow the key some other way: no more than a key is shown.
-        let is_key = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
-        let origin = Origin::Set(set.split(|letter| !is_key(letter)).next().unwrap_or_default().to_owned());
-        match set.split_once('=') {
-            Some((key, value)) => entries.push((key.trim().to_owned(), SpannedValue::untyped(value, origin))),
-            None => diagnostics.error("", &origin, "has no value", "it takes KEY=VALUE"),
+        // A secret may follow its key in some other way than after a =.
+        let (key, value) = set.split_once('=').map_or((set.as_str(), None), |(key, value)| (key.trim(), Some(value)));
+        let shown = shown::flag(key).into_owned();
+        let is_before_another = key.starts_with(&shown) && key != shown && table::find(&shown).is_some();
+        match value.filter(|_| !is_before_another) {
+            Some(value) => entries.push((key.to_owned(), SpannedValue::untyped(value, Origin::Set(shown)))),
+            // A secret alone is nothing like a key.
+            None => {
+                let shown = if shown::is_like_a_key(&shown) { shown } else { String::new() };
+                diagnostics.error("", &Origin::Set(shown), "has no value", "it takes KEY=VALUE");
+            }
         }
     }
     entries

@@ -6,6 +6,8 @@ use std::ops::Range;
 use figment::value::Value;
 use toml_edit::{Document, Item, TableLike, TomlError, Value as TomlValue};
 
+use super::shown::without_user;
+
 /// Where a value comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
@@ -23,6 +25,7 @@ impl fmt::Display for Origin {
             Origin::Default => f.write_str("default"),
             Origin::File(position) => f.write_str(position),
             Origin::Variable(name) => write!(f, "variable {name}"),
+            Origin::Set(key) if key.is_empty() => f.write_str("--set"),
             Origin::Set(key) => write!(f, "--set {key}"),
         }
     }
@@ -75,6 +78,21 @@ impl RawValue {
             _ => None,
         }
     }
+}
+
+/// The parts of a comma-separated text. It is not cut within a password before a host, so that no half of one is shown. ARNs may hold an `@`.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    let mut parts: Vec<String> = Vec::new();
+    for part in text.split(',') {
+        let whole = parts.last().filter(|last| !last.contains('@') && part.contains('@') && !part.contains("://"));
+        let whole = whole.filter(|last| ![last, part].iter().any(|part| part.trim().starts_with("arn:")));
+        let whole = whole.map(|last| format!("{last},{part}")).filter(|whole| without_user(whole) != whole.as_str());
+        match (parts.last_mut(), whole) {
+            (Some(last), Some(whole)) => *last = whole,
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    parts
 }
 
 /// Tells the origin of a span of the TOML that is read.
@@ -132,7 +150,17 @@ pub(super) fn toml_text(value: &Value) -> String {
             let entries: Vec<_> = entries.iter().map(|(key, value)| format!("{key} = {}", toml_text(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
-        // Text, numbers and booleans look in TOML as in JSON, except that TOML escapes DEL too.
-        scalar => serde_json::to_string(scalar).unwrap_or_default().replace('\u{7f}', "\\u007F"),
+        // Text, numbers and booleans look in TOML as in JSON, except that TOML escapes DEL too. What comes after it acts on terminals.
+        scalar => {
+            let json = serde_json::to_string(scalar).unwrap_or_default();
+            if !json.contains(char::is_control) {
+                return json;
+            }
+            let escaped = |letter: char| match letter.is_control() {
+                true => format!("\\u{:04X}", u32::from(letter)),
+                false => letter.to_string(),
+            };
+            json.chars().map(escaped).collect()
+        }
     }
 }

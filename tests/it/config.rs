@@ -4,6 +4,7 @@
 
 mod layers;
 mod reference;
+mod shown;
 
 use std::ffi::OsString;
 use std::io::Write;

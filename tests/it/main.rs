@@ -14,6 +14,7 @@ mod endings;
 mod faults;
 mod field;
 mod framing;
+mod fuzzed;
 mod interop;
 mod kafka;
 mod killed;

@@ -1,4 +1,5 @@
-//! Describe answers that are malformed: nothing panics, nothing quotes a body, and nothing is complete that was not read.
+//! Describe answers that are malformed: nothing panics, nothing quotes a body, and nothing is complete that was not read. `lists` has
+//! those of List actions and STS.
 //!
 //! `cargo test` draws few. A million of them, and quicker:
 //!
@@ -7,6 +8,8 @@
 //! ```
 //!
 //! A seed that fails is named in the end: `MUTATED_FROM=17 MUTATED_ANSWERS=1` draws it alone.
+
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
@@ -18,15 +21,17 @@ use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, State};
 use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry;
-use ecs_sim::{CANARY, Chaos, Effect, Mutation, Shape, Simulator, World};
+use ecs_sim::{CANARY, Chaos, Effect, Fault, Mutation, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::REGION;
 use kit::cases::{number, side_by_side};
 use kit::dry::{Paper, Records, truth_of};
 use kit::program::{program, text};
 use kit::settings::config;
+use kit::wait::PATIENCE;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tracing::Dispatch;
 
 const AT_ONCE: usize = 4;
@@ -137,7 +142,8 @@ impl Seed {
         let _logged = self.is_logged().then(|| tracing::subscriber::set_default(subscriber));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut engine = Engine::dry(config.clone(), REGION.to_owned());
-        let report = runtime.block_on(engine.start(Sink::Print(Box::new(paper.clone()))).finish());
+        let run = engine.start(Sink::Print(Box::new(paper.clone())));
+        let report = runtime.block_on(async { timeout(PATIENCE, run.finish()).await }).expect("every sync ends");
         (report, paper.text(), logs.text())
     }
 }

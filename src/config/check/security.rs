@@ -182,7 +182,7 @@ impl Judge<'_> {
             Some(Ok(key)) if !is_encrypted(&key) && self.is_named("key_password") => {
                 let origin = self.entries.origin(&key_of("key_password"));
                 let why = format!("has no effect ({origin}), because the key is not encrypted");
-                diagnostics.warnings.push(format!("{}: {why}", key_of("key_password")));
+                diagnostics.warning(&key_of("key_password"), why);
             }
             _ => {}
         }
@@ -203,9 +203,8 @@ impl Judge<'_> {
             let way_out =
                 if sent == "the token" { way_out.to_owned() } else { format!("{way_out}, or use a SCRAM mechanism") };
             let name = self.mechanism().map_or("", Mechanism::name);
-            diagnostics
-                .warnings
-                .push(format!("{key}: {name} over sasl_plaintext sends {sent} in clear text; {way_out}"));
+            let why = format_args!("{name} over sasl_plaintext sends {sent} in clear text; {way_out}");
+            diagnostics.warning(&key, why);
         }
     }
 }

@@ -44,7 +44,7 @@ impl Judge<'_> {
             let (key, name) = (key_of(name), mechanism.name());
             let origin = self.entries.origin(&key);
             let why = format!("has no effect ({origin}): the mechanism is {name}, and only {by} uses it");
-            diagnostics.warnings.push(format!("{key}: {why}"));
+            diagnostics.warning(&key, why);
         }
     }
 
@@ -65,7 +65,7 @@ impl Judge<'_> {
             && !is_loopback(rest.split(['/', '?', '#']).next().unwrap_or_default())
         {
             let why = "sends the client's secret in clear text; use an https:// endpoint";
-            diagnostics.warnings.push(format!("{}: {why}", key_of("oauth.token_endpoint")));
+            diagnostics.warning(&key_of("oauth.token_endpoint"), why);
         }
     }
 
