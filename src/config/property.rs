@@ -78,7 +78,7 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
             return None;
         }
     };
-    let (name, key) = (&key[PROPERTIES.len() + 1..], &*shown::key(key, false, None));
+    let (name, key) = (&key[PROPERTIES.len() + 1..], &*shown::key(key, matches!(origin, Origin::Set(_)), None));
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));
         return None;
