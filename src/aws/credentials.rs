@@ -17,7 +17,6 @@ use parking_lot::{Mutex, RwLock};
 
 use super::concurrency::ConcurrencyLimit;
 use super::retry::Fault;
-use super::role::AssumedRole;
 
 /// Credentials are renewed 5 minutes before they expire, which is enough for every request in flight. If they live for less than 15
 /// minutes, they are renewed after two thirds of their life. STS's shortest session is 15 minutes.
@@ -43,6 +42,10 @@ pub(crate) trait Issuer: Debug + Send + Sync {
 }
 
 pub(crate) type Issued<'a> = Pin<Box<dyn Future<Output = Result<AwsCredentials, Fault>> + Send + 'a>>;
+
+/// `AssumedRoleUser.Arn` of AssumeRole's answer, a property of the credentials that came with it: who they are to AWS.
+#[derive(Debug, Clone)]
+pub(crate) struct AssumedRole(pub(super) String);
 
 /// A credentials provider with a cache that can be asked to resolve again. Clones share the cache.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::concurrency::ConcurrencyLimit;
-use super::credentials::{Credentials, Issued, Issuer};
+use super::credentials::{AssumedRole, Credentials, Issued, Issuer};
 use super::retry::{Fault, Verdict};
 
 /// The parameters of AssumeRole, by their API names.
@@ -23,10 +23,6 @@ pub(crate) struct Role {
     /// What else to do where STS refuses: the profile asks for a code.
     pub(crate) way_out: Option<String>,
 }
-
-/// `AssumedRoleUser.Arn` of AssumeRole's answer: who the credentials are to AWS.
-#[derive(Debug, Clone)]
-pub(super) struct AssumedRole(pub(super) String);
 
 impl Issuer for Role {
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a> {

@@ -7,7 +7,7 @@ use figment::{Error, Figment, Metadata, Profile, Provider};
 
 use super::diagnostics::Diagnostics;
 use super::kind::{Kind, Setting};
-use super::shown;
+use super::shown_key;
 use super::source::variable;
 use super::table::{self, SETTINGS, Target};
 use super::value::{Origin, RawValue, SpannedValue, inline};
@@ -58,7 +58,7 @@ impl Entries {
         match (table::find(&key), raw) {
             (None, _) => {
                 let near = table::nearest_key(&key);
-                let key = shown::key(&key, matches!(origin, Origin::Set(_)), near.as_deref());
+                let key = shown_key::key(&key, matches!(origin, Origin::Set(_)), near.as_deref());
                 let way_out = match (near, &origin) {
                     (Some(near), Origin::Variable(_)) => format!("did you mean {}?", variable(&near)),
                     (Some(near), _) => format!("did you mean {near}?"),

@@ -7,8 +7,8 @@ use figment::value::{Dict, Value};
 use super::diagnostics::Diagnostics;
 use super::nearest::nearest_of;
 use super::rule::Rule;
-use super::secret::{PEM, Secret, SecretForm, warn_of_flag};
-use super::shown::{self, quoted};
+use super::secret::{Secret, SecretForm, warn_of_flag};
+use super::shown::{self, PEM, quoted};
 use super::value::{Origin, RawValue, SpannedValue, inline, parts};
 use super::{OBJECTS, pairs, property};
 

@@ -7,8 +7,9 @@ use super::diagnostics::{Diagnostic, Diagnostics};
 use super::entries::Entries;
 use super::kind::Kind;
 use super::property::PROPERTIES;
-use super::secret::{REDACTED, is_secret_property};
-use super::shown;
+use super::secret::is_secret_property;
+use super::shown::{self, REDACTED};
+use super::shown_key;
 use super::source::{self, Sources};
 use super::table::SETTINGS;
 use super::value::toml_text;
@@ -80,7 +81,7 @@ impl Loaded {
             let origin = self.entries.origin(&key).to_string();
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
             // librdkafka repeats both.
-            let shown = shown::key(&key, origin.starts_with("--set"), None).into_owned();
+            let shown = shown_key::key(&key, origin.starts_with("--set"), None).into_owned();
             let reason = reason.replace(name, &shown[PROPERTIES.len() + 1..]);
             let hides = !value.is_empty() && (is_secret_property(name) || shown::is_private(value));
             let reason = if hides { reason.replace(value, REDACTED) } else { reason };

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use super::secret::{PEM, is_pem};
-use super::shown;
+use super::secret::is_pem;
+use super::shown::{self, PEM};
 
 /// What a PEM text has to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! librdkafka's properties that may not be changed: a setting sets them, or a guarantee rests on them.
 
+use std::borrow::Cow;
 use std::fs::File;
 
 use figment::value::Value;
 
 use super::diagnostics::Diagnostics;
 use super::secret::{SecretForm, is_secret_property, warn_of_flag};
-use super::shown;
+use super::shown::{self, goes_on};
 use super::value::{Origin, RawValue};
 
 /// The table of librdkafka's own properties.
@@ -58,12 +59,33 @@ const FILES: &[&str] = &[
     "sasl.oauthbearer.assertion.jwt.template.file",
 ];
 
+/// The properties that librdkafka's CONFIGURATION.md calls sensitive.
+const SENSITIVE: &[&str] = &[
+    "sasl.password",
+    "sasl.jaas.config",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
 /// With it in place of a path librdkafka looks for the system's certificates itself.
 const PROBE: &str = "probe";
 
 /// librdkafka's properties that nobody changes, with the values that the producer sets.
 pub fn guarantees() -> impl Iterator<Item = (&'static str, &'static str)> {
     FIXED.iter().filter_map(|(name, values)| Some((*name, *values.first()?)))
+}
+
+/// What is shown of a property's name: it is cut where a secret may follow it. librdkafka's names have small letters, dots and
+/// underscores alone; what else a flag has may be the secret.
+pub(super) fn shown_name(name: &str, is_flag: bool) -> Cow<'_, str> {
+    if let Some(sensitive) = SENSITIVE.iter().filter(|one| goes_on(name, one)).max_by_key(|one| one.len()) {
+        return format!("{sensitive}…").into();
+    }
+    let end = name.find(|letter: char| !letter.is_ascii_lowercase() && !"._".contains(letter)).filter(|_| is_flag);
+    end.map_or(name.into(), |end| format!("{}…", &name[..end]).into())
 }
 
 /// The value of a property. Words, numbers and switches are all text to librdkafka.
@@ -78,7 +100,8 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
             return None;
         }
     };
-    let (name, key) = (&key[PROPERTIES.len() + 1..], &*shown::key(key, matches!(origin, Origin::Set(_)), None));
+    let name = &key[PROPERTIES.len() + 1..];
+    let key = &format!("{PROPERTIES}.{}", shown_name(name, matches!(origin, Origin::Set(_))));
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));
         return None;

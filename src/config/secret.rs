@@ -9,14 +9,8 @@ use rustls::pki_types::pem::{PemObject, SectionKind};
 use serde::{Deserialize, Deserializer};
 
 use super::diagnostics::Diagnostics;
-use super::shown;
+use super::shown::{self, PEM, REDACTED};
 use super::value::Origin;
-
-/// What PEM text begins with (RFC 7468).
-pub(crate) const PEM: &str = "-----BEGIN ";
-
-/// What every output shows instead of a secret.
-pub(super) const REDACTED: &str = "<redacted>";
 
 /// A secret setting, from `KEY` or from the file that `KEY_file` names. It has no `Display`, so that nothing prints it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]

@@ -186,7 +186,7 @@ impl Reader {
         let lost = lost.or_else(|| Some(format!("not asked, since nobody answered another role: {}", silence()?)));
         let scope = self.base.scope(resolved, region, &self.config, &self.caller.limiters);
         let mut actions = Actions::new(&self.config, &self.caller, scope, arn, requests, lost);
-        actions.check().await;
+        steps::ask(&mut actions, &self.config.objects).await;
         if let Some(words) = actions.silence() {
             self.silent.lock().insert(region.to_owned(), words.to_owned());
         }

@@ -1,7 +1,6 @@
 //! The ECS actions of one role in one region: each is asked once, for as little as it can be.
 
 use super::clusters::Clusters;
-use super::steps::steps_of;
 use crate::aws::scope::Scope;
 use crate::aws::{Caller, Ecs, Fault, RequestContext};
 use crate::config::Config;
@@ -105,19 +104,18 @@ impl<'a> Actions<'a> {
         }
     }
 
-    pub(super) async fn check(&mut self) {
-        let steps = steps_of(&self.config.objects);
-        self.to_come = steps.iter().map(|step| step.requests).sum();
-        self.of_clusters_to_come = steps.iter().map(|step| step.of_clusters).sum();
-        for step in steps {
-            (step.ask)(self).await;
-        }
-        if let Some(limit) = self.clusters.limit() {
-            for found in self.actions.iter_mut().filter(|found| found.is_denied_here) {
-                let why = format!("; {limit} allows another action, so that a policy is limited to some clusters");
-                found.error = found.error.take().map(|error| error + &why);
-                found.result = CheckResult::Unknown;
-            }
+    /// So many actions are going to be asked, and so many of them name a cluster.
+    pub(super) fn expect(&mut self, actions: u32, of_clusters: u32) {
+        (self.to_come, self.of_clusters_to_come) = (actions, of_clusters);
+    }
+
+    /// All have been asked: denials that come of a limited policy are none.
+    pub(super) fn settle(&mut self) {
+        let Some(limit) = self.clusters.limit() else { return };
+        for found in self.actions.iter_mut().filter(|found| found.is_denied_here) {
+            let why = format!("; {limit} allows another action, so that a policy is limited to some clusters");
+            found.error = found.error.take().map(|error| error + &why);
+            found.result = CheckResult::Unknown;
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which actions the wanted objects need.
+//! Which actions the wanted objects need, in which order.
 
 use std::pin::Pin;
 
@@ -6,17 +6,17 @@ use super::actions::Actions;
 use crate::ecs::{self, Object, ParentKind, Visitor};
 
 /// Asks about one object.
-pub(super) type Ask = for<'a> fn(&'a mut Actions<'_>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+type Ask = for<'a> fn(&'a mut Actions<'_>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// What is asked of one object.
-pub(super) struct Step {
+struct Step {
     is_parent: bool,
     is_wanted: bool,
     /// How many actions it is.
-    pub(super) requests: u32,
+    requests: u32,
     /// How many of them name a cluster.
-    pub(super) of_clusters: u32,
-    pub(super) ask: Ask,
+    of_clusters: u32,
+    ask: Ask,
 }
 
 /// The steps of the wanted objects, and of those whose lists these need.
@@ -42,12 +42,16 @@ impl Visitor for Steps<'_> {
     }
 }
 
-/// The steps, in the order in which they are taken: those whose lists others need come first.
-pub(super) fn steps_of(wanted: &[String]) -> Vec<Step> {
+/// Asks every action that these objects need; those whose lists others need come first.
+pub(super) async fn ask(actions: &mut Actions<'_>, wanted: &[String]) {
     let mut steps = Steps { wanted, needs_parents: false, steps: Vec::new() };
     ecs::visit(&mut steps);
     let Steps { needs_parents, mut steps, .. } = steps;
     steps.retain(|step| step.is_wanted || step.is_parent && needs_parents);
     steps.sort_by_key(|step| !step.is_parent);
-    steps
+    actions.expect(steps.iter().map(|step| step.requests).sum(), steps.iter().map(|step| step.of_clusters).sum());
+    for step in steps {
+        (step.ask)(actions).await;
+    }
+    actions.settle();
 }
