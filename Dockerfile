@@ -10,7 +10,7 @@ COPY tests/kit/Cargo.toml tests/kit/
 COPY licenses licenses
 # Manifests want a file each. With those of the program, every change of it would have the texts collected again, which takes minutes.
 RUN mkdir src tests/ecs_sim/src tests/kit/src && touch src/lib.rs tests/ecs_sim/src/lib.rs tests/kit/src/lib.rs
-RUN --mount=type=cache,target=/usr/local/cargo/registry licenses/collect /licenses
+RUN --mount=type=cache,sharing=locked,target=/usr/local/cargo/registry licenses/collect /licenses
 
 FROM rust:1.95-slim-bookworm AS build
 ARG TARGETARCH
@@ -25,7 +25,7 @@ COPY benches benches
 ARG COMMIT
 # Caches outlive the layer, so that a change of the sources does not build every dependency again.
 # Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc works with all up to the size that it is built for.
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
+RUN --mount=type=cache,sharing=locked,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
     if [ "$TARGETARCH" = arm64 ]; then export JEMALLOC_SYS_WITH_LG_PAGE=16; fi && \
     cargo build --release --locked --bins --features jemalloc,vendored-openssl && \
     cp target/release/ecs-sdm-producer target/release/ecs_sim /usr/local/bin/

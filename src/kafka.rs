@@ -21,7 +21,7 @@ mod topics;
 
 pub use self::error::{Absence, Error};
 pub use self::in_flight::OVERHEAD;
-pub(crate) use self::inspection::{Found, Inspected, TopicFacts};
+pub(crate) use self::inspection::{Found, Inspected, TopicFacts, Untold};
 pub use self::producer::Producer;
 pub use self::status::FatalProducerError;
 pub(crate) use self::topics::{Holds, topic_names};

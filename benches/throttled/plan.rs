@@ -5,7 +5,7 @@ use std::thread;
 
 use ecs_sim::{Buckets, Refill, Shape, Simulator, World};
 use kit::bench::Result;
-use kit::bench::table::{Bar, Table};
+use kit::bench::table::{Bar, Table, write_bars};
 use kit::program::{program, text};
 use serde_json::Value;
 
@@ -83,6 +83,8 @@ pub(crate) fn bench(wanted: &Wanted, out: &mut impl Write) -> Result<Vec<Bar>> {
     }
     writeln!(out, "\nPlans:\n")?;
     table.write(out)?;
+    writeln!(out)?;
+    write_bars(&bars, out)?;
     Ok(bars)
 }
 

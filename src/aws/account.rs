@@ -64,7 +64,27 @@ impl Account {
     }
 }
 
-/// The fifth field of an ARN: `arn:partition:service:region:account-id:resource`.
+/// The fifth field of an ARN: `arn:partition:service:region:account-id:resource`. What is not 12 digits is no account.
 pub(super) fn account_of(arn: &str) -> Option<&str> {
-    arn.split(':').nth(4).filter(|id| !id.is_empty())
+    let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|digit| digit.is_ascii_digit());
+    arn.split(':').nth(4).filter(is_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account_of;
+
+    #[test]
+    fn an_account_has_twelve_digits() {
+        assert_eq!(account_of("arn:aws:iam::111111111111:user/a"), Some("111111111111"));
+        for arn in [
+            "",
+            "arn:aws:iam::",
+            "arn:aws:iam::111111111111,user/a",
+            "arn:aws:iam::11111111111:user/a",
+            "arn:aws:ecs:eu-west-1:me:task/a",
+        ] {
+            assert_eq!(account_of(arn), None, "{arn}");
+        }
+    }
 }

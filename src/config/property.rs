@@ -78,13 +78,13 @@ pub fn guarantees() -> impl Iterator<Item = (&'static str, &'static str)> {
     FIXED.iter().filter_map(|(name, values)| Some((*name, *values.first()?)))
 }
 
-/// What is shown of a property's name: it is cut where a secret may follow it. librdkafka's names have small letters, dots and
-/// underscores alone; what else a flag has may be the secret.
-pub(super) fn shown_name(name: &str, is_flag: bool) -> Cow<'_, str> {
+/// What is shown of the name of a property that a flag gives: it is cut where a secret may follow it. librdkafka's names have small
+/// letters, dots and underscores alone; what else a flag has may be the secret.
+pub(super) fn shown_name(name: &str) -> Cow<'_, str> {
     if let Some(sensitive) = SENSITIVE.iter().filter(|one| goes_on(name, one)).max_by_key(|one| one.len()) {
         return format!("{sensitive}…").into();
     }
-    let end = name.find(|letter: char| !letter.is_ascii_lowercase() && !"._".contains(letter)).filter(|_| is_flag);
+    let end = name.find(|letter: char| !letter.is_ascii_lowercase() && !"._".contains(letter));
     end.map_or(name.into(), |end| format!("{}…", &name[..end]).into())
 }
 
@@ -101,7 +101,8 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
         }
     };
     let name = &key[PROPERTIES.len() + 1..];
-    let key = &format!("{PROPERTIES}.{}", shown_name(name, matches!(origin, Origin::Set(_))));
+    let shown = if matches!(origin, Origin::Set(_)) { shown_name(name) } else { name.into() };
+    let key = &format!("{PROPERTIES}.{shown}");
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));
         return None;

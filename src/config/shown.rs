@@ -52,6 +52,10 @@ pub(super) fn is_private(text: &str) -> bool {
 
 /// A URL without the user and password that may stand in it. An address like `a:b@c` is cut too, which does no harm.
 pub(super) fn without_user(text: &str) -> Cow<'_, str> {
+    if text.starts_with("arn:") {
+        // A role's name may hold an @.
+        return text.into();
+    }
     let Some((before, host)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
         return text.into();
     };

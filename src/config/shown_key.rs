@@ -16,20 +16,22 @@ const WORD_START: usize = 4;
 /// A key that is unknown, and the known one that is nearest. It is cut where a secret may follow its key, or stand in its place.
 pub(super) fn key<'k>(key: &'k str, is_flag: bool, near: Option<&str>) -> Cow<'k, str> {
     let is_letter = |letter: char| letter.is_alphanumeric() || "_.-".contains(letter);
-    let word = if is_flag { key.split(|letter| !is_letter(letter)).next().unwrap_or_default() } else { key };
+    let word = key.split(|letter| !is_letter(letter)).next().unwrap_or_default();
+    if !is_flag {
+        // A file has it as a key, and a variable as its name.
+        return key.into();
+    }
     if let Some(secret) = secret_before(word).filter(|secret| near.is_none_or(|near| near.starts_with(secret))) {
         return format!("{secret}…").into();
     }
-    if let Some(name) = word.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.'))
-        && (is_flag || shown_name(name, is_flag) != name)
-    {
-        return format!("{PROPERTIES}.{}", shown_name(name, is_flag)).into();
+    if let Some(name) = word.strip_prefix(PROPERTIES).and_then(|rest| rest.strip_prefix('.')) {
+        return format!("{PROPERTIES}.{}", shown_name(name)).into();
     }
-    match (is_flag, near) {
-        _ if word.len() < key.len() && table::find(word).is_some() => word.into(),
-        (true, _) if word.len() < key.len() => start(word, 0).into(),
-        (true, None) => start(word, LONGEST_WORD).into(),
-        _ => word.into(),
+    match near {
+        _ if word.len() < key.len() && table::find(word).is_some() => format!("{word}…").into(),
+        _ if word.len() < key.len() => start(word, 0).into(),
+        None => start(word, LONGEST_WORD).into(),
+        Some(_) => word.into(),
     }
 }
 

@@ -96,11 +96,11 @@ pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(Strin
         // A secret may follow its key in some other way than after a =.
         let (key, value) = set.split_once('=').map_or((set.as_str(), None), |(key, value)| (key.trim(), Some(value)));
         let shown = shown_key::flag(key).into_owned();
-        let is_before_another = key.starts_with(&shown) && key != shown && table::find(&shown).is_some();
-        match value.filter(|_| !is_before_another) {
+        match value {
             Some(value) => entries.push((key.to_owned(), SpannedValue::untyped(value, Origin::Set(shown)))),
             // A secret alone is nothing like a key.
             None => {
+                let shown = shown.trim_end_matches('…').to_owned();
                 let shown = if shown_key::is_like_a_key(&shown) { shown } else { String::new() };
                 diagnostics.error("", &Origin::Set(shown), "has no value", "it takes KEY=VALUE");
             }

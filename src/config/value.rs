@@ -6,8 +6,6 @@ use std::ops::Range;
 use figment::value::Value;
 use toml_edit::{Document, Item, TableLike, TomlError, Value as TomlValue};
 
-use super::shown::without_user;
-
 /// Where a value comes from.
 #[derive(Debug, Clone)]
 pub(super) enum Origin {
@@ -80,16 +78,21 @@ impl RawValue {
     }
 }
 
-/// The parts of a comma-separated text. It is not cut within a password before a host, so that no half of one is shown. ARNs may hold an `@`.
+/// The parts of a comma-separated text. It is not cut within a password before a host, so that no part of one is shown: what has an `@`
+/// and no scheme goes on where a scheme or a user began. ARNs may hold an `@`.
 pub(super) fn parts(text: &str) -> Vec<String> {
+    let is_arn = |part: &str| part.trim().starts_with("arn:");
+    let has_scheme = |part: &str| part.split_once("://").is_some_and(|(scheme, _)| !scheme.trim().is_empty());
     let mut parts: Vec<String> = Vec::new();
     for part in text.split(',') {
-        let whole = parts.last().filter(|last| !last.contains('@') && part.contains('@') && !part.contains("://"));
-        let whole = whole.filter(|last| ![last, part].iter().any(|part| part.trim().starts_with("arn:")));
-        let whole = whole.map(|last| format!("{last},{part}")).filter(|whole| without_user(whole) != whole.as_str());
-        match (parts.last_mut(), whole) {
-            (Some(last), Some(whole)) => *last = whole,
-            _ => parts.push(part.to_owned()),
+        let goes_on = part.contains('@') && !has_scheme(part) && !is_arn(part);
+        let begins = |other: &String| (has_scheme(other) || other.contains(':')) && !is_arn(other);
+        match parts.iter().rposition(begins).filter(|_| goes_on) {
+            Some(start) => {
+                let begun = parts.split_off(start).join(",");
+                parts.push(format!("{begun},{part}"));
+            }
+            None => parts.push(part.to_owned()),
         }
     }
     parts

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
 use super::handles::Handle;
-use super::raw::{self, Creation};
+use super::raw::{self, Creation, Refusal};
 use super::startup::{ANSWER, PAUSE, StartupWait};
 use super::topics::{Holds, METADATA_LAG, new_topic, passes, topics};
 use super::{Absence, Error, Producer};
@@ -33,6 +33,21 @@ pub(crate) enum Found {
     Creatable,
 }
 
+/// Why a broker does not tell the settings of a topic.
+#[derive(Debug, Clone)]
+pub(crate) struct Untold {
+    pub(crate) reason: String,
+    /// Whether a right is missing.
+    pub(crate) is_denied: bool,
+}
+
+impl From<Refusal> for Untold {
+    fn from(Refusal { code, sentence }: Refusal) -> Self {
+        let is_denied = matches!(code, Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed);
+        Self { reason: sentence, is_denied }
+    }
+}
+
 /// What brokers say of a topic that is there.
 #[derive(Debug, Clone)]
 pub(crate) struct TopicFacts {
@@ -40,7 +55,7 @@ pub(crate) struct TopicFacts {
     /// Partitions without a leader.
     pub(crate) leaderless: Vec<i32>,
     /// The topic's settings by name, its broker's defaults among them; or why they may not be asked.
-    pub(crate) settings: Result<HashMap<String, String>, String>,
+    pub(crate) settings: Result<HashMap<String, String>, Untold>,
     /// Whether there is a right to write. None if the broker does not tell.
     pub(crate) may_write: Option<bool>,
 }
@@ -74,8 +89,11 @@ impl Producer {
                     Err(error) => return Err(error),
                     // Whoever may make a topic and not describe it does not see it appear.
                     Ok(Err(Absence::Unknown)) if config.kafka.topics_create == TopicsCreate::IfMissing => {
-                        if let Some(found) = self.try_creation(&topic, holds, config, &wait).await? {
-                            break found;
+                        match self.try_creation(&topic, holds, config, &wait).await? {
+                            Some(found) => break found,
+                            // Another producer has just made it, or it is being deleted.
+                            None if !has_time(&mut lag) => break Found::Unusable(Error::NotShown(topic.clone())),
+                            None => tokio::time::sleep(PAUSE).await, // why: a topic that appears tells nobody
                         }
                     }
                     Ok(Err(absence)) if !has_time(&mut lag) => break Found::Absent(absence),
@@ -103,7 +121,7 @@ impl Producer {
                 // As a sync does: each leader has to be reached.
                 producer.end_offset_of(handle, &topic, *partition, &wait)?;
             }
-            let settings = raw::topic_settings(handle.client(), &topic, ANSWER).map_err(|refusal| refusal.sentence);
+            let settings = raw::topic_settings(handle.client(), &topic, ANSWER).map_err(Untold::from);
             let may_write = raw::may_write(handle.client(), &topic, ANSWER).unwrap_or_else(|refusal| {
                 tracing::debug!(topic, reason = refusal.sentence, "its rights may not be asked");
                 None
@@ -134,7 +152,11 @@ impl Producer {
                 match refusal {
                     None => return Ok(Some(Found::Creatable)),
                     Some(refusal) if refusal.code == Code::TopicAlreadyExists => return Ok(None),
-                    Some(refusal) if passes(refusal.code) => wait.or(|| Error::create(&topic, &refusal))?,
+                    Some(refusal) if passes(refusal.code) => {
+                        if let Err(error) = wait.or(|| Error::create(&topic, &refusal)) {
+                            return Ok(Some(Found::Unusable(error)));
+                        }
+                    }
                     Some(refusal) => return Ok(Some(Found::Unusable(Error::create(&topic, &refusal)))),
                 }
                 std::thread::sleep(PAUSE); // why: librdkafka's call blocks, so it has a thread of its own

@@ -17,6 +17,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::context::Context;
 use super::security::Token;
+use crate::foreign::one_line;
 
 /// A topic to be made.
 pub(super) struct NewTopic<'a> {
@@ -274,7 +275,7 @@ fn c_string(text: &str) -> Result<CString, Refusal> {
 unsafe fn refusal(error: c::rd_kafka_resp_err_t, sentence: *const c_char) -> Option<Refusal> {
     let code = Code::from(error);
     // SAFETY: as the caller says.
-    (code != Code::NoError).then(|| Refusal { code, sentence: unsafe { text(sentence) } })
+    (code != Code::NoError).then(|| Refusal { code, sentence: one_line(&unsafe { text(sentence) }) })
 }
 
 /// # Safety

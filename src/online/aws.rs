@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use self::actions::Actions;
+use self::answer::NETWORK;
 use super::{Check, CheckResult, Kind, Section};
 use crate::aws::base::Base;
 use crate::aws::scope::{Identity, IdentityError, ResolvedIdentity};
@@ -23,6 +24,9 @@ const SIDE_BY_SIDE: usize = 32;
 
 /// Requests per role and region, STS's included, that a check sends at most; retries come on top.
 const REQUESTS: u32 = 11;
+
+/// What is said of what hangs on the base credentials.
+const SEE_IDENTITY: &str = "not known: see the identity";
 
 /// By which name those of STS's requests are known that nobody answers.
 const STS: &str = "STS";
@@ -46,7 +50,10 @@ pub(super) async fn check(config: &Config, base: Result<Arc<Base>, String>, call
         Ok(arn) => base.account(Ok(arn)).await,
         Err(error) => base.account(Err(&error.fault)).await,
     };
-    let (mut identity, lost) = identity(&who);
+    let mut identity = identity(&who);
+    let is_lost =
+        who.as_ref().is_err_and(|error| error.action != "GetCallerIdentity" || error.fault.verdict == Verdict::Setup);
+    let lost = is_lost.then(|| SEE_IDENTITY.to_owned());
     let reader = Reader {
         config: Arc::new(config.clone()),
         base: Arc::clone(&base),
@@ -56,6 +63,9 @@ pub(super) async fn check(config: &Config, base: Result<Arc<Base>, String>, call
     };
     let identities = base.identities(config);
     let reads_itself = identities.iter().any(|identity| identity.role.is_none());
+    let is_refusal =
+        |error: &IdentityError| matches!(error.fault.verdict, Verdict::Unrecognized | Verdict::Credentials);
+    let refusal = who.as_ref().err().filter(|error| !is_lost && is_refusal(error)).map(ToString::to_string);
     let arn = who.ok();
     let each = identities.into_iter().enumerate().map(|(place, identity)| {
         let is_base = identity.role.is_none();
@@ -66,13 +76,21 @@ pub(super) async fn check(config: &Config, base: Result<Arc<Base>, String>, call
         let (reader, resolved) = (reader.clone(), ResolvedIdentity { identity, account });
         async move { reader.check(Arc::new(resolved), arn, sts).await }
     });
-    let checks = in_order(each).await;
+    let mut checks: Vec<Check> = in_order(each).await.into_iter().flatten().collect();
     identity.account = account.get().map(str::to_owned);
-    if let Some(reason) = account.unknown().filter(|_| reads_itself && identity.result < CheckResult::Broken) {
+    let is_known = checks.iter().any(|check| check.kind == Kind::Region && check.result == CheckResult::Ok);
+    if let Some(fault) = refusal.filter(|_| !is_known) {
+        // What AWS does not know anywhere is wrong, and not the regions.
+        let way_out = "see access_key_id and secret_access_key, or what AWS's credential chain finds";
+        identity = identity.broken(format!("{fault}; {way_out}"));
+        for check in &mut checks {
+            (check.result, check.error) = (CheckResult::Unknown, Some(SEE_IDENTITY.to_owned()));
+        }
+    } else if let Some(reason) = account.unknown().filter(|_| reads_itself && is_known) {
         // No type of an account that nobody knows is complete.
         identity = identity.broken(reason);
     }
-    let checks = std::iter::once(identity).chain(checks.into_iter().flatten()).collect();
+    let checks = std::iter::once(identity).chain(checks).collect();
     Section { checks, is_contacted: caller.concurrency.has_answered() }
 }
 
@@ -93,27 +111,18 @@ async fn in_order<T: Send + 'static>(each: impl Iterator<Item = impl Future<Outp
     done.into_values().collect()
 }
 
-/// The check of the base credentials, and why nothing can be asked with them.
-fn identity(who: &Result<String, IdentityError>) -> (Check, Option<String>) {
+/// The check of the base credentials. A network may reach ECS and not STS, and STS of `default_region` may not be enabled: a sync goes on.
+fn identity(who: &Result<String, IdentityError>) -> Check {
     let error = match who {
-        Ok(arn) => return (Check::new(Kind::Identity, arn), None),
+        Ok(arn) => return Check::new(Kind::Identity, arn),
         Err(error) => error,
     };
     let check = Check::new(Kind::Identity, "");
-    let is_asked = error.action == "GetCallerIdentity";
-    let refused = matches!(error.fault.verdict, Verdict::Unrecognized | Verdict::Credentials);
-    if is_asked && !refused && error.fault.verdict != Verdict::Setup {
-        // A network may reach ECS and not STS.
-        let words =
-            format!("{error}; a sync goes on, and takes the account from a role, AWS_ACCOUNT_ID or the first ARN");
-        return (check.with(CheckResult::Warning, words), None);
+    if error.action != "GetCallerIdentity" || error.fault.verdict == Verdict::Setup {
+        return check.broken(error.to_string());
     }
-    let way_out = if is_asked && refused {
-        "; see access_key_id and secret_access_key, or what AWS's credential chain finds"
-    } else {
-        ""
-    };
-    (check.broken(format!("{error}{way_out}")), Some("not known: see the identity".to_owned()))
+    let way_out = if error.fault.is_answer() { "see default_region, whose STS was asked" } else { NETWORK };
+    check.with(CheckResult::Warning, format!("{error}; {way_out}"))
 }
 
 /// What reads with identities. Clones share all of it.
@@ -166,10 +175,11 @@ impl Reader {
             Err(fault) => {
                 let is_answer = fault.is_answer();
                 let words = IdentityError { action: credentials.action(), fault }.to_string();
-                if !is_answer {
-                    self.silent.lock().insert(STS.to_owned(), words.clone());
+                if is_answer {
+                    return check.broken(words);
                 }
-                check.broken(words)
+                self.silent.lock().insert(STS.to_owned(), words.clone());
+                check.broken(format!("{words}; {NETWORK}"))
             }
         }
     }

@@ -45,20 +45,27 @@ async fn ask(client: &Client, subject: &Subject, mode: RegistryMode) -> Result<C
         Err(error @ Error::Refused { status: 404, .. }) => error,
         Err(error) => return of_subject(check, error),
     };
-    Ok(match client.test(subject).await {
-        Ok(Compatibility::Incompatible(reasons)) => check.broken(format!(
+    let tested = match client.test(subject).await {
+        // A sync does not test. Whoever may not do so may register all the same.
+        Err(Error::Refused { message, .. }) => Err(message),
+        Err(error) => return Err(error),
+        Ok(tested) => Ok(tested),
+    };
+    Ok(match (tested, mode) {
+        (Ok(Compatibility::Incompatible(reasons)), _) => check.broken(format!(
             "the schema is not compatible with those of the subject: {}; give the topic another name or \
              schema_registry.subject_strategy, or have the subject's compatibility level changed",
             reasons.join("; ")
         )),
-        Ok(Compatibility::New | Compatibility::Compatible) => match mode {
-            RegistryMode::Lookup => check.broken(absent.to_string()),
-            RegistryMode::Auto if client.is_read_only(subject).await? => {
-                check.broken("absent, and the registry is read-only; have that changed, or the schema registered")
-            }
-            RegistryMode::Auto => Check { error: Some("absent; a sync registers it".to_owned()), ..check },
+        (_, RegistryMode::Lookup) => check.broken(absent.to_string()),
+        (Err(message), RegistryMode::Auto) => check
+            .unknown(format!("absent; a sync registers it, and whether it is compatible may not be asked ({message})")),
+        (Ok(_), RegistryMode::Auto) => match client.mode(subject).await {
+            Some(mode) if mode != "READWRITE" => check.broken(format!(
+                "absent, and the registry's mode is {mode}; have that changed, or the schema registered"
+            )),
+            _ => Check { error: Some("absent; a sync registers it".to_owned()), ..check },
         },
-        Err(error) => of_subject(check, error)?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::CheckResult;
 use crate::config::{Config, TopicsCreate};
-use crate::kafka::{Holds, TopicFacts};
+use crate::kafka::{Holds, TopicFacts, Untold};
 
 /// How long a sync is expected to take where there is no `timeout`: each record has the time at which its sync began.
 const SYNC: Duration = Duration::from_secs(3600);
@@ -33,12 +33,11 @@ pub(super) fn judge(facts: &TopicFacts, holds: Holds, config: &Config) -> Vec<(C
     }
     match &facts.settings {
         Ok(_) => findings.extend(compare(facts, holds, config).into_iter().map(|words| (CheckResult::Warning, words))),
-        Err(reason) => findings.push((
-            CheckResult::Unknown,
-            format!(
-                "its settings may not be asked ({reason}); allow DESCRIBE_CONFIGS on the topic to have them compared"
-            ),
-        )),
+        Err(Untold { reason, is_denied }) => {
+            let way_out =
+                if *is_denied { "allow DESCRIBE_CONFIGS on the topic to have them compared" } else { "ask again" };
+            findings.push((CheckResult::Unknown, format!("its settings may not be asked ({reason}); {way_out}")));
+        }
     }
     if let Some(words) = partitions(facts.partitions, holds, config) {
         findings.push((CheckResult::Warning, words));
@@ -163,7 +162,7 @@ mod tests {
         let facts = TopicFacts {
             partitions: 2,
             leaderless: vec![1],
-            settings: Err("not yours".to_owned()),
+            settings: Err(Untold { reason: "not yours".to_owned(), is_denied: true }),
             may_write: Some(false),
         };
         let findings = judge(&facts, Holds::Events, &Config::default());

@@ -149,14 +149,11 @@ impl Client {
         })
     }
 
-    /// Whether nothing can be registered under a subject now. Registries that have no modes take what comes.
-    ///
-    /// # Errors
-    /// The registry cannot be reached.
-    pub async fn is_read_only(&self, subject: &Subject) -> Result<bool, Error> {
+    /// The mode that a registry is in for a subject, such as `READONLY`. None if it does not tell: not all registries have modes.
+    pub async fn mode(&self, subject: &Subject) -> Option<String> {
         let path = format!("/mode/{}?defaultToGlobal=true", subject.name);
-        let answer = self.ask(Method::GET, &path, None).await?;
-        Ok(answer.is_ok_and(|mode| mode["mode"].as_str().is_some_and(|mode| mode.starts_with("READONLY"))))
+        let answer = self.ask(Method::GET, &path, None).await.ok()?.ok()?;
+        answer["mode"].as_str().map(one_line)
     }
 
     async fn id(&self, operation: Operation, path: &str, subject: &Subject) -> Result<u32, Error> {

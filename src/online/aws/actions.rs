@@ -6,8 +6,11 @@ use crate::aws::{Caller, Ecs, Fault, RequestContext};
 use crate::config::Config;
 use crate::contract::Parent;
 use crate::ecs::{Object, Options, ParentKind};
-use crate::online::aws::answer::{Answer, judge};
+use crate::online::aws::answer::{Answer, Listed, judge};
 use crate::online::{Check, CheckResult, Kind};
+
+/// The most that ListClusters gives at once (`maxResults`).
+const MOST_LISTED: i32 = 100;
 
 /// A name of the right form for a cluster, a service, a task and a task definition, which none of them has.
 const NOBODY: &str = "00000000000000000000000000000000";
@@ -42,8 +45,8 @@ struct Found {
     action: &'static str,
     result: CheckResult,
     error: Option<String>,
-    /// Whether it is denied in the clusters that were asked, and there are others.
-    is_denied_here: bool,
+    /// The clusters that denied it, if there are others that were not asked.
+    denied_in: Vec<String>,
 }
 
 /// One request.
@@ -112,7 +115,10 @@ impl<'a> Actions<'a> {
     /// All have been asked: denials that come of a limited policy are none.
     pub(super) fn settle(&mut self) {
         let Some(limit) = self.clusters.limit() else { return };
-        for found in self.actions.iter_mut().filter(|found| found.is_denied_here) {
+        // What is denied there too is denied wherever the policy holds.
+        let is_elsewhere =
+            |found: &&mut Found| !found.denied_in.is_empty() && found.denied_in.iter().all(|one| one != limit);
+        for found in self.actions.iter_mut().filter(is_elsewhere) {
             let why = format!("; {limit} allows another action, so that a policy is limited to some clusters");
             found.error = found.error.take().map(|error| error + &why);
             found.result = CheckResult::Unknown;
@@ -145,10 +151,10 @@ impl<'a> Actions<'a> {
         let is_within = O::PARENT == ParentKind::Cluster;
         self.is_idle = is_within && self.has_listed && self.clusters.are_at_most(0);
         let (at, listed) = self.list::<O>().await;
-        let first = listed.as_ref().and_then(|listed| listed.first().cloned());
-        let has_none = listed.as_ref().is_some_and(Vec::is_empty);
+        let first = listed.as_ref().and_then(|listed| listed.arns.first().cloned());
+        let has_none = listed.as_ref().is_some_and(|listed| listed.arns.is_empty() && listed.is_all);
         // Of several clusters another may have some.
-        self.is_idle |= has_none && (!is_within || self.clusters.are_at_most(1));
+        self.is_idle |= has_none && (!is_within || self.has_listed && self.clusters.are_at_most(1));
         if O::IS_PARENT {
             self.keep(listed);
             self.ask::<O>(|cluster| Request::Describe(cluster.to_owned()), asked_to_describe::<O>()).await;
@@ -169,22 +175,18 @@ impl<'a> Actions<'a> {
     }
 
     /// Asks for a list. None if it is not allowed, or AWS does not say.
-    async fn list<O: Object>(&mut self) -> (String, Option<Vec<String>>) {
+    async fn list<O: Object>(&mut self) -> (String, Option<Listed>) {
         self.ask::<O>(|_| Request::List, asked_to_list::<O>()).await
     }
 
-    fn keep(&mut self, listed: Option<Vec<String>>) {
-        self.has_listed = listed.is_some();
-        self.clusters = Clusters::of(listed.unwrap_or_default());
+    fn keep(&mut self, listed: Option<Listed>) {
+        self.has_listed = listed.as_ref().is_some_and(|listed| listed.is_all);
+        self.clusters = Clusters::of(listed.unwrap_or_default().arns);
     }
 
     /// Asks once, and again in other clusters while it is denied and there are requests to spare. Returns the cluster that was asked
     /// last, and what it listed.
-    async fn ask<O: Object>(
-        &mut self,
-        request: impl Fn(&str) -> Request,
-        asked: Asked,
-    ) -> (String, Option<Vec<String>>) {
+    async fn ask<O: Object>(&mut self, request: impl Fn(&str) -> Request, asked: Asked) -> (String, Option<Listed>) {
         self.to_come -= 1;
         self.of_clusters_to_come -= u32::from(asked.is_of_cluster);
         let next = self.clusters.next(self.of_clusters_to_come == 0).filter(|_| asked.is_of_cluster);
@@ -233,18 +235,18 @@ impl<'a> Actions<'a> {
             }
             self.take(asked.action, Answer::Denied(fault));
             if let Some(found) = self.actions.last_mut().filter(|_| is_here) {
-                found.is_denied_here = true;
                 let words = format!("; denied in {}, and not asked in other clusters", tried.join(" and "));
                 found.error = found.error.take().map(|error| error + &words);
+                found.denied_in = tried;
             }
         }
         (at, None)
     }
 
-    async fn send<O: Object>(&mut self, cluster: &str, request: &Request) -> Result<Vec<String>, Fault> {
+    async fn send<O: Object>(&mut self, cluster: &str, request: &Request) -> Result<Listed, Fault> {
         self.left = self.left.saturating_sub(1);
         // Several clusters cost no more than one, and there may be need of another.
-        let page_size = if O::IS_PARENT { self.scope.ecs.page_size } else { 1 };
+        let page_size = if O::IS_PARENT { MOST_LISTED } else { 1 };
         let ecs = Ecs { client: self.scope.ecs.client.clone(), page_size };
         let parent: Parent = (O::PARENT == ParentKind::Cluster).then(|| cluster.into());
         let options = Options { fetch_stopped_tasks: self.config.operation_options.ecs_task.fetch_stopped_tasks };
@@ -252,17 +254,18 @@ impl<'a> Actions<'a> {
         let context = RequestContext { credentials: &self.scope.credentials, limiter };
         match request {
             Request::List => {
-                let pass = O::passes(options)[0];
-                let listed = self.caller.list(context, || O::list(&ecs, &parent, pass, None)).await?;
+                let passes = O::passes(options);
+                let listed = self.caller.list(context, || O::list(&ecs, &parent, passes[0], None)).await?;
+                let is_last = listed.next_token.is_none_or(|token| token.is_empty());
                 let arns: Vec<String> = listed.arns.into_iter().filter(|arn| !arn.is_empty()).collect();
                 if let Some(first) = arns.first() {
                     self.scope.account.learn(first);
                 }
-                Ok(arns)
+                Ok(Listed { arns, is_all: is_last && passes.len() == 1 })
             }
             Request::Describe(arn) => {
                 let described = || O::describe(&ecs, &parent, vec![arn.clone()]);
-                self.caller.list(context, described).await.map(|_| Vec::new())
+                self.caller.list(context, described).await.map(|_| Listed::default())
             }
         }
     }
@@ -305,7 +308,7 @@ impl<'a> Actions<'a> {
     }
 
     fn found(&mut self, action: &'static str, result: CheckResult, error: Option<String>) {
-        self.actions.push(Found { action, result, error, is_denied_here: false });
+        self.actions.push(Found { action, result, error, denied_in: Vec::new() });
     }
 }
 

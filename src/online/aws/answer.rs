@@ -9,11 +9,22 @@ const DENIED: [&str; 4] = ["AccessDeniedException", "AccessDenied", "Unauthorize
 const NOT_ENABLED: [&str; 4] =
     ["RegionDisabledException", "UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired"];
 
+/// Where to look if nobody answers.
+pub(super) const NETWORK: &str = "see the region's name, AWS_ENDPOINT_URL and HTTPS_PROXY";
+
+/// What an answer named.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Listed {
+    pub(super) arns: Vec<String>,
+    /// Whether that is all there is.
+    pub(super) is_all: bool,
+}
+
 /// What an answer says.
 #[derive(Debug)]
 pub(super) enum Answer {
     /// It is allowed; what was listed.
-    Allowed(Vec<String>),
+    Allowed(Listed),
     /// A right is missing.
     Denied(Fault),
     /// AWS refuses for another reason.
@@ -28,19 +39,19 @@ pub(super) enum Answer {
 
 /// Judges an answer. `is_made_up` says that the name that was asked for is one that nobody has, and `is_within` that a cluster was
 /// named: whoever may not ask does not learn that there is nothing of that name.
-pub(super) fn judge(answer: Result<Vec<String>, Fault>, is_made_up: bool, is_within: bool) -> Answer {
+pub(super) fn judge(answer: Result<Listed, Fault>, is_made_up: bool, is_within: bool) -> Answer {
     let fault = match answer {
         Ok(listed) => return Answer::Allowed(listed),
         Err(fault) => fault,
     };
     let code = fault.code.as_str();
     match fault.verdict {
-        _ if !fault.is_answer() => Answer::Silence(fault.to_string()),
+        _ if !fault.is_answer() => Answer::Silence(format!("{fault}; {NETWORK}")),
         _ if NOT_ENABLED.contains(&code) => {
             Answer::NotEnabled(format!("{fault}; enable the region in this account, or take it out of the settings"))
         }
-        Verdict::NoCluster if is_within => Answer::Allowed(Vec::new()),
-        Verdict::Client | Verdict::Invalid if is_made_up => Answer::Allowed(Vec::new()),
+        Verdict::NoCluster if is_within => Answer::Allowed(Listed::default()),
+        Verdict::Client | Verdict::Invalid if is_made_up => Answer::Allowed(Listed::default()),
         Verdict::Denied if DENIED.contains(&code) => Answer::Denied(fault),
         Verdict::Denied => Answer::Refused(format!("{fault}; see the credentials, and the clock of this machine")),
         Verdict::Throttled => Answer::Untold(format!("{fault}; AWS throttles this account, so ask again later")),

@@ -77,7 +77,7 @@ mod tests {
         let name = |n: usize| format!("cluster-{n}");
         let number = |name: &str| name.trim_start_matches("cluster-").parse::<usize>().unwrap();
         let mut clusters = Clusters::of((0..count).map(name).collect());
-        let mut said = Vec::new();
+        let (mut said, mut denied_in) = (Vec::new(), Vec::new());
         for action in 0..ACTIONS {
             let mut at = clusters.next(action + 1 == ACTIONS).unwrap().to_owned();
             let mut tried = Vec::new();
@@ -85,6 +85,7 @@ mod tests {
                 if allows(action, number(&at)) {
                     clusters.allow(&at, action > 0);
                     said.push('a');
+                    denied_in.push(Vec::new());
                     break;
                 }
                 tried.push(at);
@@ -93,14 +94,17 @@ mod tests {
                     None => {
                         clusters.deny(&tried);
                         said.push('d');
+                        denied_in.push(tried);
                         break;
                     }
                 }
                 spare -= 1;
             }
         }
-        let limited = clusters.limit().is_some();
-        said.iter().map(|one| if *one == 'd' && limited { '?' } else { *one }).collect()
+        let is_elsewhere =
+            |tried: &Vec<String>| clusters.limit().is_some_and(|limit| tried.iter().all(|one| one != limit));
+        let said = said.iter().zip(&denied_in);
+        said.map(|(one, tried)| if *one == 'd' && is_elsewhere(tried) { '?' } else { *one }).collect()
     }
 
     #[test]
@@ -120,6 +124,18 @@ mod tests {
                         assert_eq!(said, expected, "{count} clusters, {spare} to spare, {lacks:b}");
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn an_action_that_a_limited_policy_lacks_too_is_denied() {
+        for count in [2, 3, 8] {
+            for lacks in 1..ACTIONS {
+                // With a request to spare the second cluster is found at once.
+                let said = ask(count, 1, |action, cluster| cluster == 1 && action != lacks);
+                assert_eq!(said.matches('d').count(), 1, "{count} clusters, {lacks}: {said}");
+                assert_eq!(said.chars().nth(lacks), Some('d'), "{count} clusters, {lacks}: {said}");
             }
         }
     }

@@ -10,9 +10,16 @@ const BUNDLE: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE---
 fn a_secret_beside_its_place_is_not_shown() {
     #[rustfmt::skip]
     let flags = [
-        ("session_token:hunter2==", "--set session_token: has no value; it takes KEY=VALUE"),
+        ("session_token:hunter2==", "session_token…: unknown setting (--set session_token…); did you mean session_token_file?"),
+        ("session_token:hunter2", "--set session_token: has no value; it takes KEY=VALUE"),
+        ("regions[0]=eu-west-1", "regions…: unknown setting (--set regions…); did you mean regions?"),
+        ("page_size:=5", "page_size…: unknown setting (--set page_size…); did you mean page_size?"),
+        ("schema_registry.url=http://user:aa,hunter2,cc@host", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (--set schema_registry.url); it looks like https://host:port"),
+        ("schema_registry.url=http://user:p@a,hunter2@host", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (--set schema_registry.url); it looks like https://host:port"),
+        ("schema_registry.url=http://user:pw,://hunter2@host", "schema_registry.url[0]: \"http://<redacted>@host\" is not a URL without a user or query (--set schema_registry.url); it looks like https://host:port"),
+        ("assume_role_arns=arn:aws:iam::12345678901:role/a@b", "assume_role_arns[0]: \"arn:aws:iam::12345678901:role/a@b\" is not a role ARN (--set assume_role_arns); it looks like arn:aws:iam::123456789012:role/NAME"),
         ("session_tokenhunter2==", "session_token…: unknown setting (--set session_token…); did you mean session_token_file?"),
-        ("secret_access_key-hunter2hunter2", "--set secret_access_key…: has no value; it takes KEY=VALUE"),
+        ("secret_access_key-hunter2hunter2", "--set secret_access_key: has no value; it takes KEY=VALUE"),
         ("hunter2", "--set: has no value; it takes KEY=VALUE"),
         ("hunter2hunter2hunter2==", "hunt…: unknown setting (--set hunt…); config/connector.toml has every setting"),
         ("schema_registry.hunter2hunter2hunter2==", "schema_registry.hunt…: unknown setting (--set schema_registry.hunt…); config/connector.toml has every setting"),
@@ -32,6 +39,24 @@ fn a_secret_beside_its_place_is_not_shown() {
     // ARNs may hold what tells a password.
     let arns = "arn:aws:iam::123456789012:role/a,arn:aws:iam::123456789012:role/b@c";
     assert_eq!(good(&load(&set(&[&format!("assume_role_arns={arns}")]))).assume_role_arns.len(), 2);
+}
+
+#[test]
+fn a_key_of_a_file_or_a_variable_is_named_whole() {
+    for key in ["kafka.security.key_location", "kafka.security.password_secret", "access_key_identity"] {
+        let (loaded, _file) = from_file(&format!("{key} = 'x'\n"));
+        let variable = format!("ECS_SDM_{}", key.replace('.', "__").to_uppercase());
+        for said in [errors(&loaded), errors(&load(&env(&[(&variable, "x")])))] {
+            assert!(said[0].starts_with(&format!("{key}: unknown setting")), "{said:?}");
+        }
+    }
+    let (mut loaded, _file) = from_file("[kafka.properties]\n\"sasl.password.callback\" = 'hunter2'\n");
+    loaded.judge_properties(client::refusal);
+    let said = errors(&loaded);
+    assert!(
+        said[0].starts_with("kafka.properties.sasl.password.callback: ") && !said[0].contains("hunter2"),
+        "{said:?}"
+    );
 }
 
 #[test]

@@ -216,6 +216,10 @@ fn moved<T: Clone>(rng: &mut Rng, all: &mut Vec<T>) {
 /// A key that is mistyped, lies elsewhere, or is part of another.
 fn key(rng: &mut Rng, key: &str, has_secret: bool) -> String {
     let letters: Vec<char> = key.chars().collect();
+    if letters.is_empty() {
+        // Another mutation has left nothing of it.
+        return TOKENS[rng.usize(..TOKENS.len())].to_owned();
+    }
     let at = rng.usize(..letters.len());
     let (before, after): (String, String) = (letters[..at].iter().collect(), letters[at + 1..].iter().collect());
     let token = TOKENS[rng.usize(..TOKENS.len())];

@@ -1,6 +1,6 @@
 //! What is asked of AWS: how often, and what a policy that is limited to some clusters means.
 
-use ecs_sim::{Effect, Fault, Refusal, Shape, Simulator, World};
+use ecs_sim::{Effect, Fault, Pages, Refusal, Shape, Simulator, World};
 use kit::REGION;
 use kit::program::{code, program, text};
 use kit::settings::{account, role};
@@ -207,6 +207,41 @@ fn an_account_that_nobody_names_is_broken_and_aws_account_id_mends_it() {
 }
 
 #[test]
+fn keys_that_only_sts_of_the_default_region_does_not_know_are_a_warning() {
+    let simulator = simulator(World::default());
+    let refusal = Fault::refuse("GetCallerIdentity", 403, "InvalidClientTokenId", "The security token is invalid");
+    drop(simulator.fault(refusal));
+    let (exit, rows) = check(&simulator, &[]);
+    assert_eq!((exit, rows[0]["result"].as_str()), (0, Some("warning")), "{rows:?}");
+    assert!(rows[1..].iter().all(|row| row["result"] == "ok"), "{rows:?}");
+}
+
+#[test]
+fn what_is_on_a_later_page_or_in_another_list_is_something_to_read() {
+    let denied = |world: World, action: &str, settings: &[&str]| {
+        let simulator = Simulator::start(world).unwrap();
+        drop(simulator.fault(Fault::access_denied(action)));
+        let (exit, rows) = check(&simulator, settings);
+        (exit, row(&rows, action)["result"].as_str().unwrap().to_owned())
+    };
+    let shape = Shape { clusters: 1, stopped_tasks: 6, ..Shape::empty() };
+    let world = World { shape, ..World::default() };
+    let stopped = "operation_options.EcsTask.fetchStoppedTasks=true";
+    assert_eq!(denied(world.clone(), "DescribeTasks", &[stopped]), (1, "broken".to_owned()), "stopped tasks are there");
+    assert_eq!(denied(world, "DescribeTasks", &[]), (0, "warning".to_owned()), "they are not read");
+    for seed in 0..8 {
+        let shape = Shape { clusters: 1, services: 3, ..Shape::empty() };
+        let world = World { seed, shape, pages: Pages::ShortAndEmpty, ..World::default() };
+        assert_eq!(denied(world, "DescribeServices", &[]), (1, "broken".to_owned()), "seed {seed}");
+    }
+    // The account's page size is for syncs.
+    let simulator = simulator(World::default());
+    limit_to(&simulator, 1);
+    let (exit, rows) = check(&simulator, &["page_size=1", &format!("assume_role_arns={}", role(0))]);
+    assert!(exit == 0 && rows.iter().all(|row| row["result"] != "broken"), "{rows:?}");
+}
+
+#[test]
 fn where_nobody_answers_one_role_asks_for_all() {
     let simulator = simulator(World::default());
     drop(simulator.fault(Fault::reset("ListClusters").region("eu-north-1")));
@@ -228,6 +263,6 @@ fn a_network_that_reaches_ecs_and_not_sts_is_a_warning() {
     drop(simulator.fault(Fault::new("GetCallerIdentity", Effect::Refuse(refusal))));
     let (exit, rows) = check(&simulator, &[]);
     assert_eq!((exit, rows[0]["result"].as_str()), (0, Some("warning")), "{rows:?}");
-    assert!(rows[0]["error"].as_str().unwrap().contains("AWS_ACCOUNT_ID"), "{rows:?}");
+    assert!(rows[0]["error"].as_str().unwrap().contains("see default_region"), "{rows:?}");
     assert!(rows[1..].iter().all(|row| row["result"] == "ok" && row["account"] == "111111111111"), "{rows:?}");
 }
