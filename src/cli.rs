@@ -16,6 +16,7 @@ use std::sync::LazyLock;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecs_sdm_producer::kafka::client;
+use serde::Serialize;
 
 /// The exit code for wrong settings or flags: `EX_USAGE` of sysexits.h. Nothing was contacted.
 pub(crate) const USAGE: u8 = 64;
@@ -194,6 +195,14 @@ pub(crate) fn print_then(text: &[u8], code: ExitCode) -> ExitCode {
     match output.write_all(text).and_then(|()| output.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => fail(1, format_args!("standard output: {error}")),
         _ => code,
+    }
+}
+
+/// Writes something to standard output as one line of JSON, and returns `code` if that succeeds.
+pub(crate) fn print_json(value: &impl Serialize, what: &str, code: ExitCode) -> ExitCode {
+    match serde_json::to_string(value) {
+        Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
+        Err(error) => fail(2, format_args!("the {what} cannot be written: {error}")),
     }
 }
 

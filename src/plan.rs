@@ -127,7 +127,7 @@ impl Plan {
             let (account, region) = (one.account.clone(), one.region.clone());
             let calls = counts.lists + counts.describes;
             let time = categories.of(one.object).map(|category| {
-                time_from_full(calls, &allowance(&limiters, account.as_deref(), region.as_deref(), category, None))
+                time_from_full(calls, &limiters.allowance(account.as_deref(), region.as_deref(), category, None))
             });
             PlannedType {
                 account,
@@ -144,28 +144,22 @@ impl Plan {
         };
         let types: Vec<PlannedType> = report.types.iter().zip(planned).map(of_type).collect();
         let mut uses = uses(&types, &categories);
-        uses.retain(|one| one.lists + one.describes > 0);
-        let calls = uses.iter().map(|one| one.lists + one.describes).sum();
+        uses.retain(|one| one.calls() > 0);
+        let calls = uses.iter().map(Use::calls).sum();
         let latency = latency.unwrap_or_default();
         let in_parallel = |parallel: usize| latency.mul_f64(calls as f64 / parallel.max(1) as f64);
         let at_share = |share: Option<f64>| {
-            let time = |one: &Use| time_from_full(one.lists + one.describes, &one.allowance(&limiters, share));
+            let time = |one: &Use| time_from_full(one.calls(), &one.allowance(&limiters, share));
             uses.iter().map(time).max().unwrap_or_default()
         };
-        let (of_buckets, of_requests) = (at_share(None), in_parallel(config.parallel_requests));
-        let requests = PlannedRequests {
-            parallel: config.parallel_requests,
-            calls,
-            latency,
-            time: of_requests,
-            bind: of_requests > of_buckets,
-        };
+        let parallel = config.parallel_requests;
+        let (of_buckets, of_requests) = (at_share(None), in_parallel(parallel));
+        let requests = PlannedRequests { parallel, calls, latency, time: of_requests, bind: of_requests > of_buckets };
         let mut buckets: Vec<PlannedBucket> = uses.iter().map(|one| one.bucket(&limiters)).collect();
         let slowest = (0..buckets.len()).max_by_key(|at| buckets[*at].time);
         if let Some(at) = slowest.filter(|_| !requests.bind && !of_buckets.is_zero()) {
             buckets[at].binds = true;
         }
-        let parallel = config.parallel_requests;
         let of_share = |share| Alternative {
             api_share: Some(share),
             parallel_requests: parallel,
@@ -198,8 +192,12 @@ struct Use<'a> {
 }
 
 impl Use<'_> {
+    fn calls(&self) -> u64 {
+        self.lists + self.describes
+    }
+
     fn allowance(&self, limiters: &RateLimiters, share: Option<f64>) -> Allowance {
-        allowance(limiters, self.account, self.region, self.category, share)
+        limiters.allowance(self.account, self.region, self.category, share)
     }
 
     fn bucket(&self, limiters: &RateLimiters) -> PlannedBucket {
@@ -212,7 +210,7 @@ impl Use<'_> {
             describes: self.describes,
             burst: allowance.burst,
             per_second: allowance.per_second,
-            time: time_from_full(self.lists + self.describes, &allowance),
+            time: time_from_full(self.calls(), &allowance),
             binds: false,
         }
     }
@@ -230,16 +228,6 @@ fn uses<'a>(types: &'a [PlannedType], categories: &Categories) -> Vec<Use<'a>> {
         found.describes += one.describes;
     }
     uses.into_values().collect()
-}
-
-fn allowance(
-    limiters: &RateLimiters,
-    account: Option<&str>,
-    region: Option<&str>,
-    category: Category,
-    share: Option<f64>,
-) -> Allowance {
-    limiters.allowance(account.unwrap_or_default(), region.unwrap_or_default(), category, share)
 }
 
 /// The time that so many requests take from a full bucket.

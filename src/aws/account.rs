@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::environment::is_account;
+
 /// An account's id (12 digits), shared by all who need it and set when the first ARN names it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Account(Arc<Shared>);
@@ -66,8 +68,7 @@ impl Account {
 
 /// The fifth field of an ARN: `arn:partition:service:region:account-id:resource`. What is not 12 digits is no account.
 pub(super) fn account_of(arn: &str) -> Option<&str> {
-    let is_id = |id: &&str| id.len() == 12 && id.bytes().all(|digit| digit.is_ascii_digit());
-    arn.split(':').nth(4).filter(is_id)
+    arn.split(':').nth(4).filter(|id| is_account(id))
 }
 
 #[cfg(test)]

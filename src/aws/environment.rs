@@ -38,7 +38,8 @@ pub(crate) fn has_no_proxy() -> bool {
     text.split(',').any(|part| part.trim() == "*")
 }
 
-fn is_account(id: &str) -> bool {
+/// Whether a text is the id of an account: 12 digits.
+pub(super) fn is_account(id: &str) -> bool {
     id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -123,8 +123,14 @@ impl RateLimiters {
     }
 
     /// What may be taken of a bucket: the share that settings allow, or another one.
-    pub(crate) fn allowance(&self, account: &str, region: &str, category: Category, share: Option<f64>) -> Allowance {
-        let share = share.unwrap_or_else(|| self.share(account, region));
+    pub(crate) fn allowance(
+        &self,
+        account: Option<&str>,
+        region: Option<&str>,
+        category: Category,
+        share: Option<f64>,
+    ) -> Allowance {
+        let share = share.unwrap_or_else(|| self.share(account.unwrap_or_default(), region.unwrap_or_default()));
         Allowance::of(category.rate(&self.rates), share)
     }
 

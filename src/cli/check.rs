@@ -1,17 +1,14 @@
 //! `check`: the effective settings, each with where it comes from, or what is asked of others with `--online`.
 
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use ecs_sdm_producer::online::OnlineCheck;
-use ecs_sdm_producer::telemetry;
 use tokio::runtime::Builder;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::process::CommandRuntime;
 use super::settings::{self, judge, read, report_errors};
-use super::{CheckArgs, ReportFormat, complain, fail, print, print_then, warn};
+use super::{CheckArgs, ReportFormat, complain, print, print_json, print_then, warn};
 
 pub(crate) fn check(args: &CheckArgs) -> ExitCode {
     if args.online { check_online(args) } else { check_settings(args) }
@@ -28,8 +25,7 @@ fn check_online(args: &CheckArgs) -> ExitCode {
             Ok(read) => read,
             Err(code) => return code,
         };
-        let directives = std::env::var("RUST_LOG").unwrap_or_default();
-        telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal()).init();
+        settings::start_logs(&config);
         let check = Box::pin(OnlineCheck::run(&config, region, args.dry_run)).await;
         let code = ExitCode::from(check.exit_code);
         match args.report {
@@ -38,10 +34,7 @@ fn check_online(args: &CheckArgs) -> ExitCode {
                 complain(&check.summary());
                 code
             }
-            ReportFormat::Json => match serde_json::to_string(&check) {
-                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
-                Err(error) => fail(2, format_args!("the check cannot be written: {error}")),
-            },
+            ReportFormat::Json => print_json(&check, "check", code),
         }
     })
 }

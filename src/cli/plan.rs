@@ -1,18 +1,15 @@
 //! `plan`: what a sync would take. It lists, and does not describe.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::plan::Plan;
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::telemetry;
 use tokio::runtime::Builder;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::process::CommandRuntime;
-use super::{PlanArgs, ReportFormat, complain, fail, print_then, settings};
+use super::{PlanArgs, ReportFormat, complain, print_json, print_then, settings};
 
 /// Prints the plan. A type that cannot be listed as a whole makes the exit code 1.
 pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
@@ -25,8 +22,7 @@ pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
             Ok(read) => read,
             Err(code) => return code,
         };
-        let directives = std::env::var("RUST_LOG").unwrap_or_default();
-        telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal()).init();
+        settings::start_logs(&config);
         let mut engine = Engine::dry(config.clone(), region);
         let run = engine.start(Sink::Count);
         let handle = run.handle();
@@ -43,10 +39,7 @@ pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
         let code = ExitCode::from(code);
         match args.report {
             ReportFormat::Text => print_then(plan.text().as_bytes(), code),
-            ReportFormat::Json => match serde_json::to_string(&plan) {
-                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
-                Err(error) => fail(2, format_args!("the plan cannot be written: {error}")),
-            },
+            ReportFormat::Json => print_json(&plan, "plan", code),
         }
     })
 }

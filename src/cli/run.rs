@@ -1,6 +1,6 @@
 //! `run` and `sync`: one sync, its report, its exit code.
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -9,13 +9,11 @@ use std::time::Duration;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
 use ecs_sdm_producer::sync::{RunHandle, Sink};
-use ecs_sdm_producer::telemetry;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
-use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_then, settings};
+use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings};
 
 /// How long a stop may take in all, from the signal to the end of the process. One second is left for what the machine does beside.
 const STOP_TIMEOUT: Duration = Duration::from_secs(24);
@@ -78,9 +76,7 @@ fn sync(args: &RunArgs, name: &OnceLock<String>, begin: oneshot::Sender<RunHandl
         let (config, region) = settings::for_sync(&args.settings, args.dry_run).await?;
         // It is set once.
         let _ = name.set(config.name.clone());
-        let directives = std::env::var("RUST_LOG").unwrap_or_default();
-        let is_terminal = io::stderr().is_terminal();
-        telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, is_terminal).init();
+        settings::start_logs(&config);
         let engine = if args.dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
         let mut engine = engine.map_err(|error| fail(USAGE, error))?;
         let run = engine.start(if args.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
@@ -137,10 +133,7 @@ fn write_report(report: &Report, format: ReportFormat, code: Option<u8>) -> Exit
             if let Some(stop_reason) = &report.stop_reason {
                 complain(&format!("error: {stop_reason}"));
             }
-            match serde_json::to_string(report) {
-                Ok(json) => print_then(format!("{json}\n").as_bytes(), code),
-                Err(error) => fail(2, format_args!("the report cannot be written: {error}")),
-            }
+            print_json(report, "report", code)
         }
     }
 }

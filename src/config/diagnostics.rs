@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::shown::one_line;
+use super::shown::escaped;
 use super::value::Origin;
 
 /// One thing that is wrong. Its `Display` is one line.
@@ -21,7 +21,7 @@ pub struct Diagnostic {
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [key, origin, reason, way_out] =
-            [&self.key, &self.origin, &self.reason, &self.way_out].map(|part| one_line(part));
+            [&self.key, &self.origin, &self.reason, &self.way_out].map(|part| escaped(part));
         if key.is_empty() {
             write!(f, "{origin}: {reason}")?;
         } else {
@@ -52,6 +52,6 @@ impl Diagnostics {
     }
 
     pub(super) fn warning(&mut self, key: &str, warning: impl fmt::Display) {
-        self.warnings.push(format!("{}: {}", one_line(key), one_line(&warning.to_string())));
+        self.warnings.push(format!("{}: {}", escaped(key), escaped(&warning.to_string())));
     }
 }

@@ -58,7 +58,7 @@ impl Entries {
         match (table::find(&key), raw) {
             (None, _) => {
                 let near = table::nearest_key(&key);
-                let key = shown_key::key(&key, matches!(origin, Origin::Set(_)), near.as_deref());
+                let key = shown_key::key(&key, origin.is_flag(), near.as_deref());
                 let way_out = match (near, &origin) {
                     (Some(near), Origin::Variable(_)) => format!("did you mean {}?", variable(&near)),
                     (Some(near), _) => format!("did you mean {near}?"),

@@ -78,10 +78,11 @@ impl Loaded {
         for (name, value) in properties.iter() {
             let key = format!("{PROPERTIES}.{name}");
             let Some(reason) = refusal(name, value) else { continue };
-            let origin = self.entries.origin(&key).to_string();
+            let origin = self.entries.origin(&key);
             let way_out = "librdkafka's CONFIGURATION.md lists what it takes".to_owned();
             // librdkafka repeats both.
-            let shown = shown_key::key(&key, origin.starts_with("--set"), None).into_owned();
+            let shown = shown_key::key(&key, origin.is_flag(), None).into_owned();
+            let origin = origin.to_string();
             let reason = reason.replace(name, &shown[PROPERTIES.len() + 1..]);
             let hides = !value.is_empty() && (is_secret_property(name) || shown::is_private(value));
             let reason = if hides { reason.replace(value, REDACTED) } else { reason };

@@ -101,7 +101,7 @@ pub(super) fn convert(key: &str, raw: &RawValue, origin: &Origin, diagnostics: &
         }
     };
     let name = &key[PROPERTIES.len() + 1..];
-    let shown = if matches!(origin, Origin::Set(_)) { shown_name(name) } else { name.into() };
+    let shown = if origin.is_flag() { shown_name(name) } else { name.into() };
     let key = &format!("{PROPERTIES}.{shown}");
     if let Some((_, setting)) = OWNED.iter().find(|(owned, _)| *owned == name) {
         diagnostics.error(key, origin, format!("contradicts the setting {setting}"), format!("set {setting} instead"));

@@ -103,7 +103,7 @@ impl SecretForm {
 
 /// Warns of a secret that stands in a flag itself, and not in a file that the flag names.
 pub(super) fn warn_of_flag(key: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
-    if matches!(origin, Origin::Set(_)) {
+    if origin.is_flag() {
         let why = "the list of processes shows a secret that is given by --set; use a variable or a file";
         diagnostics.warning(key, why);
     }

@@ -18,7 +18,7 @@ const MOST_SHOWN: usize = 480;
 const ENDING: usize = 5;
 
 /// A text in one line, which does nothing to a terminal.
-pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+pub(super) fn escaped(text: &str) -> Cow<'_, str> {
     let text = cut(text.trim_end_matches(['\n', '\r']), MOST_SHOWN);
     if !text.contains(char::is_control) {
         return text;

@@ -17,6 +17,13 @@ pub(super) enum Origin {
     Set(String),
 }
 
+impl Origin {
+    /// Whether a flag gave it, which may have been written in any way.
+    pub(super) fn is_flag(&self) -> bool {
+        matches!(self, Self::Set(_))
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

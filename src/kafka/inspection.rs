@@ -7,7 +7,6 @@ use std::time::Instant;
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
-use super::handles::Handle;
 use super::raw::{self, Creation, Refusal};
 use super::startup::{ANSWER, PAUSE, StartupWait};
 use super::topics::{Holds, METADATA_LAG, new_topic, passes, topics};
@@ -116,11 +115,12 @@ impl Producer {
                 Ok(partitions) => partitions,
                 Err(absence) => return Ok(Err(absence)),
             };
-            let leaderless = leaderless(handle, &topic);
-            for partition in partitions.iter().filter(|partition| !leaderless.contains(partition)) {
+            for partition in partitions.iter().filter(|partition| partition.has_leader) {
                 // As a sync does: each leader has to be reached.
-                producer.end_offset_of(handle, &topic, *partition, &wait)?;
+                producer.end_offset_of(handle, &topic, partition.id, &wait)?;
             }
+            let leaderless = partitions.iter().filter(|partition| !partition.has_leader);
+            let leaderless = leaderless.map(|partition| partition.id).collect();
             let settings = raw::topic_settings(handle.client(), &topic, ANSWER).map_err(Untold::from);
             let may_write = raw::may_write(handle.client(), &topic, ANSWER).unwrap_or_else(|refusal| {
                 tracing::debug!(topic, reason = refusal.sentence, "its rights may not be asked");
@@ -164,12 +164,4 @@ impl Producer {
         })
         .await
     }
-}
-
-/// The partitions of a topic that have no leader, as far as a broker says.
-fn leaderless(handle: &Handle, topic: &str) -> Vec<i32> {
-    let metadata = handle.client().fetch_metadata(Some(topic), ANSWER).ok();
-    let topics = metadata.iter().flat_map(|metadata| metadata.topics()).filter(|found| found.name() == topic);
-    let partitions = topics.flat_map(|found| found.partitions());
-    partitions.filter(|partition| partition.leader() < 0).map(|partition| partition.id()).collect()
 }

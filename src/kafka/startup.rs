@@ -29,6 +29,12 @@ const CLOSED_AT_SIGN_IN: &str = "SaslAuthenticateRequest failed";
 /// The pause before something that is not there is asked for again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
 
+/// A partition, as a broker's metadata shows it.
+pub(super) struct Partition {
+    pub(super) id: i32,
+    pub(super) has_leader: bool,
+}
+
 impl Producer {
     pub(crate) async fn end_offset(self: &Arc<Self>, topic: &str, partition: i32) -> Result<i64, Error> {
         let topic = topic.to_owned();
@@ -42,7 +48,7 @@ impl Producer {
         handle: &Handle,
         topic: &str,
         wait: &StartupWait,
-    ) -> Result<Result<Vec<i32>, Absence>, Error> {
+    ) -> Result<Result<Vec<Partition>, Absence>, Error> {
         let metadata = loop {
             match handle.client().fetch_metadata(Some(topic), wait.attempt(ATTEMPT)) {
                 Ok(metadata) => {
@@ -59,8 +65,10 @@ impl Producer {
         if let Some(code) = found.error() {
             return Ok(Err(Absence::of(Code::from(code))));
         }
-        let mut partitions: Vec<i32> = found.partitions().iter().map(|partition| partition.id()).collect();
-        partitions.sort_unstable();
+        let found = found.partitions().iter();
+        let mut partitions: Vec<Partition> =
+            found.map(|one| Partition { id: one.id(), has_leader: one.leader() >= 0 }).collect();
+        partitions.sort_unstable_by_key(|partition| partition.id);
         if partitions.is_empty() {
             return Ok(Err(Absence::Other("it has no partition yet".to_owned())));
         }

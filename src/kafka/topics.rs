@@ -7,7 +7,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::Producer as _;
 
 use super::raw::{self, Creation, NewTopic, Refusal};
-use super::startup::{ANSWER, ATTEMPT, PAUSE, StartupWait, is_unanswered};
+use super::startup::{ANSWER, ATTEMPT, PAUSE, Partition, StartupWait, is_unanswered};
 use super::{Absence, Error, Producer};
 use crate::config::{Config, Tolerance, TopicsCreate};
 use crate::report::PartitionRange;
@@ -110,7 +110,7 @@ impl Producer {
         self.blocking(move |producer, handle| match producer.partitions(handle, &topic, &wait)? {
             Err(reason) => Ok(Err(reason)),
             Ok(partitions) => {
-                let range = |partition| {
+                let range = |Partition { id: partition, .. }| {
                     let end = producer.end_offset_of(handle, &topic, partition, &wait)?;
                     Ok(PartitionRange { topic: topic.clone(), partition, low: end, high: end })
                 };

@@ -46,13 +46,9 @@ pub(super) async fn check(config: &Config, base: Result<Arc<Base>, String>, call
         }
     };
     let who = base.identify(&caller.concurrency).await;
-    let account = match &who {
-        Ok(arn) => base.account(Ok(arn)).await,
-        Err(error) => base.account(Err(&error.fault)).await,
-    };
+    let account = base.account(who.as_deref().map_err(|error| &error.fault)).await;
     let mut identity = identity(&who);
-    let is_lost =
-        who.as_ref().is_err_and(|error| error.action != "GetCallerIdentity" || error.fault.verdict == Verdict::Setup);
+    let is_lost = who.as_ref().is_err_and(is_useless);
     let lost = is_lost.then(|| SEE_IDENTITY.to_owned());
     let reader = Reader {
         config: Arc::new(config.clone()),
@@ -118,11 +114,16 @@ fn identity(who: &Result<String, IdentityError>) -> Check {
         Err(error) => error,
     };
     let check = Check::new(Kind::Identity, "");
-    if error.action != "GetCallerIdentity" || error.fault.verdict == Verdict::Setup {
+    if is_useless(error) {
         return check.broken(error.to_string());
     }
     let way_out = if error.fault.is_answer() { "see default_region, whose STS was asked" } else { NETWORK };
     check.with(CheckResult::Warning, format!("{error}; {way_out}"))
+}
+
+/// Whether nothing can be signed with the base credentials, or nothing sent.
+fn is_useless(error: &IdentityError) -> bool {
+    error.action != "GetCallerIdentity" || error.fault.verdict == Verdict::Setup
 }
 
 /// What reads with identities. Clones share all of it.

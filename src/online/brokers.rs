@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Check, CheckResult, Kind, Section, topic};
+use super::{Check, Kind, Section, topic};
 use crate::aws::Signer;
 use crate::config::Config;
 use crate::kafka::{Absence, Error, Found, Inspected, Producer, topic_names};
@@ -43,7 +43,7 @@ fn row(Inspected { topic, holds, found }: Inspected, config: &Config) -> Check {
             let findings = topic::judge(&facts, holds, config);
             let Some(result) = findings.iter().map(|(result, _)| *result).max() else { return row };
             let words: Vec<String> = findings.into_iter().map(|(_, words)| words).collect();
-            row.with(result.max(CheckResult::Ok), words.join("; "))
+            row.with(result, words.join("; "))
         }
     }
 }

@@ -36,8 +36,8 @@ pub(super) struct Actions<'a> {
     lost: Option<String>,
     region: (CheckResult, Option<String>),
     actions: Vec<Found>,
-    /// Why nobody answers, if nobody does.
-    silence: Option<String>,
+    /// Whether nobody answers.
+    is_silent: bool,
 }
 
 /// What came of an action.
@@ -50,7 +50,6 @@ struct Found {
 }
 
 /// One request.
-#[derive(Clone)]
 enum Request {
     List,
     /// Of this ARN.
@@ -103,7 +102,7 @@ impl<'a> Actions<'a> {
             lost,
             region,
             actions: Vec::new(),
-            silence: None,
+            is_silent: false,
         }
     }
 
@@ -127,7 +126,7 @@ impl<'a> Actions<'a> {
 
     /// Why nobody answers there, if nobody does.
     pub(super) fn silence(&self) -> Option<&str> {
-        self.silence.as_deref()
+        self.region.1.as_deref().filter(|_| self.is_silent)
     }
 
     /// A check of the region, and one of each action.
@@ -291,9 +290,8 @@ impl<'a> Actions<'a> {
             Answer::Untold(words) => (CheckResult::Unknown, Some(words)),
             Answer::NotEnabled(words) => (CheckResult::Unknown, Some(self.lose(format!("{action}: {words}")))),
             Answer::Silence(words) => {
-                let words = format!("{action}: {words}");
-                self.silence = Some(words.clone());
-                (CheckResult::Unknown, Some(self.lose(words)))
+                self.is_silent = true;
+                (CheckResult::Unknown, Some(self.lose(format!("{action}: {words}"))))
             }
         };
         self.found(action, result, error);

@@ -13,9 +13,7 @@ pub(super) struct Clusters {
     home_allows: bool,
     /// A cluster that allows what the home denies, or is thought to deny.
     other: Option<String>,
-    /// Whether an action was denied everywhere it was asked.
-    has_denials: bool,
-    /// The clusters that denied something.
+    /// The clusters that denied something that no other one allowed.
     denied: Vec<String>,
 }
 
@@ -29,7 +27,7 @@ impl Clusters {
         if let Some(other) = &self.other {
             return Some(other);
         }
-        let decides = is_last && self.has_denials && !self.home_allows;
+        let decides = is_last && !self.denied.is_empty() && !self.home_allows;
         let fresh = self.untried(&self.denied).filter(|_| decides);
         fresh.or(self.all.first().map(String::as_str))
     }
@@ -55,7 +53,6 @@ impl Clusters {
 
     /// An action is denied in all these.
     pub(super) fn deny(&mut self, clusters: &[String]) {
-        self.has_denials = true;
         self.denied.extend_from_slice(clusters);
     }
 
