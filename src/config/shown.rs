@@ -14,6 +14,9 @@ const MOST_QUOTED: usize = 100;
 /// More of a key, a place or a reason is no line that anybody reads.
 const MOST_SHOWN: usize = 480;
 
+/// What may stand before a user. Anything else there may be part of a password.
+const SCHEMES: [&str; 6] = ["http", "https", "PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"];
+
 /// What may follow a secret's key without being the secret: `_file`, mistyped.
 const ENDING: usize = 5;
 
@@ -50,16 +53,15 @@ pub(super) fn is_private(text: &str) -> bool {
     text.contains("PRIVATE KEY")
 }
 
-/// A URL without the user and password that may stand in it. An address like `a:b@c` is cut too, which does no harm.
-pub(super) fn without_user(text: &str) -> Cow<'_, str> {
+/// A URL without the user and password that may stand in it. Any other text with an `@` is cut too, which does no harm.
+fn without_user(text: &str) -> Cow<'_, str> {
     if text.starts_with("arn:") {
         // A role's name may hold an @.
         return text.into();
     }
-    let Some((before, host)) = text.rsplit_once('@').filter(|(before, _)| before.contains(':')) else {
-        return text.into();
-    };
-    let scheme = before.split_once("://").map(|(scheme, _)| format!("{scheme}://")).unwrap_or_default();
+    let Some((before, host)) = text.rsplit_once('@') else { return text.into() };
+    let scheme = before.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| SCHEMES.contains(scheme));
+    let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
     format!("{scheme}{REDACTED}@{host}").into()
 }
 

@@ -1,10 +1,11 @@
 //! The three sources of settings. Each becomes entries: a key, and its value with its origin.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use toml_edit::Document;
+use toml_edit::{Document, Key};
 
 use super::diagnostics::Diagnostics;
 use super::pairs::EXTENSIONS;
@@ -95,9 +96,10 @@ pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(Strin
     for set in sets {
         // A secret may follow its key in some other way than after a =.
         let (key, value) = set.split_once('=').map_or((set.as_str(), None), |(key, value)| (key.trim(), Some(value)));
-        let shown = shown_key::flag(key).into_owned();
+        let key = unquoted(key);
+        let shown = shown_key::flag(&key).into_owned();
         match value {
-            Some(value) => entries.push((key.to_owned(), SpannedValue::untyped(value, Origin::Set(shown)))),
+            Some(value) => entries.push((key.into_owned(), SpannedValue::untyped(value, Origin::Set(shown)))),
             // A secret alone is nothing like a key.
             None => {
                 let shown = shown.trim_end_matches('…').to_owned();
@@ -107,6 +109,14 @@ pub(super) fn sets(sets: &[String], diagnostics: &mut Diagnostics) -> Vec<(Strin
         }
     }
     entries
+}
+
+/// A key without the quotes that TOML may have in it, as in `kafka.properties."linger.ms"`.
+fn unquoted(key: &str) -> Cow<'_, str> {
+    match Key::parse(key) {
+        Ok(names) if key.contains(['"', '\'']) => names.iter().map(Key::get).collect::<Vec<_>>().join(".").into(),
+        _ => key.into(),
+    }
 }
 
 /// The variable that stands for a key. Case counts in operation_options and in the names of extensions.

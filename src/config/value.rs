@@ -86,7 +86,7 @@ impl RawValue {
 }
 
 /// The parts of a comma-separated text. It is not cut within a password before a host, so that no part of one is shown: what has an `@`
-/// and no scheme goes on where a scheme or a user began. ARNs may hold an `@`.
+/// and no scheme goes on where a scheme or a user began, or with the first part. ARNs may hold an `@`.
 pub(super) fn parts(text: &str) -> Vec<String> {
     let is_arn = |part: &str| part.trim().starts_with("arn:");
     let has_scheme = |part: &str| part.split_once("://").is_some_and(|(scheme, _)| !scheme.trim().is_empty());
@@ -94,7 +94,8 @@ pub(super) fn parts(text: &str) -> Vec<String> {
     for part in text.split(',') {
         let goes_on = part.contains('@') && !has_scheme(part) && !is_arn(part);
         let begins = |other: &String| (has_scheme(other) || other.contains(':')) && !is_arn(other);
-        match parts.iter().rposition(begins).filter(|_| goes_on) {
+        let is_part = |other: &String| !is_arn(other);
+        match parts.iter().rposition(begins).or_else(|| parts.iter().position(is_part)).filter(|_| goes_on) {
             Some(start) => {
                 let begun = parts.split_off(start).join(",");
                 parts.push(format!("{begun},{part}"));

@@ -3,6 +3,7 @@
 mod actions;
 mod answer;
 mod clusters;
+mod findings;
 mod steps;
 
 use std::collections::BTreeMap;

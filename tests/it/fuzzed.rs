@@ -76,7 +76,13 @@ impl Seed {
     fn case(self) -> (Case, bool) {
         let mut rng = Rng::with_seed(self.0);
         let mutation = self.mutation();
-        let mut given = good::settings(&mut rng, mutation == Mutation::Refused);
+        // A password in a URL meets every mutation.
+        let is_refused = match mutation {
+            Mutation::Refused => true,
+            Mutation::Good => false,
+            _ => rng.u8(..4) == 0,
+        };
+        let mut given = good::settings(&mut rng, is_refused);
         let has_excerpt = rng.u8(..8) == 0;
         let (excerpt, is_good) = if has_excerpt { good::excerpt(&mut rng) } else { (String::new(), true) };
         let parts = mutation.parts(&mut rng);

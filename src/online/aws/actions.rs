@@ -1,13 +1,14 @@
 //! The ECS actions of one role in one region: each is asked once, for as little as it can be.
 
 use super::clusters::Clusters;
+use super::findings::Findings;
 use crate::aws::scope::Scope;
 use crate::aws::{Caller, Ecs, Fault, RequestContext};
 use crate::config::Config;
 use crate::contract::Parent;
 use crate::ecs::{Object, Options, ParentKind};
 use crate::online::aws::answer::{Answer, Listed, judge};
-use crate::online::{Check, CheckResult, Kind};
+use crate::online::{Check, CheckResult};
 
 /// The most that ListClusters gives at once (`maxResults`).
 const MOST_LISTED: i32 = 100;
@@ -32,21 +33,7 @@ pub(super) struct Actions<'a> {
     has_listed: bool,
     /// Whether there is nothing that an action to come could read.
     is_idle: bool,
-    /// Why nothing is asked any more.
-    lost: Option<String>,
-    region: (CheckResult, Option<String>),
-    actions: Vec<Found>,
-    /// Whether nobody answers.
-    is_silent: bool,
-}
-
-/// What came of an action.
-struct Found {
-    action: &'static str,
-    result: CheckResult,
-    error: Option<String>,
-    /// The clusters that denied it, if there are others that were not asked.
-    denied_in: Vec<String>,
+    findings: Findings,
 }
 
 /// One request.
@@ -84,10 +71,6 @@ impl<'a> Actions<'a> {
             }
             _ => NOBODY.to_owned(),
         };
-        let region = match &lost {
-            Some(reason) => (CheckResult::Unknown, Some(reason.clone())),
-            None => (CheckResult::Ok, None),
-        };
         Self {
             config,
             caller,
@@ -99,10 +82,7 @@ impl<'a> Actions<'a> {
             of_clusters_to_come: 0,
             has_listed: false,
             is_idle: false,
-            lost,
-            region,
-            actions: Vec::new(),
-            is_silent: false,
+            findings: Findings::new(lost),
         }
     }
 
@@ -111,39 +91,21 @@ impl<'a> Actions<'a> {
         (self.to_come, self.of_clusters_to_come) = (actions, of_clusters);
     }
 
-    /// All have been asked: denials that come of a limited policy are none.
+    /// All have been asked.
     pub(super) fn settle(&mut self) {
-        let Some(limit) = self.clusters.limit() else { return };
-        // What is denied there too is denied wherever the policy holds.
-        let is_elsewhere =
-            |found: &&mut Found| !found.denied_in.is_empty() && found.denied_in.iter().all(|one| one != limit);
-        for found in self.actions.iter_mut().filter(is_elsewhere) {
-            let why = format!("; {limit} allows another action, so that a policy is limited to some clusters");
-            found.error = found.error.take().map(|error| error + &why);
-            found.result = CheckResult::Unknown;
+        if let Some(limit) = self.clusters.limit() {
+            self.findings.settle(limit);
         }
     }
 
     /// Why nobody answers there, if nobody does.
     pub(super) fn silence(&self) -> Option<&str> {
-        self.region.1.as_deref().filter(|_| self.is_silent)
+        self.findings.silence()
     }
 
     /// A check of the region, and one of each action.
     pub(super) fn checks(self) -> Vec<Check> {
-        let account = self.scope.account.get().map(str::to_owned);
-        let Scope { region, role, .. } = self.scope;
-        let check = |kind, name: &str, result, error| Check {
-            account: account.clone(),
-            region: Some(region.clone()),
-            role: role.clone(),
-            result,
-            error,
-            ..Check::new(kind, name)
-        };
-        let of_region = check(Kind::Region, &region, self.region.0, self.region.1);
-        let of_action = |Found { action, result, error, .. }| check(Kind::Action, action, result, error);
-        std::iter::once(of_region).chain(self.actions.into_iter().map(of_action)).collect()
+        self.findings.checks(self.scope)
     }
 
     pub(super) async fn list_and_describe<O: Object>(&mut self) {
@@ -190,8 +152,7 @@ impl<'a> Actions<'a> {
         self.of_clusters_to_come -= u32::from(asked.is_of_cluster);
         let next = self.clusters.next(self.of_clusters_to_come == 0).filter(|_| asked.is_of_cluster);
         let mut at = next.unwrap_or(&self.nowhere).to_owned();
-        if let Some(reason) = self.lost.clone() {
-            self.found(asked.action, CheckResult::Unknown, Some(reason));
+        if self.findings.pass(asked.action) {
             return (at, None);
         }
         let mut tried = Vec::new();
@@ -206,7 +167,7 @@ impl<'a> Actions<'a> {
                         self.clusters.allow(&at, asked.is_within);
                     }
                     let note = (!tried.is_empty()).then(|| limited(&tried, &at, asked.object));
-                    self.found(asked.action, CheckResult::Ok, note);
+                    self.findings.add(asked.action, CheckResult::Ok, note);
                     return (at, Some(listed));
                 }
                 Answer::Denied(fault) => {
@@ -215,7 +176,7 @@ impl<'a> Actions<'a> {
                 }
                 // The first denial says more.
                 other if denial.is_none() => {
-                    self.take(asked.action, other);
+                    self.findings.take(asked.action, other, self.is_idle);
                     return (at, None);
                 }
                 _ => break,
@@ -232,11 +193,9 @@ impl<'a> Actions<'a> {
             if asked.is_of_cluster {
                 self.clusters.deny(&tried);
             }
-            self.take(asked.action, Answer::Denied(fault));
-            if let Some(found) = self.actions.last_mut().filter(|_| is_here) {
-                let words = format!("; denied in {}, and not asked in other clusters", tried.join(" and "));
-                found.error = found.error.take().map(|error| error + &words);
-                found.denied_in = tried;
+            self.findings.take(asked.action, Answer::Denied(fault), self.is_idle);
+            if is_here {
+                self.findings.denied_in(tried);
             }
         }
         (at, None)
@@ -267,46 +226,6 @@ impl<'a> Actions<'a> {
                 self.caller.list(context, described).await.map(|_| Listed::default())
             }
         }
-    }
-
-    /// Notes an answer that allows nothing.
-    fn take(&mut self, action: &'static str, answer: Answer) {
-        let (result, error) = match answer {
-            Answer::Allowed(_) => (CheckResult::Ok, None),
-            Answer::Denied(fault) => {
-                let way_out = if fault.message.contains("explicit deny") {
-                    format!("take that deny of ecs:{action} away")
-                } else {
-                    format!("allow ecs:{action} (config/iam-policy.json has the whole policy)")
-                };
-                if self.is_idle {
-                    let words = format!("{fault}; there is nothing to read with it now; {way_out}");
-                    (CheckResult::Warning, Some(words))
-                } else {
-                    (CheckResult::Broken, Some(format!("{fault}; {way_out}")))
-                }
-            }
-            Answer::Refused(words) => (CheckResult::Broken, Some(words)),
-            Answer::Untold(words) => (CheckResult::Unknown, Some(words)),
-            Answer::NotEnabled(words) => (CheckResult::Unknown, Some(self.lose(format!("{action}: {words}")))),
-            Answer::Silence(words) => {
-                self.is_silent = true;
-                (CheckResult::Unknown, Some(self.lose(format!("{action}: {words}"))))
-            }
-        };
-        self.found(action, result, error);
-    }
-
-    /// The region cannot be asked. Returns what is said of its actions.
-    fn lose(&mut self, words: String) -> String {
-        self.region = (CheckResult::Broken, Some(words));
-        let reason = "not known: see the region".to_owned();
-        self.lost = Some(reason.clone());
-        reason
-    }
-
-    fn found(&mut self, action: &'static str, result: CheckResult, error: Option<String>) {
-        self.actions.push(Found { action, result, error, denied_in: Vec::new() });
     }
 }
 

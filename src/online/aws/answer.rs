@@ -53,6 +53,9 @@ pub(super) fn judge(answer: Result<Listed, Fault>, is_made_up: bool, is_within: 
         Verdict::NoCluster if is_within => Answer::Allowed(Listed::default()),
         Verdict::Client | Verdict::Invalid if is_made_up => Answer::Allowed(Listed::default()),
         Verdict::Denied if DENIED.contains(&code) => Answer::Denied(fault),
+        Verdict::Denied if code == "SubscriptionRequiredException" => {
+            Answer::Refused(format!("{fault}; finish the sign-up of this account, which AWS has not activated yet"))
+        }
         Verdict::Denied => Answer::Refused(format!("{fault}; see the credentials, and the clock of this machine")),
         Verdict::Throttled => Answer::Untold(format!("{fault}; AWS throttles this account, so ask again later")),
         Verdict::Transient => Answer::Untold(format!("{fault}; AWS does not answer it now, so ask again later")),

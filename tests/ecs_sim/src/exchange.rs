@@ -76,6 +76,8 @@ pub(crate) async fn serve(
             }
             answer(&shared.world, &call, false, now)
         }
+        // What is mutated there is the whole document.
+        Some(Effect::Mutate(..)) if call.service == Service::Sts => answer(&shared.world, &call, false, now),
         Some(effect) => effect.changed(&call.action, answer(&shared.world, &call, *effect == Effect::RepeatToken, now)),
         None => answer(&shared.world, &call, false, now),
     };
@@ -87,6 +89,9 @@ pub(crate) async fn serve(
         (_, result) => written(&call, result, &format!("{number:08x}-ec55-4000-8000-{number:012x}")),
     };
     Ok(response.map_err(io::Error::other)?.map(|body| match effect {
+        Some(Effect::Mutate(mutation, seed)) if call.service == Service::Sts => {
+            AnswerBody::whole(mutation.of(seed, &body))
+        }
         Some(Effect::Slow(pause)) => AnswerBody::slow(body, pause),
         _ => AnswerBody::whole(body),
     }))

@@ -27,6 +27,15 @@ fn a_later_source_wins_and_says_so() {
 }
 
 #[test]
+fn a_flags_key_may_have_the_quotes_of_toml() {
+    let loaded = load(&set(&["kafka.properties.\"linger.ms\"=5", "\"page_size\"=7", "kafka . 'headers'=none"]));
+    assert_eq!(good(&loaded).page_size, 7);
+    let linger = ("\"5\"".to_owned(), "--set kafka.properties.linger.ms".to_owned());
+    assert_eq!(origin(&loaded, "kafka.properties.linger.ms"), linger);
+    assert_eq!(origin(&loaded, "kafka.headers").1, "--set kafka.headers");
+}
+
+#[test]
 fn text_is_converted_by_the_settings_type() {
     let loaded = load(&env(&[
         ("ECS_SDM_ASSUME_ROLE_ARNS", &format!(" {ROLE} ,, {ROLE},")),

@@ -1,7 +1,8 @@
-//! Bodies of good answers with something wrong in them, drawn from a seed and the body itself.
+//! Bodies of good answers with something wrong in them, drawn from a seed and the body itself: JSON of ECS, XML of STS.
 
 mod pieces;
 mod values;
+mod xml;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -28,7 +29,8 @@ pub enum Mutation {
     Moved,
     /// A member is missing, has another name, or is there twice.
     Member,
-    /// An environment value stands in place of what is no text, so that whoever reads that place has to refuse it.
+    /// An environment value stands in place of what is no text, so that whoever reads that place has to refuse it. In XML an element is
+    /// elsewhere.
     Displaced,
     /// The body is another one altogether, or has something behind it.
     Whole,
@@ -105,11 +107,17 @@ impl Mutation {
     }
 
     fn once(self, draw: &mut Draw, body: &[u8]) -> Vec<u8> {
+        let is_xml = xml::is_xml(body);
         match self {
             Mutation::Cut => body[..draw.below(body.len())].to_vec(),
             Mutation::Bytes => pieces::bytes(draw, body.to_vec()),
             Mutation::Pieces => pieces::pieces(draw, body),
             Mutation::Whole => pieces::whole(draw, body),
+            Mutation::Token if is_xml => xml::token(draw, body),
+            Mutation::Value if is_xml => xml::value(draw, body),
+            Mutation::Moved if is_xml => xml::moved(draw, body),
+            Mutation::Displaced if is_xml => xml::displaced(draw, body),
+            Mutation::Member if is_xml => xml::member(draw, body),
             Mutation::Token => values::token(draw, body),
             Mutation::Value => values::value(draw, body),
             Mutation::Moved => values::moved(draw, body),
