@@ -119,8 +119,10 @@ pub(super) const URL: Rule = rule("a URL without a user", "looks like https://ho
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let host = rest.split(['/', '?']).next().unwrap_or_default();
-        let is_named = !host.is_empty() && !host.starts_with(':') && !host.contains('@');
+        let is_named = !host.is_empty() && !host.starts_with(':');
         is_named
+            // What looks like a path may be a user with a / in a password.
+            && !rest.contains('@')
             && !rest.contains(char::is_whitespace)
             && reqwest::Url::parse(text).is_ok_and(|url| url.port() != Some(0))
     })

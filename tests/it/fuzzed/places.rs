@@ -1,7 +1,7 @@
 //! Where secrets stand after a mutation: one that has become the value of a setting that is no secret may be shown as that.
 
 use ecs_sdm_producer::config::reference;
-use toml_edit::{Document, Item, TableLike, Value};
+use toml_edit::{Document, Item, Key, TableLike, Value};
 
 use super::good::{CANARY, FINCH};
 use super::spelling::Case;
@@ -29,6 +29,9 @@ pub(super) fn is_open(case: &Case, shown: &str) -> bool {
     }
     for set in &case.sets {
         if let Some((key, value)) = String::from_utf8_lossy(set).split_once('=') {
+            let names = Key::parse(key.trim()).ok();
+            let names = names.map(|names| names.iter().map(Key::get).collect::<Vec<_>>().join("."));
+            let key = names.as_deref().unwrap_or(key);
             // Without anything of its key, a secret that is so short is a word as others.
             let word = key.rsplit('.').next().unwrap_or_default();
             if has_secret(word) && word.chars().count() <= 16 && shown == key.trim().to_lowercase() {
