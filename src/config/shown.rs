@@ -53,16 +53,17 @@ pub(super) fn is_private(text: &str) -> bool {
     text.contains("PRIVATE KEY")
 }
 
-/// A URL without the user and password that may stand in it. Any other text with an `@` is cut too, which does no harm.
+/// The start of a URL that may have a user and password in it. What stands after an `@` may be the rest of a password, so that nothing
+/// of it is shown, nor of any other text with an `@`.
 fn without_user(text: &str) -> Cow<'_, str> {
     if text.starts_with("arn:") {
         // A role's name may hold an @.
         return text.into();
     }
-    let Some((before, host)) = text.rsplit_once('@') else { return text.into() };
+    let Some((before, _)) = text.rsplit_once('@') else { return text.into() };
     let scheme = before.split_once("://").map(|(scheme, _)| scheme).filter(|scheme| SCHEMES.contains(scheme));
     let scheme = scheme.map(|scheme| format!("{scheme}://")).unwrap_or_default();
-    format!("{scheme}{REDACTED}@{host}").into()
+    format!("{scheme}{REDACTED}").into()
 }
 
 fn cut(text: &str, most: usize) -> Cow<'_, str> {

@@ -50,7 +50,14 @@ pub(super) fn is_open(case: &Case, shown: &str) -> bool {
 /// Whether a value is no secret by its key, and no password before a host.
 fn is_free(key: &str, value: &str) -> bool {
     let settings = reference();
-    let is_setting = |key: &str| settings.iter().any(|one| !one.is_secret && one.key.eq_ignore_ascii_case(key));
+    // A text that looks like a table has keys of its own.
+    let is_in =
+        |key: &str, table: &str| key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let is_setting = |key: &str| {
+        settings
+            .iter()
+            .any(|one| !one.is_secret && one.key != "kafka.properties" && is_in(key, &one.key.to_lowercase()))
+    };
     let is_path = settings.iter().any(|one| one.has_file && format!("{}_file", one.key) == key);
     let is_extension = key.starts_with("kafka.security.oauth.extensions.");
     let is_property = OPEN.iter().any(|open| format!("kafka.properties.{open}") == key);
