@@ -12,6 +12,7 @@ pub mod http;
 mod issues;
 mod profile;
 pub(crate) mod rate_limiter;
+mod reach;
 pub mod region;
 pub(crate) mod retry;
 pub(crate) mod role;
@@ -27,6 +28,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::answer::Answer;
@@ -120,6 +123,10 @@ pub(crate) struct Caller {
     buffer_permits: Arc<Semaphore>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) calls: Calls,
+    /// Cancelled when no request may begin any more.
+    closed: CancellationToken,
+    /// The requests that AWS has not answered yet.
+    in_flight: TaskTracker,
 }
 
 impl Caller {
@@ -129,7 +136,15 @@ impl Caller {
         buffer_permits: Arc<Semaphore>,
         limiters: Arc<RateLimiters>,
     ) -> Self {
-        Self { concurrency, buffer_permits, limiters, calls: Calls::default() }
+        let (closed, in_flight) = (CancellationToken::new(), TaskTracker::new());
+        Self { concurrency, buffer_permits, limiters, calls: Calls::default(), closed, in_flight }
+    }
+
+    /// From now on no request begins: whoever sends one waits for ever. Returns when those in flight are answered.
+    pub(crate) async fn close(&self) {
+        self.closed.cancel();
+        self.in_flight.close();
+        self.in_flight.wait().await;
     }
 
     /// Sends a List request and retries it as the [`RetryPolicy`] says.
@@ -172,11 +187,16 @@ impl Caller {
             let Some(Permits { buffer, permit, sent }) = self.acquire(context, buffer_permits).await? else {
                 continue;
             };
+            let in_flight = self.in_flight.token();
+            if self.closed.is_cancelled() {
+                drop((in_flight, permit, buffer));
+                return std::future::pending().await;
+            }
             let generation = credentials.generation();
             self.calls.count_attempt(tries);
             let began = Instant::now();
             let answer = request().await;
-            drop(permit);
+            drop((permit, in_flight));
             self.calls.count_time(began.elapsed());
             self.concurrency.note(&answer);
             let fault = match answer {
@@ -236,6 +256,10 @@ impl Caller {
             let permit = self.concurrency.permit().await?;
             if !credentials.usable() {
                 return Ok(None);
+            }
+            if self.closed.is_cancelled() {
+                drop((permit, buffer));
+                return std::future::pending().await;
             }
             if let Some(sent) = limiter.take() {
                 return Ok(Some(Permits { buffer, permit, sent }));

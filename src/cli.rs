@@ -1,10 +1,12 @@
 //! The command line: commands, flags and their help, and what goes to standard output and standard error.
 
 pub(crate) mod check;
+pub(crate) mod healthcheck;
 pub(crate) mod plan;
 pub(crate) mod process;
 pub(crate) mod run;
 pub(crate) mod schemas;
+mod serve;
 pub(crate) mod settings;
 
 use std::fmt::Display;
@@ -46,12 +48,12 @@ Examples:
       --set assume_role_arns=arn:aws:iam::111111111111:role/a,arn:aws:iam::222222222222:role/a
 
 Settings: defaults < TOML file (--config) < environment (ECS_SDM_...) < --set. `ecs-sdm-producer check` shows them all.
-Exit codes: 0 completed, 1 partial or aborted, 2 failed, 64 wrong settings or flags.";
+Exit codes of one sync: 0 completed, 1 partial or aborted, 2 failed, 64 wrong settings or flags.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Runs as settings say: one sync, then exit (a sidecar with `interval`, once that is available)
-    #[command(after_help = "Example:\n  ecs-sdm-producer run --config connector.toml")]
+    /// Runs as settings say: with `interval` a sync every period until it is stopped, else one sync
+    #[command(after_help = RUN)]
     Run(RunArgs),
     /// Runs one sync, whatever `interval` says
     #[command(after_help = "Example:\n  ecs-sdm-producer sync --dry-run --set objects=EcsTask | jq .value.TASK_ARN")]
@@ -67,12 +69,48 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SchemasCommand,
     },
+    /// Asks the sidecar that runs here whether it is alive, for images without a shell; exits with 0 or 1
+    #[command(after_help = HEALTHCHECK)]
+    Healthcheck(HealthcheckArgs),
     /// Prints a completion script for a shell
     #[command(after_help = "Example:\n  ecs-sdm-producer completions bash > /etc/bash_completion.d/ecs-sdm-producer")]
     Completions {
         /// The shell
         shell: Shell,
     },
+}
+
+const RUN: &str = "\
+Examples:
+  A sync every hour, until the program is stopped:
+    ecs-sdm-producer run --config connector.toml --set interval=1h
+  How it is, and a sync now:
+    curl localhost:7464/status
+    curl -X POST localhost:7464/sync
+
+With `interval` a health server listens at telemetry.listen (127.0.0.1:7464): /livez, /readyz, /status, POST /sync.
+Exit codes with `interval`: 0 stopped by a signal, 1 ended at once by a second one, 2 telemetry.listen is taken, 64 wrong settings or flags.";
+
+const HEALTHCHECK: &str = "\
+Examples:
+  In a Dockerfile:
+    HEALTHCHECK CMD [\"ecs-sdm-producer\", \"healthcheck\"]
+  Whether syncs can begin:
+    ecs-sdm-producer healthcheck --ready --address 127.0.0.1:7464
+
+It reads telemetry.listen and name from the settings, and judges nothing else of them. It takes 3 seconds at most.
+Exit codes: 0 yes, 1 no, or no answer of this program.";
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Asks whether syncs can begin: topics, schemas and the producer are there
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// Asks at this address instead of telemetry.listen
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) address: Option<String>,
 }
 
 #[derive(Debug, Args)]

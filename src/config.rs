@@ -12,6 +12,7 @@ mod diagnostics;
 mod entries;
 mod kafka;
 mod kind;
+mod listen;
 mod load;
 mod nearest;
 mod pairs;
@@ -29,6 +30,7 @@ mod value;
 
 pub use diagnostics::Diagnostic;
 pub use kafka::{Headers, KafkaConfig, RegistryMode, SchemaRegistryConfig, SubjectStrategy, TopicsCreate};
+pub use listen::Listen;
 pub use load::{Effective, Loaded, load};
 pub use pem::{Content, read_pem};
 pub use property::guarantees;
@@ -42,7 +44,6 @@ pub use source::Sources;
 pub use table::keys;
 
 use std::collections::{HashMap, HashSet};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
@@ -173,8 +174,8 @@ pub enum Tolerance {
 /// Logs, health and metrics.
 #[derive(Debug, Clone, Deserialize)]
 pub struct TelemetryConfig {
-    /// Address of the health and metrics server; absent: none.
-    pub listen: Option<SocketAddr>,
+    /// Where the health server listens; absent: [`Listen::Default`].
+    pub listen: Option<Listen>,
     /// How log lines look.
     pub log_format: LogFormat,
 }

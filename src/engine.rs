@@ -6,7 +6,8 @@ use crate::aws::Access;
 use crate::config::Config;
 use crate::kafka::{self, Producer};
 use crate::registry::Registry;
-use crate::sync::{Run, RunHandle, Sink, buffer_permits};
+use crate::report::now;
+use crate::sync::{Needs, Run, RunHandle, Sink, buffer_permits};
 
 /// What lives as long as the process: AWS clients, credentials, rate limiters, the producer, and the ids of schemas. Secrets are
 /// read again for each sync.
@@ -17,6 +18,8 @@ pub struct Engine {
     producer: Option<Arc<Producer>>,
     /// None if records carry the fingerprint of their schema.
     registry: Option<Registry>,
+    /// `LAST_CAPTURED` of the last sync.
+    captured: i64,
 }
 
 impl Engine {
@@ -33,7 +36,12 @@ impl Engine {
     /// An engine for dry runs, without Kafka.
     pub fn dry(config: Config, region: String) -> Self {
         let access = Access::new(&config, region, buffer_permits(&config));
-        Self { access, producer: None, registry: Registry::of(&config), config }
+        Self { access, producer: None, registry: Registry::of(&config), config, captured: 0 }
+    }
+
+    /// The producer, which outlives its syncs.
+    pub(crate) fn producer(&self) -> Option<Arc<Producer>> {
+        self.producer.clone()
     }
 
     /// Prepares a sync, which begins when [`Run::finish`] is awaited. It borrows the engine, so that there is one at a time:
@@ -49,10 +57,13 @@ impl Engine {
     /// }
     /// ```
     pub fn start(&mut self, sink: Sink) -> Run<'_> {
-        let handle = RunHandle::new(&self.config, self.access.caller(&self.config));
+        // No two syncs have the same, wherever the clock is set to meanwhile.
+        self.captured = now().max(self.captured + 1);
+        let handle = RunHandle::new(&self.config, self.access.caller(&self.config), self.captured);
         // A dry run must not end because Kafka is gone.
         let producer = self.producer.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let registry = self.registry.as_ref();
-        Run { config: &self.config, access: &mut self.access, producer, registry, sink, handle }
+        let needs = Needs::Nothing;
+        Run { config: &self.config, access: &mut self.access, producer, registry, sink, handle, needs }
     }
 }

@@ -9,6 +9,7 @@ pub mod framing;
 mod handles;
 mod in_flight;
 mod inspection;
+mod polled;
 mod producer;
 mod raw;
 mod recovery;

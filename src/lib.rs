@@ -27,6 +27,7 @@ pub mod plan;
 pub mod record;
 pub mod registry;
 pub mod report;
+pub mod service;
 pub mod stage;
 pub mod sync;
 pub mod telemetry;

@@ -26,12 +26,12 @@ fn main() -> ExitCode {
         Err(message) => return cli::usage(&message),
     };
     match command {
-        // A sidecar that is stopped has done what was asked of it, a single sync has not.
-        Command::Run(run) => cli::run::run(run, process, 0),
-        Command::Sync(run) => cli::run::run(run, process, 1),
+        Command::Run(run) => cli::run::run(run, process, true),
+        Command::Sync(run) => cli::run::run(run, process, false),
         Command::Check(check) => process.run(move || cli::check::check(&check)),
         Command::Plan(plan) => process.run(move || cli::plan::plan(&plan)),
         Command::Schemas { command } => process.run(move || cli::schemas::schemas(&command)),
+        Command::Healthcheck(health) => process.run(move || cli::healthcheck::healthcheck(&health)),
         Command::Completions { shell } => process.run(move || cli::completions(shell)),
     }
 }

@@ -127,12 +127,28 @@ pub struct TypeReport {
 /// JSON and Avro have the same members. In Avro the record is named `SyncType`.
 impl Serialize for TypeReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(Some(self.state), serializer)
+    }
+}
+
+impl TypeReport {
+    /// A type that is still read or delivered: without a state, and without failures, which are not known before its end.
+    pub(crate) fn serialize_under_way<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = Counts { failed: 0, ..self.counts };
+        Self { counts, error: None, causes: Vec::new(), ..self.clone() }.serialize_with(None, serializer)
+    }
+
+    fn serialize_with<S: Serializer>(&self, state: Option<State>, serializer: S) -> Result<S::Ok, S::Error> {
         let mut members = serializer.serialize_struct("SyncType", 7 + Counts::FIELDS.len())?;
         members.serialize_field("account", &self.account)?;
         members.serialize_field("region", &self.region)?;
         members.serialize_field("role", &self.role)?;
         members.serialize_field("object", &self.object)?;
-        members.serialize_field("state", &self.state)?;
+        match state {
+            // Avro's record has it always.
+            Some(state) => members.serialize_field("state", &state)?,
+            None => members.serialize_field("state", &None::<State>)?,
+        }
         self.counts.serialize(&mut members)?;
         members.serialize_field("error", &self.error)?;
         members.serialize_field("causes", &self.causes)?;
@@ -185,9 +201,14 @@ pub struct PartitionRange {
     pub high: i64,
 }
 
-/// Milliseconds since the epoch.
+/// Now, in milliseconds since the epoch.
 pub(crate) fn now() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    millis_of(SystemTime::now())
+}
+
+/// A time in milliseconds since the epoch.
+pub(crate) fn millis_of(time: SystemTime) -> i64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 

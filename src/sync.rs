@@ -3,6 +3,7 @@
 mod admission;
 mod context;
 mod finish;
+mod live;
 mod publisher;
 mod rows;
 mod run;
@@ -20,11 +21,13 @@ use tokio::time::timeout;
 use self::admission::{Identities, Scopes};
 use self::context::SyncContext;
 use self::finish::Finish;
+pub use self::live::{Live, LiveType, Phase, ScopeCounts};
+pub(crate) use self::publisher::PublishError;
 pub(crate) use self::rows::buffer_permits;
 pub use self::run::{Progress, Run, RunHandle};
 pub use self::sink::Sink;
 use self::sink::SinkTask;
-use self::start::StartError;
+pub(crate) use self::start::{Needs, StartError};
 use self::stop::Stop;
 use crate::aws::Access;
 use crate::aws::base::Base;
@@ -45,6 +48,7 @@ struct Sync<'a> {
     /// None if records carry the fingerprint of their schema.
     registry: Option<&'a Registry>,
     handle: &'a RunHandle,
+    needs: Needs,
 }
 
 impl Sync<'_> {
@@ -77,6 +81,7 @@ impl Sync<'_> {
     ) -> Result<(Arc<Base>, Arc<SyncContext>, Vec<PartitionRange>), StartError> {
         let keys = self.access.static_keys(self.config)?;
         let base = Box::pin(self.access.base(self.config, keys)).await?;
+        start::aws(self.config, &base, &self.handle.caller, self.needs).await?;
         let (ranges, output) = match self.producer {
             Some(producer) => {
                 producer.sign_with(base.signer(&self.handle.caller.concurrency));
@@ -101,7 +106,9 @@ impl Sync<'_> {
     async fn read(&self, base: Arc<Base>, context: &Arc<SyncContext>, sink: Sink) -> Option<StopReason> {
         let (records, batches) = mpsc::channel(buffer_permits(self.config));
         let mut sink = SinkTask::spawn(sink, self.producer, batches);
-        let identities: Identities = Box::new(base.identities(self.config).into_iter());
+        let identities = base.identities(self.config);
+        context.expect(identities.iter().map(|identity| identity.regions.len()).sum());
+        let identities: Identities = Box::new(identities.into_iter());
         let mut scopes = Scopes::new(base, identities, context);
         let stop = &*context.stop;
         let reason = loop {
@@ -118,6 +125,7 @@ impl Sync<'_> {
             }
         };
         drop(records);
+        self.handle.deliver();
         if let Some(reason) = &reason {
             stop.request(reason.clone());
             scopes.leave_rest_unread();

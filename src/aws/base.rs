@@ -36,7 +36,7 @@ pub(crate) struct Base {
     http_client: SharedHttpClient,
     sdk: SdkConfig,
     region: String,
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
     /// What to do where STS refuses a role to them, if their profile asks for a code.
     code_way_out: Option<String>,
     /// With their credentials, whose sessions outlive a sync.
@@ -174,7 +174,7 @@ impl Base {
         }
     }
 
-    async fn ask_identity(&self, concurrency: &ConcurrencyLimit) -> Result<String, Fault> {
+    pub(super) async fn ask_identity(&self, concurrency: &ConcurrencyLimit) -> Result<String, Fault> {
         let sts = self.sts();
         let ask = || async { sts.get_caller_identity().send().await.map_err(|error| Fault::judge(&error)) };
         let identity = concurrency.with_at_most(IDENTITY_RETRIES).with_retries(ask).await?;

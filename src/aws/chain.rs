@@ -21,6 +21,10 @@ pub(crate) struct Chain {
 }
 
 impl Issuer for Chain {
+    fn try_once<'a>(&'a self) -> Option<Issued<'a>> {
+        Some(Box::pin(self.attempt()))
+    }
+
     /// A source that fails is asked again like any request, and holds no permit meanwhile: it is a process or a metadata service.
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a> {
         Box::pin(async {

@@ -28,12 +28,14 @@ pub(crate) struct ConcurrencyLimit {
     told: Arc<AtomicBool>,
     /// Whether AWS has answered any request, be it with a refusal.
     answered: Arc<AtomicBool>,
+    /// Whether it has answered one otherwise than that it cannot now.
+    served: Arc<AtomicBool>,
 }
 
 impl ConcurrencyLimit {
     /// `permits` are shared by all syncs of the process.
     pub(crate) fn new(permits: Arc<Semaphore>, policy: RetryPolicy) -> Self {
-        Self { permits, policy, told: Arc::default(), answered: Arc::default() }
+        Self { permits, policy, told: Arc::default(), answered: Arc::default(), served: Arc::default() }
     }
 
     /// The same limit with fewer retries.
@@ -74,11 +76,19 @@ impl ConcurrencyLimit {
         if answer.as_ref().err().is_none_or(Fault::is_answer) {
             self.answered.store(true, Ordering::Relaxed);
         }
+        if answer.as_ref().err().is_none_or(Fault::is_served) {
+            self.served.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Whether AWS has answered any request, be it with a refusal.
     pub(crate) fn has_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
+    }
+
+    /// Whether AWS has answered any request otherwise than that it cannot now.
+    pub(crate) fn has_served(&self) -> bool {
+        self.served.load(Ordering::Relaxed)
     }
 
     /// Sends a request with retries, and waits between them without a permit.

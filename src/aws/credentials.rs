@@ -30,6 +30,11 @@ pub(crate) trait Issuer: Debug + Send + Sync {
     /// Resolves credentials. Requests to STS take a permit of `concurrency` for each attempt.
     fn issue<'a>(&'a self, concurrency: &'a ConcurrencyLimit) -> Issued<'a>;
 
+    /// Resolves credentials with a single try. The fault's verdict is the source's own.
+    fn try_once<'a>(&'a self) -> Option<Issued<'a>> {
+        None
+    }
+
     /// The name of the action for messages: `AssumeRole` or `credentials`.
     fn action(&self) -> &'static str {
         "credentials"
@@ -167,6 +172,19 @@ impl Credentials {
                 self.0.cache.lock().postpone_renewal();
             }
         }
+        Ok(())
+    }
+
+    /// Asks the source once, unless there are credentials that can sign a request. A failure is nobody else's.
+    pub(crate) async fn try_once(&self) -> Result<(), Fault> {
+        let _resolution = self.0.resolution.lock().await;
+        if self.usable() {
+            return Ok(());
+        }
+        let issuer = self.issuer();
+        let Some(issued) = issuer.try_once() else { return Ok(()) };
+        let issued = issued.await.and_then(reject_control_characters)?;
+        self.0.cache.lock().store(issued);
         Ok(())
     }
 

@@ -105,6 +105,11 @@ impl Fault {
         !self.is_unanswered() && self.verdict != Verdict::Setup
     }
 
+    /// Whether AWS has answered otherwise than that it cannot now: no 429, no 5xx.
+    pub(crate) fn is_served(&self) -> bool {
+        self.is_answer() && !matches!(self.verdict, Verdict::Transient | Verdict::Throttled)
+    }
+
     /// The same fault, not to be retried.
     #[must_use]
     pub(crate) fn denied(self) -> Self {

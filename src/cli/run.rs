@@ -1,4 +1,4 @@
-//! `run` and `sync`: one sync, its report, its exit code.
+//! `run` and `sync`: one sync, its report, its exit code; or a sidecar.
 
 use std::io;
 use std::pin::pin;
@@ -6,84 +6,137 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
+use ecs_sdm_producer::service::ServiceHandle;
 use ecs_sdm_producer::sync::{RunHandle, Sink};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
+use super::serve::serve;
 use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings};
 
 /// How long a stop may take in all, from the signal to the end of the process. One second is left for what the machine does beside.
 const STOP_TIMEOUT: Duration = Duration::from_secs(24);
 
-/// The report of a sync, or the exit code of an error that was told.
-type SyncResult = Result<Report, ExitCode>;
+/// The report of a sync, none of a sidecar that ended, or the exit code of an error that was told.
+type Ended = Result<Option<Report>, ExitCode>;
 
-/// Runs one sync. `unread` is the exit code if a signal comes before the settings are read.
-pub(crate) fn run(args: RunArgs, process: Process, unread: u8) -> ExitCode {
+/// What a signal stops.
+pub(super) enum Begun {
+    Sync(RunHandle),
+    Service(ServiceHandle),
+}
+
+/// Tells the supervisor what has begun.
+pub(super) type Begin = oneshot::Sender<Begun>;
+
+/// What is known of a run before it begins: its name, and whether it is a sidecar.
+type Settings = OnceLock<(String, bool)>;
+
+/// Runs one sync, or with `serves` and an interval a sidecar.
+pub(crate) fn run(args: RunArgs, process: Process, serves: bool) -> ExitCode {
     let format = args.report;
     process.supervise(async |mut signals| {
         let (begin, mut begun) = oneshot::channel();
-        let name = Arc::new(OnceLock::new());
-        let sync = {
-            let name = Arc::clone(&name);
-            on_thread(move || sync(&args, &name, begin))
+        let settings = Arc::new(Settings::new());
+        let work = {
+            let settings = Arc::clone(&settings);
+            on_thread(move || work(&args, serves, &settings, begin))
         };
-        let mut sync = pin!(async { sync.await.unwrap_or(Err(PANICKED.into())) });
-        let finished = tokio::select! {
+        let mut work = pin!(async { work.await.unwrap_or(Err(PANICKED.into())) });
+        let ended = tokio::select! {
             biased;
-            finished = &mut sync => Some(finished),
+            ended = &mut work => Some(ended),
             () = signals.next() => None,
         };
-        if let Some(finished) = finished {
-            return match finished {
-                Ok(report) => write(report, format, None, None, signals).await,
+        if let Some(ended) = ended {
+            return match ended {
+                Ok(Some(report)) => write(report, format, None, None, signals).await,
+                Ok(None) => ExitCode::SUCCESS,
                 Err(code) => code,
             };
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
-        // From now on no sync can begin.
+        // From now on nothing can begin.
         begun.close();
-        let Ok(handle) = begun.try_recv() else {
-            let (name, code) = name.get().map_or((None, unread), |name: &String| (Some(name.clone()), 1));
+        let Ok(begun) = begun.try_recv() else {
+            let (name, is_sidecar) = settings.get().cloned().unzip();
+            // A sidecar that is stopped has done what was asked of it, a single sync has not.
+            let code = u8::from(!is_sidecar.unwrap_or(serves));
             return write(Report::not_begun(name, StopReason::Signal), format, Some(code), Some(deadline), signals)
                 .await;
         };
-        handle.stop(StopReason::Signal);
-        let finished = tokio::select! {
+        let time = begun.stop();
+        let ended = tokio::select! {
             biased;
-            finished = timeout(handle.stop_timeout(), sync) => finished,
+            ended = timeout(time, work) => ended,
             () = signals.next() => return second_signal().await,
         };
-        match finished {
-            Ok(Ok(report)) => write(report, format, None, Some(deadline), signals).await,
-            Ok(Err(code)) => code,
-            Err(_) => {
-                let report = handle.abandon();
-                fail_soon(1, "the sync does not end, and is left unfinished").await;
-                write(report, format, None, Some(deadline), signals).await
+        match (ended, begun.abandon()) {
+            (Ok(Ok(Some(report))), _) => write(report, format, None, Some(deadline), signals).await,
+            (Ok(Ok(None)), _) => ExitCode::SUCCESS,
+            (Ok(Err(code)), _) => code,
+            (Err(_), report) => {
+                let code = fail_soon(1, "the sync does not end, and is left unfinished").await;
+                match report {
+                    Some(report) => write(report, format, None, Some(deadline), signals).await,
+                    None => code,
+                }
             }
         }
     })
 }
 
-/// One sync, on a runtime of its own. It tells its `name` once the settings are read, and gives `begin` its handle.
-fn sync(args: &RunArgs, name: &OnceLock<String>, begin: oneshot::Sender<RunHandle>) -> SyncResult {
+impl Begun {
+    /// Stops it. Returns how long it may take to end.
+    fn stop(&self) -> Duration {
+        match self {
+            Self::Sync(run) => {
+                run.stop(StopReason::Signal);
+                run.stop_timeout()
+            }
+            Self::Service(service) => {
+                service.stop();
+                service.stop_timeout()
+            }
+        }
+    }
+
+    /// The report of what does not end.
+    fn abandon(&self) -> Option<Report> {
+        match self {
+            Self::Sync(run) => Some(run.abandon()),
+            Self::Service(service) => service.abandon(),
+        }
+    }
+}
+
+/// One sync or a sidecar, on a runtime of its own. It tells its settings once they are read, and what begins.
+fn work(args: &RunArgs, serves: bool, known: &Settings, begin: Begin) -> Ended {
     let runtime = CommandRuntime::new(tokio::runtime::Builder::new_multi_thread())?;
     runtime.block_on(async {
         let (config, region) = settings::for_sync(&args.settings, args.dry_run).await?;
+        let interval = config.interval.filter(|_| serves);
         // It is set once.
-        let _ = name.set(config.name.clone());
+        let _ = known.set((config.name.clone(), interval.is_some()));
         settings::start_logs(&config);
-        let engine = if args.dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
-        let mut engine = engine.map_err(|error| fail(USAGE, error))?;
-        let run = engine.start(if args.dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
-        // If a signal has come first, the process ends without this sync.
-        begin.send(run.handle()).map_err(|_| ExitCode::FAILURE)?;
-        Ok(Box::pin(run.finish()).await)
+        match interval {
+            Some(interval) => Box::pin(serve(config, region, interval, args, begin)).await.map(|()| None),
+            None => Box::pin(sync(config, region, args.dry_run, begin)).await.map(Some),
+        }
     })
+}
+
+async fn sync(config: Config, region: String, dry_run: bool, begin: Begin) -> Result<Report, ExitCode> {
+    let engine = if dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
+    let mut engine = engine.map_err(|error| fail(USAGE, error))?;
+    let run = engine.start(if dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
+    // If a signal has come first, the process ends without this sync.
+    begin.send(Begun::Sync(run.handle())).map_err(|_| ExitCode::FAILURE)?;
+    Ok(run.finish().await)
 }
 
 /// Writes the report. After a signal it is waited for until `deadline`, since a pipe that nobody reads blocks.

@@ -15,9 +15,14 @@ use super::{SettingsArgs, USAGE, complain, warn};
 
 /// Loads the settings. librdkafka checks its own properties.
 pub(crate) fn read(settings: &SettingsArgs) -> Loaded {
-    let mut loaded = load(&Sources::from_process(settings.config.clone(), settings.set.clone()));
+    let mut loaded = load_only(settings);
     loaded.judge_properties(client::refusal);
     loaded
+}
+
+/// Loads the settings, and judges nothing.
+pub(crate) fn load_only(settings: &SettingsArgs) -> Loaded {
+    load(&Sources::from_process(settings.config.clone(), settings.set.clone()))
 }
 
 /// The settings of a sync, and the region of the base credentials.

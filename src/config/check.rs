@@ -3,12 +3,19 @@
 mod security;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::diagnostics::Diagnostics;
 use super::entries::Entries;
 use super::kind::Kind;
 use super::table::SETTINGS;
 use super::{Config, OBJECTS, SecretError, SubjectStrategy, TopicsCreate, pem};
+
+/// A period that is shorter is a mistake of units.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
+/// So many syncs a topic has to keep, as each of them sends everything.
+const SYNCS_KEPT: u32 = 3;
 
 /// Settings of which none may be set alone.
 #[rustfmt::skip]
@@ -68,6 +75,7 @@ pub(super) fn combinations(config: &Config, entries: &Entries, diagnostics: &mut
         let reason = format!("{} stands in more than one of roles", role.arn);
         diagnostics.error(format!("roles[{at}].arn"), entries.origin("roles"), reason, "join the two tables");
     }
+    period(config, entries, diagnostics);
     without_effect(config, entries, diagnostics);
 }
 
@@ -98,6 +106,25 @@ fn topics(config: &Config, entries: &Entries, error: &mut impl FnMut(&str, Strin
     }
 }
 
+/// What the period of a sidecar asks of other settings.
+fn period(config: &Config, entries: &Entries, diagnostics: &mut Diagnostics) {
+    let Some(interval) = config.interval else { return };
+    if interval < LEAST_INTERVAL {
+        let way_out = "set 1s or more, and rather minutes: each sync reads everything";
+        diagnostics.error("interval", entries.origin("interval"), "is less than 1s".to_owned(), way_out);
+    }
+    if config.timeout.is_some_and(|timeout| timeout > interval) {
+        let origin = entries.origin("timeout");
+        diagnostics.warning("timeout", format_args!("is longer than interval ({origin}): ticks may be skipped"));
+    }
+    if config.kafka.topics_create == TopicsCreate::IfMissing && config.kafka.retention < SYNCS_KEPT * interval {
+        let origin = entries.origin("kafka.retention");
+        let words = "is less than 3 times interval";
+        let why = "topics may not hold a whole snapshot at every moment";
+        diagnostics.warning("kafka.retention", format_args!("{words} ({origin}): {why}"));
+    }
+}
+
 /// No setting is silently without effect.
 fn without_effect(config: &Config, entries: &Entries, diagnostics: &mut Diagnostics) {
     let mut warn = |keys: &[&str], unless: &str| {
@@ -118,6 +145,9 @@ fn without_effect(config: &Config, entries: &Entries, diagnostics: &mut Diagnost
     if config.kafka.topics_create == TopicsCreate::Never {
         let companions = ["kafka.retention", "kafka.partitions", "kafka.replication_factor"];
         warn(&companions, "kafka.topics_create = \"if_missing\"");
+    }
+    if config.interval.is_none() {
+        warn(&["telemetry.listen"], "interval");
     }
     let stopped = config.operation_options.ecs_task.fetch_stopped_tasks;
     if stopped && !config.objects.iter().any(|object| object == "EcsTask") {

@@ -76,13 +76,9 @@ impl Entries {
             (Some(Target::Value { kind: Kind::Property, .. }), RawValue::Table(entries)) => {
                 self.add_all(&key, entries, diagnostics);
             }
-            (Some(Target::Value { setting, kind, path }), raw) => {
+            (Some(Target::Value { kind, path }), raw) => {
                 let given = SpannedValue { raw, origin };
-                let mut value = kind.convert(&key, &given, diagnostics);
-                if let (Some(way_out), true) = (setting.not_yet, value.is_some() && value != setting.default_value()) {
-                    diagnostics.error(&key, &given.origin, "is not available yet", way_out);
-                    value = None;
-                }
+                let value = kind.convert(&key, &given, diagnostics);
                 self.0.push(Entry { key, path, value, origin: given.origin });
             }
         }

@@ -59,8 +59,6 @@ pub(super) struct Setting {
     pub(super) default: Option<&'static str>,
     /// A value that shows the form, spelled as in a variable. Every setting without a default has one.
     pub(super) example: Option<&'static str>,
-    /// The way out of a setting whose feature is still to come. Such a setting is refused unless it is at its default.
-    pub(super) not_yet: Option<&'static str>,
     /// What it means. The reference adds what it takes, its default, and whether it is a secret.
     pub(super) meaning: &'static str,
 }

@@ -13,7 +13,7 @@ use super::shown_key;
 use super::source::{self, Sources};
 use super::table::SETTINGS;
 use super::value::toml_text;
-use super::{Config, Properties, check};
+use super::{Config, Listen, Properties, check};
 
 /// A setting as it holds, for a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,26 @@ impl Loaded {
             Ok(_) => self.config = Err(vec![error]),
             Err(errors) => errors.push(error),
         }
+    }
+
+    /// Where the health server listens, whatever else is wrong.
+    ///
+    /// # Errors
+    /// What is wrong with that setting, or with a source that cannot be read.
+    pub fn listen(&self) -> Result<Listen, Diagnostic> {
+        let concerns = |error: &&Diagnostic| error.key.is_empty() || "telemetry.listen".starts_with(&error.key);
+        match self.config.as_ref().err().and_then(|errors| errors.iter().find(concerns)) {
+            Some(error) => Err(error.clone()),
+            None => {
+                let listen = self.figment.extract_inner::<String>("telemetry.listen");
+                Ok(listen.ok().and_then(|text| text.parse().ok()).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The producer's name, if a source has set it, whatever else is wrong.
+    pub fn name(&self) -> Option<String> {
+        self.entries.has("name").then(|| self.figment.extract_inner("name").ok()).flatten()
     }
 
     /// The error of a command that contacts Kafka and has no broker to ask.

@@ -27,8 +27,6 @@ pub struct Reference {
     pub example: Option<String>,
     /// The environment variable.
     pub variable: String,
-    /// The way out of a setting that is not available yet.
-    pub not_yet: Option<&'static str>,
     /// The settings of each of its tables.
     pub members: Vec<Reference>,
 }
@@ -56,7 +54,6 @@ impl Reference {
             default: setting.default.map(toml),
             example: setting.example.map(toml),
             variable: variable(setting.key),
-            not_yet: setting.not_yet,
             members: members.iter().map(Self::of).collect(),
         }
     }

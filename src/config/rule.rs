@@ -1,8 +1,9 @@
 //! What text must look like: the limits of IAM, STS, the AWS SDK and Kafka, each with the words for what breaks it.
 
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 
+use super::Listen;
 use super::shown::quoted;
 
 pub(super) struct Rule {
@@ -112,7 +113,7 @@ pub(super) const TOPIC_PREFIX: Rule =
 
 /// An address to listen on.
 pub(super) const LISTEN: Rule =
-    rule("an address", "looks like 0.0.0.0:9464", |text| text.parse::<SocketAddr>().is_ok());
+    rule("an address or none", "looks like 0.0.0.0:7464", |text| text.parse::<Listen>().is_ok());
 
 /// A URL that a client can call. A user and password in it would be shown with it; they have settings of their own.
 pub(super) const URL: Rule = rule("a URL without a user", "looks like https://host:port", |text| {

@@ -19,9 +19,6 @@ const EACH_OBJECT: &str = "<Object>";
 /// The names of all objects in the texts of a row.
 const ALL_OBJECTS: &str = "<Objects>";
 
-const LEAVE_OUT: &str = "leave it out for now";
-const RUN_ONCE: &str = "leave it out and start one sync at a time, from cron for instance";
-
 /// A hundred years. Every use of it fits into 64 bits of milliseconds.
 const ANY_DAYS: u64 = 36_500;
 /// message.timeout.ms is a signed 32-bit number of milliseconds: 24.8 days.
@@ -31,20 +28,16 @@ const MOST_REQUESTS: i64 = 1_024;
 const MOST_RATE: i64 = 1_000_000;
 
 const fn row(key: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Setting {
-    Setting { key, kind, default: Some(default), example: None, not_yet: None, meaning }
+    Setting { key, kind, default: Some(default), example: None, meaning }
 }
 
 const fn unset(key: &'static str, kind: Kind, example: &'static str, meaning: &'static str) -> Setting {
-    Setting { key, kind, default: None, example: Some(example), not_yet: None, meaning }
+    Setting { key, kind, default: None, example: Some(example), meaning }
 }
 
 impl Setting {
     const fn example(self, example: &'static str) -> Setting {
         Setting { example: Some(example), ..self }
-    }
-
-    const fn later(self, way_out: &'static str) -> Setting {
-        Setting { not_yet: Some(way_out), ..self }
     }
 }
 
@@ -96,7 +89,7 @@ const ROWS: &[Setting] = &[
     row("rates.cluster_resource_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
     row("rates.task_definition_read.burst", Int(1, MOST_RATE, ""), "50", "The capacity of the bucket for ListTaskDefinitions and DescribeTaskDefinition."),
     row("rates.task_definition_read.per_second", Int(1, MOST_RATE, ""), "20", "The rate of this bucket, in requests per second."),
-    unset("interval", Duration(ANY_DAYS), "1h", "The sidecar's period, from the start of a sync to the start of the next. Without it there is one sync, and the program ends.").later(RUN_ONCE),
+    unset("interval", Duration(ANY_DAYS), "1h", "The period of `run`, from the start of a sync to the start of the next, at least `1s`. Each sync begins up to a twentieth of it before or after. Without it `run` syncs once and ends."),
     unset("timeout", Duration(ANY_DAYS), "30m", "A sync that takes longer stops reading, delivers what it has read, and ends `PARTIAL`. Without it a sync has no limit."),
 
     row("kafka.bootstrap_servers", List(&Text(&rule::BROKER)), "[]", "`host:port` of some brokers. The others are found through them. Every command that contacts Kafka needs it.").example("kafka-1.example.com:9092,kafka-2.example.com:9092"),
@@ -138,7 +131,7 @@ const ROWS: &[Setting] = &[
     unset("schema_registry.key", Secret(Pem), "/etc/registry/client.key", "The key of the client's certificate: a path, or PEM text."),
 
     row("errors.tolerance", Choice(&["none", "dlq"]), "none", "`none`: a record that Kafka refuses ends its type. `dlq`: it goes to the dead letter topic, and its type goes on."),
-    unset("telemetry.listen", Text(&rule::LISTEN), "0.0.0.0:9464", "The address of the health and metrics server. Without it there is none.").later(LEAVE_OUT),
+    unset("telemetry.listen", Text(&rule::LISTEN), "0.0.0.0:7464", "The address of the health server, which `run` has with an interval, or `none`. Without it that is `127.0.0.1:7464`, as soon as nobody else has it. There is no authentication: it is for loopback, or behind a network policy."),
     row("telemetry.log_format", Choice(&["text", "json"]), "text", "`text`: for people. `json`: one object a line. Logs go to standard error."),
 ];
 
@@ -157,7 +150,7 @@ pub(super) enum Target {
     /// A table that holds settings.
     Group,
     /// A setting, `KEY_file` of a secret, or one of librdkafka's properties: what it takes, and where figment keeps its value.
-    Value { setting: &'static Setting, kind: Kind, path: Vec<String> },
+    Value { kind: Kind, path: Vec<String> },
 }
 
 /// Every setting's key, in the order of the reference.
@@ -174,18 +167,18 @@ pub(super) fn find(key: &str) -> Option<Target> {
     if is_under(key, PROPERTIES) && !key.ends_with('.') {
         // A property's name is one key of figment's, dots and all.
         let path = path(PROPERTIES, Some(&key[PROPERTIES.len() + 1..]));
-        return Some(Target::Value { setting: exact(PROPERTIES)?, kind: Kind::Property, path });
+        return Some(Target::Value { kind: Kind::Property, path });
     }
     if let Some(setting) = exact(key) {
-        return Some(Target::Value { setting, kind: setting.kind, path: path(key, None) });
+        return Some(Target::Value { kind: setting.kind, path: path(key, None) });
     }
     if is_under(key, EXTENSIONS) {
-        return Some(Target::Value { setting: exact(EXTENSIONS)?, kind: Kind::Pair, path: path(key, None) });
+        return Some(Target::Value { kind: Kind::Pair, path: path(key, None) });
     }
     let setting = exact(key.strip_suffix("_file")?)?;
     // A key in PEM is a path already.
     let Secret(form @ (OneLine | AwsKey)) = setting.kind else { return None };
-    Some(Target::Value { setting, kind: Kind::SecretFile(form), path: path(setting.key, Some("file")) })
+    Some(Target::Value { kind: Kind::SecretFile(form), path: path(setting.key, Some("file")) })
 }
 
 /// Whether a key lies in a table of that name.

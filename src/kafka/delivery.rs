@@ -120,7 +120,7 @@ impl Deliveries {
             let timeout = humantime::format_duration(self.delivery_timeout);
             let last =
                 self.status.last_error().map(|error| format!("; the last error was: {error}")).unwrap_or_default();
-            self.status.fail(format!("Kafka acknowledged nothing for {timeout} (kafka.delivery_timeout){last}"));
+            self.status.fail_silent(format!("Kafka acknowledged nothing for {timeout} (kafka.delivery_timeout){last}"));
         }
     }
 

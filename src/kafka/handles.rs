@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
 
 use super::closing::ClosedInBackground;
 use super::context::Context;
 use super::delivery::{Opaque, OwnedRecord};
+use super::polled::PolledProducer;
 use super::raw;
 use super::security::{Token, Tokens};
 
 /// A producer of librdkafka with its poll thread.
-pub(super) type Handle = ClosedInBackground<ThreadedProducer<Context>>;
+pub(super) type Handle = ClosedInBackground<PolledProducer>;
 
 /// How long to wait when librdkafka's queue is full. In-flight permits should prevent that; if they do not, nothing is lost.
 const QUEUE_FULL: Duration = Duration::from_millis(10);
@@ -148,7 +149,7 @@ impl Handles {
 }
 
 fn create(properties: &ClientConfig, context: &Context, tokens: Option<&Tokens>) -> Result<Arc<Handle>, KafkaError> {
-    let handle: Handle = ClosedInBackground::new(properties.create_with_context(context.clone())?);
+    let handle: Handle = ClosedInBackground::new(PolledProducer::create(properties, context)?);
     if let Some(token) = tokens.and_then(Tokens::current)
         && let Err(reason) = raw::set_token(handle.client(), &token)
     {

@@ -148,6 +148,11 @@ impl Producer {
         self.in_flight.drained().await;
     }
 
+    /// Whether the thread that calls back has shown itself within this time.
+    pub(crate) fn is_polled_within(&self, limit: Duration) -> bool {
+        self.context.status.since_poll().is_none_or(|since| since < limit)
+    }
+
     /// Waits until Kafka is gone for good.
     pub(crate) async fn failed(&self) -> FatalProducerError {
         self.context.status.failed().await

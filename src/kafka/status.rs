@@ -9,8 +9,12 @@ use tokio::sync::{Notify, watch};
 
 /// Why nothing more can be delivered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct FatalProducerError(pub(crate) String);
+#[error("{reason}")]
+pub struct FatalProducerError {
+    pub(crate) reason: String,
+    /// Whether nobody refused anything: Kafka was silent.
+    pub(crate) is_silence: bool,
+}
 
 /// What is known of Kafka, from the callbacks of all clients.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(super) struct Status {
     has_failed: AtomicBool,
     /// What the current token shows, and which settings to look at where a broker refuses it. None without tokens.
     clue: Mutex<Option<String>>,
+    /// When a poll thread last showed itself.
+    polled: Mutex<Option<Instant>>,
     /// Wakes recovery: a record has to be sent again, or librdkafka reported an error.
     pub(super) recovery: Notify,
 }
@@ -54,6 +60,7 @@ impl Status {
             refused_last: AtomicBool::new(false),
             has_failed: AtomicBool::new(false),
             clue: Mutex::default(),
+            polled: Mutex::default(),
             recovery: Notify::new(),
         }
     }
@@ -86,9 +93,18 @@ impl Status {
 
     /// Records that nothing more can be delivered. The first reason counts.
     pub(super) fn fail(&self, reason: String) {
+        self.end(FatalProducerError { reason, is_silence: false });
+    }
+
+    /// Records that nothing more can be delivered, because Kafka is silent.
+    pub(super) fn fail_silent(&self, reason: String) {
+        self.end(FatalProducerError { reason, is_silence: true });
+    }
+
+    fn end(&self, error: FatalProducerError) {
         self.fatal.send_if_modified(|fatal| {
             let first = fatal.is_none();
-            fatal.get_or_insert(FatalProducerError(reason));
+            fatal.get_or_insert(error);
             first
         });
     }
@@ -111,6 +127,16 @@ impl Status {
     /// Since when a sign-in is refused while brokers are in use, and the words.
     pub(super) fn refused_while_used(&self) -> Option<(Instant, String)> {
         self.refused_while_used.lock().clone().filter(|_| self.fatal().is_none())
+    }
+
+    /// The poll thread is alive.
+    pub(super) fn note_poll(&self) {
+        *self.polled.lock() = Some(Instant::now());
+    }
+
+    /// How long ago the poll thread last showed itself. None if it never did.
+    pub(super) fn since_poll(&self) -> Option<Duration> {
+        self.polled.lock().map(|polled| polled.elapsed())
     }
 
     /// A broker has answered.

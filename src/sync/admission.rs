@@ -129,11 +129,11 @@ impl Scopes {
 
     fn read(&mut self, resolved: &ResolvedIdentity, region: &str, records: &Sender<RecordBatch>) {
         let scope = self.base.scope(resolved, region, &self.context.config, &self.context.caller.limiters);
-        let WiredScope { rows, statistics, pending } = build_rows(&self.context, &Arc::new(scope), records);
+        let WiredScope { rows, statistics } = build_rows(&self.context, &Arc::new(scope), records);
         let context = Arc::clone(&self.context);
         self.running.spawn(async move {
-            rows.run(&context.stop).await;
-            context.conclude(&statistics, pending).await;
+            rows.run(&context.stop, &context.caller).await;
+            context.conclude(&statistics).await;
             Step::Read(statistics.role.clone())
         });
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
-use tokio_util::task::TaskTracker;
 
 use super::publisher::EventPublisher;
-use super::statistics::ScopeStatistics;
+use super::rows::TIMED_OUT;
+use super::statistics::{ScopeStatistics, ScopeType};
 use super::stop::Stop;
 use crate::aws::Caller;
 use crate::aws::account::Account;
@@ -36,6 +36,8 @@ pub(super) struct SyncContext {
     /// By topic, since objects may share one.
     pub(super) offsets: HashMap<String, Arc<OffsetTracker>>,
     scopes: Mutex<Vec<Arc<ScopeStatistics>>>,
+    /// How many scopes there are to read.
+    pub(super) expected: AtomicUsize,
     /// Of all types together.
     pub(super) issue_limit: IssueLimit,
     /// The error that was last logged of an identity. Hundreds of roles may fail for one reason, which is logged once.
@@ -78,6 +80,7 @@ impl SyncContext {
             encoders,
             offsets,
             scopes: Mutex::default(),
+            expected: AtomicUsize::new(0),
             issue_limit: IssueLimit::new(config.limits.issues),
             last_message: Mutex::new("".into()),
         })
@@ -86,6 +89,11 @@ impl SyncContext {
     /// None if the object is not wanted.
     pub(super) fn encoder<O: Object>(&self) -> Option<&Arc<Encoder>> {
         self.encoders.get(O::NAME)
+    }
+
+    /// There are so many scopes to read.
+    pub(super) fn expect(&self, scopes: usize) {
+        self.expected.store(scopes, Ordering::Relaxed);
     }
 
     /// Every scope, whether it was read or not.
@@ -98,7 +106,7 @@ impl SyncContext {
         account: &Account,
         region: &str,
         role: &Option<String>,
-        types: Vec<(&'static str, Arc<TypeStatistics>)>,
+        types: Vec<ScopeType>,
     ) -> Arc<ScopeStatistics> {
         let scope = Arc::new(ScopeStatistics {
             account: account.clone(),
@@ -127,8 +135,9 @@ impl SyncContext {
 
     /// Enters scopes that the sync did not get to. Each of their types is partial.
     pub(super) fn leave_unread(&self, identity: &Identity, account: &Account, regions: &[String]) {
+        let is_timed_out = self.stop.is_timed_out();
         self.enter_all(identity, account, regions, |statistics| {
-            statistics.issue(&None, "the sync ended before this was read");
+            statistics.issue(&None, if is_timed_out { TIMED_OUT } else { "the sync ended before this was read" });
         });
     }
 
@@ -140,21 +149,20 @@ impl SyncContext {
         explain: impl Fn(&TypeStatistics),
     ) -> Vec<Arc<ScopeStatistics>> {
         let scope = |region: &String| {
-            let statistics = |object| (object, Arc::new(TypeStatistics::new(&self.issue_limit)));
+            let statistics = |object| ScopeType::new(object, Arc::new(TypeStatistics::new(&self.issue_limit)));
             let types: Vec<_> = wanted(&self.config).map(statistics).collect();
-            types.iter().for_each(|(_, statistics)| explain(statistics));
+            types.iter().for_each(|one| explain(&one.statistics));
             self.enter(account, region, &identity.role, types)
         };
         regions.iter().map(scope).collect()
     }
 
     /// Waits until the last record of a scope is acknowledged or given up, and publishes its SCOPE event.
-    pub(super) async fn conclude(&self, scope: &ScopeStatistics, pending: TaskTracker) {
+    pub(super) async fn conclude(&self, scope: &ScopeStatistics) {
         let Some(publisher) = self.publisher.as_ref() else { return };
-        pending.close();
         tokio::select! {
             biased;
-            () = pending.wait() => {
+            () = scope.settled() => {
                 self.publish_early(scope).await;
             }
             // The event could not be delivered, and records in flight are about to be purged.

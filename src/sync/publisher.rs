@@ -24,13 +24,16 @@ pub(super) struct EventPublisher {
 
 /// Why an event is not on the sync topic.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PublishError {
+pub(crate) enum PublishError {
     #[error("{0}")]
     Encode(String),
     #[error(transparent)]
     Producer(#[from] FatalProducerError),
     #[error("{0}")]
     NotAcknowledged(String),
+    /// There is no right to write it, or the topic does not take it.
+    #[error("{0}")]
+    Refused(String),
 }
 
 impl EventPublisher {
@@ -57,7 +60,11 @@ impl EventPublisher {
             return Ok(());
         }
         let reason = statistics.judge().error.unwrap_or_else(|| format!("not acknowledged by {}", self.encoder.topic));
-        Err(PublishError::NotAcknowledged(reason))
+        Err(if statistics.has_ended_by_refusal() {
+            PublishError::Refused(reason)
+        } else {
+            PublishError::NotAcknowledged(reason)
+        })
     }
 
     /// Publishes the event of a scope, whose `ce_source` is `source`. It does not wait for the acknowledgement.

@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{Id, JoinError, JoinSet};
-use tokio_util::task::TaskTracker;
+use tokio::time::timeout;
 
 use super::context::SyncContext;
-use super::statistics::ScopeStatistics;
+use super::statistics::{ScopeStatistics, ScopeType};
 use super::stop::Stop;
+use crate::aws::Caller;
 use crate::aws::scope::Scope;
 use crate::config::Config;
 use crate::contract::{Parent, Stamp};
 use crate::ecs::{self, Object, Options, ParentKind, Visitor};
 use crate::record::RecordBatch;
-use crate::report::{Listing, TypeStatistics};
+use crate::report::{Listing, StopReason, TypeStatistics};
 use crate::stage::count::count;
 use crate::stage::describe::describe;
 use crate::stage::list::{Outlets, list};
@@ -27,6 +29,12 @@ const PARENTS: usize = 1_024;
 
 /// How many pages may wait for a describer: enough to keep it busy. Every admitted scope has such a channel for each object.
 const PAGES: usize = 4;
+
+/// How long a sync that is stopped waits for what AWS still answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
+/// What a type says that `timeout` has ended.
+pub(super) const TIMED_OUT: &str = "stopped by timeout";
 
 /// How many Describe answers may exist at a time in the process: one for each parallel request, and one that is being encoded.
 pub(crate) fn buffer_permits(config: &Config) -> usize {
@@ -40,7 +48,7 @@ pub(super) struct Rows {
     mappers: JoinSet<Result<(), HangUp>>,
     /// The statistics of each task's type.
     owners: HashMap<Id, Arc<TypeStatistics>>,
-    types: Vec<(&'static str, Arc<TypeStatistics>)>,
+    types: Vec<ScopeType>,
 }
 
 /// A scope whose rows are about to run. Its statistics are final when nothing is pending.
@@ -48,17 +56,14 @@ pub(super) struct Rows {
 pub(super) struct WiredScope {
     pub(super) rows: Rows,
     pub(super) statistics: Arc<ScopeStatistics>,
-    pub(super) pending: TaskTracker,
 }
 
 /// Wires a scope. ListClusters runs once and feeds the rows of services and tasks.
 pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
-    let pending = TaskTracker::new();
     let mut wiring = Wiring {
         context,
         scope,
         records,
-        pending: &pending,
         rows: Rows::default(),
         clusters: Arc::default(),
         feeds: Vec::new(),
@@ -70,7 +75,7 @@ pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Se
     let mut rows = wiring.rows;
     let types = std::mem::take(&mut rows.types);
     let statistics = context.enter(&scope.account, &scope.region, &scope.role, types);
-    WiredScope { rows, statistics, pending }
+    WiredScope { rows, statistics }
 }
 
 /// A scope that is being wired: first the rows below the clusters, then those of the account, which need the channels of the first.
@@ -78,7 +83,6 @@ struct Wiring<'a> {
     context: &'a SyncContext,
     scope: &'a Arc<Scope>,
     records: &'a Sender<RecordBatch>,
-    pending: &'a TaskTracker,
     rows: Rows,
     /// The one list of clusters.
     clusters: Arc<Listing>,
@@ -121,8 +125,9 @@ impl Wiring<'_> {
     fn row<O: Object>(&mut self, statistics: TypeStatistics, parents: Receiver<Parent>, feeds: Vec<Sender<Parent>>) {
         let Some(encoder) = self.context.encoder::<O>() else { return };
         let statistics = Arc::new(statistics);
-        self.rows.types.push((O::NAME, Arc::clone(&statistics)));
-        let row = self.row_context(&statistics);
+        let one = ScopeType::new(O::NAME, Arc::clone(&statistics));
+        let row = self.row_context(&one);
+        self.rows.types.push(one);
         let stamp = Stamp { region: self.scope.region.clone(), captured: self.context.captured };
         // With a place for each buffer permit, no answer waits here, and aborting a reader loses none.
         let (objects, described) = mpsc::channel(buffer_permits(&self.context.config));
@@ -142,11 +147,12 @@ impl Wiring<'_> {
     /// Wires a list whose own objects are not wanted, for the rows below.
     fn list_only<O: Object>(&mut self, statistics: TypeStatistics, feeds: Vec<Sender<Parent>>) {
         let statistics = Arc::new(statistics);
+        let one = ScopeType::new(O::NAME, Arc::clone(&statistics));
+        let row = self.row_context(&one);
         if self.context.only_counts {
             // Its calls count, whoever wants them.
-            self.rows.types.push((O::NAME, Arc::clone(&statistics)));
+            self.rows.types.push(one);
         }
-        let row = self.row_context(&statistics);
         self.rows.read(&statistics, list::<O>(row, account(), Outlets { pages: None, feeds }));
     }
 
@@ -154,7 +160,7 @@ impl Wiring<'_> {
         TypeStatistics::new(&self.context.issue_limit)
     }
 
-    fn row_context(&self, statistics: &Arc<TypeStatistics>) -> Arc<RowContext> {
+    fn row_context(&self, one: &ScopeType) -> Arc<RowContext> {
         let config = &self.context.config;
         Arc::new(RowContext {
             name: config.name.clone(),
@@ -162,8 +168,8 @@ impl Wiring<'_> {
             caller: Arc::clone(&self.context.caller),
             options: Options { fetch_stopped_tasks: config.operation_options.ecs_task.fetch_stopped_tasks },
             parallel: config.parallel_requests,
-            statistics: Arc::clone(statistics),
-            token: self.pending.token(),
+            statistics: Arc::clone(&one.statistics),
+            token: one.pending.token(),
         })
     }
 }
@@ -179,35 +185,43 @@ impl Rows {
     }
 
     /// Runs the rows to their end. If the sync is to stop, the readers are aborted, and what was read is still mapped and sent.
-    pub(super) async fn run(mut self, stop: &Stop) {
+    pub(super) async fn run(mut self, stop: &Stop, caller: &Caller) {
+        let mut stopped = "the sync was stopped before its lists ended";
         loop {
             tokio::select! {
                 biased;
-                _ = stop.requested() => {
+                reason = stop.requested() => {
+                    if reason == StopReason::Timeout {
+                        stopped = TIMED_OUT;
+                    }
+                    if matches!(reason, StopReason::Signal | StopReason::Timeout) {
+                        // What AWS answers soon is delivered. If Kafka is gone, nothing is.
+                        let _ = timeout(LAST_ANSWERS, caller.close()).await;
+                    }
                     self.readers.abort_all();
                     break;
                 }
                 ended = self.readers.join_next_with_id() => match ended {
-                    Some(ended) => self.ended(ended),
+                    Some(ended) => self.ended(ended, stopped),
                     None => break,
                 },
             }
         }
         while let Some(ended) = self.readers.join_next_with_id().await {
-            self.ended(ended);
+            self.ended(ended, stopped);
         }
         while let Some(ended) = self.mappers.join_next_with_id().await {
-            self.ended(ended);
+            self.ended(ended, stopped);
         }
     }
 
     /// Makes the type partial if a stage ended early.
-    fn ended(&self, ended: Result<(Id, Result<(), HangUp>), JoinError>) {
+    fn ended(&self, ended: Result<(Id, Result<(), HangUp>), JoinError>, stopped: &'static str) {
         let (id, error) = match ended {
             Ok((_, Ok(()))) => return,
             Ok((id, Err(HangUp))) => (id, "its records could not be handed on"),
             Err(error) if error.is_panic() => (error.id(), "a stage panicked; this is a bug of ours"),
-            Err(error) => (error.id(), "the sync was stopped before its lists ended"),
+            Err(error) => (error.id(), stopped),
         };
         if let Some(statistics) = self.owners.get(&id) {
             statistics.issue(&None, error);

@@ -1,16 +1,20 @@
 //! A sync that one can hold: wait for it, stop it, and ask at any moment how far it is.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::sync::SetOnce;
+
 use super::context::{self, SyncContext};
+use super::live::{self, Live, Phase};
 use super::stop::Stop;
-use super::{GIVE_UP, Sink, Sync, statistics};
+use super::{GIVE_UP, Needs, Sink, Sync, statistics};
 use crate::aws::{Access, Caller};
 use crate::config::{Config, Limits};
 use crate::kafka::Producer;
 use crate::registry::Registry;
-use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport, now};
+use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport};
 
 /// What a busy machine may need beside the time limits of a stop.
 const SLACK: Duration = Duration::from_secs(2);
@@ -25,6 +29,7 @@ pub struct Run<'a> {
     pub(crate) registry: Option<&'a Registry>,
     pub(crate) sink: Sink,
     pub(crate) handle: RunHandle,
+    pub(crate) needs: Needs,
 }
 
 /// What others hold of a run. Clones share it, and it may outlive the run.
@@ -37,7 +42,9 @@ pub struct RunHandle {
     pub(super) caller: Arc<Caller>,
     pub(super) stop: Arc<Stop>,
     /// Set when STARTED is acknowledged.
-    context: Arc<OnceLock<Arc<SyncContext>>>,
+    context: Arc<SetOnce<Arc<SyncContext>>>,
+    /// Set when nothing is read any more.
+    delivers: Arc<AtomicBool>,
 }
 
 /// How far a run is at one moment.
@@ -57,9 +64,14 @@ impl Run<'_> {
         self.handle.clone()
     }
 
+    /// The same run, which does not begin without this.
+    pub(crate) fn with(self, needs: Needs) -> Self {
+        Self { needs, ..self }
+    }
+
     /// Reads everything once, and waits until it is delivered.
     pub async fn finish(self) -> Report {
-        let Self { config, access, producer, registry, sink, handle } = self;
+        let Self { config, access, producer, registry, sink, handle, needs } = self;
         if let Some(producer) = producer {
             tokio::select! {
                 biased;
@@ -67,7 +79,7 @@ impl Run<'_> {
                 () = producer.begin_sync(config, handle.captured) => {}
             }
         }
-        let sync = Sync { config, access, producer, registry, handle: &handle };
+        let sync = Sync { config, access, producer, registry, handle: &handle, needs };
         let stop = &handle.stop;
         let time_out = async {
             if let Some(timeout) = config.timeout {
@@ -98,14 +110,16 @@ impl Run<'_> {
 }
 
 impl RunHandle {
-    pub(crate) fn new(config: &Config, caller: Caller) -> Self {
+    /// `captured` is the sync's `LAST_CAPTURED`.
+    pub(crate) fn new(config: &Config, caller: Caller, captured: i64) -> Self {
         Self {
             name: config.name.as_str().into(),
             limits: config.limits.clone(),
-            captured: now(),
+            captured,
             caller: Arc::new(caller),
             stop: Arc::new(Stop::new()),
             context: Arc::default(),
+            delivers: Arc::default(),
         }
     }
 
@@ -115,6 +129,37 @@ impl RunHandle {
         let _ = self.context.set(Arc::clone(context));
     }
 
+    /// From now on nothing is read any more.
+    pub(super) fn deliver(&self) {
+        self.delivers.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits until the sync has begun to read: its STARTED is acknowledged.
+    pub async fn begun(&self) {
+        self.context.wait().await;
+    }
+
+    /// Whether the sync has begun to read.
+    pub fn has_begun(&self) -> bool {
+        self.context.get().is_some()
+    }
+
+    /// `LAST_CAPTURED` of every record, milliseconds since the epoch.
+    pub fn sync(&self) -> i64 {
+        self.captured
+    }
+
+    /// The run as it is now, type by type.
+    pub fn live(&self) -> Live {
+        let phase = match self.context.get() {
+            None => Phase::Starting,
+            Some(_) if self.delivers.load(Ordering::Relaxed) => Phase::Delivering,
+            Some(_) => Phase::Reading,
+        };
+        let (scopes, types) = self.context.get().map(|context| live::judge(context)).unwrap_or_default();
+        Live { sync: self.captured, phase, scopes, types, calls: context::calls(&self.caller) }
+    }
+
     /// Ends the reading. There is some time left to deliver what was read.
     pub fn stop(&self, reason: StopReason) {
         self.stop.request(reason);
@@ -122,8 +167,12 @@ impl RunHandle {
 
     /// How long the run may take to end after a stop: it delivers what was read, gives up the rest, and publishes its outcome.
     pub fn stop_timeout(&self) -> Duration {
-        let Limits { drain_timeout, outcome_timeout, .. } = self.limits;
-        drain_timeout + GIVE_UP + outcome_timeout + SLACK
+        Self::stop_timeout_of(&self.limits)
+    }
+
+    /// The same of any run with these limits.
+    pub(crate) fn stop_timeout_of(limits: &Limits) -> Duration {
+        limits.drain_timeout + GIVE_UP + limits.outcome_timeout + SLACK
     }
 
     /// The report of a run that was stopped and does not end. What is under way may look complete, so that no type is.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::context::Output;
 use super::publisher::{EventPublisher, PublishError};
+use crate::aws::base::Base;
+use crate::aws::{Caller, Fault};
 use crate::config::{Config, Diagnostic, SecretError};
 use crate::kafka::framing::Frames;
 use crate::kafka::{self, Producer};
@@ -29,6 +31,32 @@ pub(crate) enum StartError {
     Bundle(#[from] Diagnostic),
     #[error("the sync cannot be announced: {0}")]
     Publish(#[from] PublishError),
+    #[error("{0}")]
+    NoCredentials(Fault),
+    #[error("AWS does not answer: {0}; see AWS_ENDPOINT_URL, HTTPS_PROXY and the region's name")]
+    NoAws(Fault),
+}
+
+/// What AWS has to answer before a sync begins. Without it the sync begins all the same, and its types tell what was wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// The source of the base credentials.
+    Credentials,
+    /// That source, and AWS itself, be it with a refusal.
+    Aws,
+}
+
+/// Asks for what a sync needs of AWS. What is refused is no matter of its start: its types say so.
+pub(super) async fn aws(config: &Config, base: &Base, caller: &Caller, needs: Needs) -> Result<(), StartError> {
+    if needs == Needs::Nothing {
+        return Ok(());
+    }
+    let has_credentials = base.obtain_credentials().await.map_err(StartError::NoCredentials)?;
+    if has_credentials && needs == Needs::Aws {
+        base.reach(config, &caller.concurrency, &caller.limiters).await.map_err(StartError::NoAws)?;
+    }
+    Ok(())
 }
 
 /// Prepares Kafka for a sync: the end of each partition with records, and the output.

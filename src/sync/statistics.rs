@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio_util::task::TaskTracker;
+
 use crate::aws::account::Account;
 use crate::contract::OBJECTS;
 use crate::report::{Judgement, PlanCounts, State, TypeReport, TypeStatistics};
@@ -14,21 +16,49 @@ pub(super) struct ScopeStatistics {
     pub(super) account: Account,
     pub(super) region: String,
     pub(super) role: Option<String>,
-    /// By wanted object.
-    pub(super) types: Vec<(&'static str, Arc<TypeStatistics>)>,
+    /// The wanted ones.
+    pub(super) types: Vec<ScopeType>,
     /// Whether the sync topic has its SCOPE event.
     pub(super) published: AtomicBool,
 }
 
+/// An object type of one scope.
+#[derive(Debug, Clone)]
+pub(super) struct ScopeType {
+    pub(super) object: &'static str,
+    pub(super) statistics: Arc<TypeStatistics>,
+    /// Its stages, and its records that are neither acknowledged nor given up.
+    pub(super) pending: TaskTracker,
+}
+
+impl ScopeType {
+    pub(super) fn new(object: &'static str, statistics: Arc<TypeStatistics>) -> Self {
+        Self { object, statistics, pending: TaskTracker::new() }
+    }
+}
+
 impl ScopeStatistics {
+    /// Whether nothing of it is under way any more.
+    pub(super) fn has_ended(&self) -> bool {
+        self.types.iter().all(|one| one.pending.is_empty())
+    }
+
+    /// Waits until the last record of each type is acknowledged or given up.
+    pub(super) async fn settled(&self) {
+        for one in &self.types {
+            one.pending.close();
+            one.pending.wait().await;
+        }
+    }
+
     /// Judges each type, in the order of the contract.
     pub(super) fn judge(&self) -> Vec<TypeReport> {
-        let mut types: Vec<TypeReport> = self.types.iter().map(|(object, one)| self.judge_type(object, one)).collect();
+        let mut types: Vec<TypeReport> = self.types.iter().map(|one| self.judge_type(one)).collect();
         types.sort_by_key(|one| position(one.object));
         types
     }
 
-    fn judge_type(&self, object: &'static str, statistics: &TypeStatistics) -> TypeReport {
+    fn judge_type(&self, ScopeType { object, statistics, .. }: &ScopeType) -> TypeReport {
         let judged = statistics.judge();
         let Judgement { counts, state, error, causes } = match self.account.unknown() {
             Some(reason) if judged.state == State::Complete => judged.incomplete(reason),
@@ -47,6 +77,18 @@ impl ScopeStatistics {
     }
 }
 
+/// Each type as it is now, and whether nothing of it is under way any more, in the same order as [`judge`].
+pub(super) fn judge_live(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<(TypeReport, bool)> {
+    let of_scope = |scope: &Arc<ScopeStatistics>| {
+        let mut types = scope.types.clone();
+        types.sort_by_key(|one| position(one.object));
+        // What has ended before it is judged is judged for good.
+        let judged = types.iter().map(|one| (one.pending.is_empty(), scope.judge_type(one)));
+        judged.map(|(has_ended, report)| (report, has_ended)).collect::<Vec<_>>()
+    };
+    in_order(scopes).iter().flat_map(of_scope).collect()
+}
+
 /// Judges every type, in the order of accounts, regions, roles and the contract.
 pub(super) fn judge(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
     in_order(scopes).iter().flat_map(|scope| scope.judge()).collect()
@@ -56,8 +98,8 @@ pub(super) fn judge(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
 pub(super) fn planned(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<PlanCounts> {
     let of_scope = |scope: &Arc<ScopeStatistics>| {
         let mut types = scope.types.clone();
-        types.sort_by_key(|(object, _)| position(object));
-        types.into_iter().map(|(_, statistics)| statistics.planned.counts()).collect::<Vec<_>>()
+        types.sort_by_key(|one| position(one.object));
+        types.into_iter().map(|one| one.statistics.planned.counts()).collect::<Vec<_>>()
     };
     in_order(scopes).iter().flat_map(of_scope).collect()
 }

@@ -27,6 +27,11 @@ impl Stop {
         });
     }
 
+    /// Whether `timeout` has ended the reading.
+    pub(super) fn is_timed_out(&self) -> bool {
+        *self.0.borrow() == Some(StopReason::Timeout)
+    }
+
     /// Waits until the reading has to end.
     pub(super) async fn requested(&self) -> StopReason {
         self.wait_for(|_| true).await

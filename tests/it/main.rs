@@ -32,6 +32,7 @@ mod report;
 mod run;
 mod schemas;
 mod scopes;
+mod sidecar;
 mod signals;
 mod signing_in;
 mod soak;

@@ -81,7 +81,7 @@ impl Moment {
 }
 
 /// The shared object with the resolver.
-fn resolver(folder: &Path) -> PathBuf {
+pub(crate) fn resolver(folder: &Path) -> PathBuf {
     let (source, object) = (folder.join("hung_resolver.c"), folder.join("hung_resolver.so"));
     fs::write(&source, RESOLVER).unwrap();
     let mut compiler = Command::new("cc");

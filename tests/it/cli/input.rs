@@ -138,7 +138,7 @@ fn bad_input_is_one_clear_line_each_and_nothing_is_contacted() {
         Bad { env: &both, args: &[], says: &[&["secret_access_key", "secret_access_key_file"]] },
         Bad { env: &[], args: &[&absent], says: &[&["absent.toml", "No such file"]] },
         Bad { env: &[], args: &[&malformed], says: &[&["malformed.toml:1"]] },
-        Bad { env: &[], args: &["interval=15m"], says: &[&["interval", "not available yet"]] },
+        Bad { env: &[], args: &["interval=15ms"], says: &[&["interval", "less than 1s"]] },
         Bad {
             env: &[],
             args: &["schema_registry.url=http://user:secret@localhost:8081"],

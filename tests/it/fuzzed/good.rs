@@ -96,8 +96,7 @@ static ALONE: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
         let registry = ["username", "ca", "certificate"].map(|last| format!("schema_registry.{last}"));
         key.starts_with("kafka.security") || key == "kafka.properties" || registry.contains(&key.to_owned())
     };
-    let alone =
-        |setting: &Reference| !setting.is_secret && setting.not_yet.is_none() && !belongs_to_others(setting.key);
+    let alone = |setting: &Reference| !setting.is_secret && !belongs_to_others(setting.key);
     let values = |setting: Reference| {
         let values = [setting.default, setting.example].into_iter().flatten();
         values.map(move |value| (setting.key.to_owned(), value))

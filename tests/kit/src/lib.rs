@@ -36,6 +36,7 @@ pub mod report;
 pub mod secured;
 pub mod server;
 pub mod settings;
+pub mod sidecar;
 pub mod snapshot;
 pub mod sync;
 pub mod tls_port;

@@ -13,7 +13,6 @@ const INTRODUCTION: &[&str] = &[
     "In variables and flags lists are comma-separated and tables are inline TOML. Durations are like `30s`, `15m`, `7d`.",
     "A secret `KEY` can come from a file: `KEY_file = \"/run/secrets/key\"`. One newline at its end is dropped. The file is read again for each sync. No output shows a secret.",
     "All errors are reported together, each with its origin and the nearest valid name. The exit code is 64, and nothing is contacted.",
-    "\"Not available yet\" marks a setting of a later release. It is refused unless it is at its default.",
     "This file is generated from the table of settings by `cargo run --example generate`.",
 ];
 
@@ -67,9 +66,6 @@ pub fn connector_toml() -> String {
         } else if setting.is_secret {
             words += " A secret.";
         }
-        if setting.not_yet.is_some() {
-            words += " Not available yet.";
-        }
         text += &comment(&words);
         let Reference { default, example, .. } = setting;
         if let (Some(_), Some(example)) = (&default, &example) {
@@ -105,9 +101,6 @@ pub fn settings_md() -> String {
             }
         }
         text += &format!("- Variable: `{}`\n", setting.variable);
-        if let Some(way_out) = setting.not_yet {
-            text += &format!("- Not available yet: {way_out}\n");
-        }
     }
     text
 }

@@ -45,7 +45,8 @@ struct Link {
 }
 
 impl FaultProxy {
-    /// A proxy without toxics. Its server is told later, for a broker has to know the proxy's port first.
+    /// A proxy without toxics. Its server is told later, for a broker has to know the proxy's port first. Until then it closes every
+    /// connection.
     pub fn start() -> Self {
         Self::start_on(0)
     }
@@ -101,7 +102,7 @@ async fn accept(listener: TcpListener, link: Link) {
 async fn forward(mut client: TcpStream, mut link: Link) {
     link.resets.mark_unchanged();
     let Ok(_) = link.toxics.wait_for(|toxics| !toxics.black_hole).await else { return };
-    let server = link.server.get().expect("it leads to a server");
+    let Some(server) = link.server.get() else { return };
     let Ok(mut server) = TcpStream::connect(server).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.split(), server.split());
     tokio::select! {

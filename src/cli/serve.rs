@@ -1,0 +1,97 @@
+//! `run` with an interval: the sidecar, its health server, and a report of each sync.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
+use std::time::Duration;
+
+use ecs_sdm_producer::config::{Config, Listen, LogFormat};
+use ecs_sdm_producer::report::Report;
+use ecs_sdm_producer::service::health::{Server, serve_when_free};
+use ecs_sdm_producer::service::{Service, ServiceHandle};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::process::on_thread;
+use super::run::{Begin, Begun};
+use super::{ReportFormat, RunArgs, fail};
+
+/// Reports that may wait for whoever reads them.
+const REPORTS: usize = 64;
+
+/// How long the last of them may take at the end.
+const LAST_REPORTS: Duration = Duration::from_secs(2);
+
+/// Runs a sidecar until it is stopped.
+pub(super) async fn serve(
+    config: Config,
+    region: String,
+    interval: Duration,
+    args: &RunArgs,
+    begin: Begin,
+) -> Result<(), ExitCode> {
+    let listen = config.telemetry.listen.unwrap_or_default();
+    let server = match listen {
+        Listen::At(address) => Some(Server::bind(address).map_err(|error| {
+            fail(2, format_args!("telemetry.listen: the health server cannot listen on {address}: {error}; set another address, or none"))
+        })?),
+        Listen::Default | Listen::Nowhere => None,
+    };
+    let (reports, ended) = sync_channel::<Report>(REPORTS);
+    let (format, log_format) = (args.report, config.telemetry.log_format);
+    let writer = on_thread(move || write_all(&ended, format, log_format));
+    let on_report = Box::new(move |report| {
+        if let Err(TrySendError::Full(_)) = reports.try_send(report) {
+            tracing::warn!("nobody takes the reports from the output, and one is lost");
+        }
+    });
+    let service = Service::new(config, region, interval, args.dry_run, on_report);
+    let handle = service.handle();
+    // If a signal has come first, the process ends without this.
+    begin.send(Begun::Service(handle.clone())).map_err(|_| ExitCode::FAILURE)?;
+    // It answers from a task of its own, whatever the scheduler does.
+    let mut beside = JoinSet::new();
+    beside.spawn(async move { health(server, listen, &handle).await });
+    Box::pin(service.run()).await;
+    drop(beside);
+    match timeout(LAST_REPORTS, writer).await {
+        Ok(_) => Ok(()),
+        Err(_) => Err(fail(1, "the last reports were not taken in time")),
+    }
+}
+
+/// Writes the report of each sync. What it lacks stands in the logs.
+fn write_all(reports: &Receiver<Report>, format: ReportFormat, log_format: LogFormat) {
+    let mut is_told = false;
+    for report in reports {
+        let written = match (format, log_format) {
+            (ReportFormat::Json, _) => write_json(&report),
+            (ReportFormat::Text, LogFormat::Text) => writeln!(io::stderr().lock(), "{}", report.text().trim_end()),
+            // Each line of standard error is an object there.
+            (ReportFormat::Text, LogFormat::Json) => Ok(()),
+        };
+        if let Err(error) = written
+            && !std::mem::replace(&mut is_told, true)
+        {
+            tracing::warn!(%error, "the report of a sync cannot be written, and is lost; so may be those that follow");
+        }
+    }
+}
+
+fn write_json(report: &Report) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    serde_json::to_writer(&mut output, report)?;
+    writeln!(output)?;
+    output.flush()
+}
+
+async fn health(server: Option<Server>, listen: Listen, service: &ServiceHandle) {
+    match (server, listen.address()) {
+        (Some(server), _) => {
+            tracing::info!(address = %server.address(), "the health server listens");
+            match server.serve(service).await {}
+        }
+        (None, Some(address)) => match serve_when_free(address, service).await {},
+        (None, None) => std::future::pending().await,
+    }
+}

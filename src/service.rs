@@ -1,0 +1,157 @@
+//! The sidecar: a sync every interval, what keeps one from its start tried again, and a health server beside it.
+
+mod attempt;
+mod board;
+pub mod health;
+mod obstacle;
+mod schedule;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::time::sleep_until;
+
+use self::attempt::Tried;
+use self::board::Board;
+use self::obstacle::Obstacle;
+use self::schedule::Schedule;
+use crate::config::Config;
+use crate::contract::rfc3339;
+use crate::engine::Engine;
+use crate::report::{Outcome, Report, StopReason};
+use crate::sync::RunHandle;
+
+/// How often the scheduler shows that it is alive.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// What happens to the reports of syncs that ended.
+pub type OnReport = Box<dyn FnMut(Report) + Send>;
+
+/// A sidecar. It ends when it is told to stop.
+pub struct Service {
+    config: Config,
+    region: String,
+    is_dry: bool,
+    schedule: Schedule,
+    /// None until one can be made: a secret's file may not be there yet.
+    engine: Option<Engine>,
+    /// Whether AWS has ever answered.
+    has_reached_aws: bool,
+    board: Arc<Board>,
+    on_report: OnReport,
+}
+
+/// What others hold of a service. Clones share it.
+#[derive(Clone)]
+pub struct ServiceHandle {
+    board: Arc<Board>,
+    stop_timeout: Duration,
+}
+
+impl Service {
+    /// A service that syncs every `interval`, beginning now. With `is_dry` it prints records.
+    pub fn new(config: Config, region: String, interval: Duration, is_dry: bool, on_report: OnReport) -> Self {
+        let schedule = Schedule::new(interval, Instant::now());
+        let board = Arc::new(Board::new(&config.name));
+        Self { config, region, is_dry, schedule, engine: None, has_reached_aws: false, board, on_report }
+    }
+
+    /// A handle by which others stop the service and ask how it is.
+    pub fn handle(&self) -> ServiceHandle {
+        ServiceHandle { board: Arc::clone(&self.board), stop_timeout: RunHandle::stop_timeout_of(&self.config.limits) }
+    }
+
+    /// Runs until it is stopped.
+    pub async fn run(mut self) {
+        let mut stop = self.board.stops();
+        let board = Arc::clone(&self.board);
+        let mut beat = tokio::time::interval(BEAT);
+        loop {
+            board.plan(self.schedule.next(), self.schedule.skipped());
+            tokio::select! {
+                biased;
+                _ = stop.wait_for(|stops| *stops) => return,
+                () = board.asked() => {}
+                () = due(self.schedule.next()) => {}
+                _ = beat.tick() => {
+                    board.beat();
+                    continue;
+                }
+            }
+            self.sync(&mut stop).await;
+        }
+    }
+
+    /// Tries to sync, and tells the schedule what came of it.
+    async fn sync(&mut self, stop: &mut watch::Receiver<bool>) {
+        let start = Instant::now();
+        self.schedule.begin(start, fastrand::f64);
+        self.board.take_up();
+        self.board.plan(self.schedule.next(), self.schedule.skipped());
+        let (tried, report) = self.attempt(start, stop).await;
+        let now = Instant::now();
+        match tried {
+            Tried::Begun => self.schedule.ended(start, now, fastrand::f64),
+            Tried::Obstacle(Obstacle::NotThere) => self.schedule.not_there(now, fastrand::f64),
+            Tried::Obstacle(Obstacle::Wrong) => self.schedule.wrong(now, fastrand::f64),
+            Tried::Stopped => {}
+        }
+        let next = self.schedule.next().map(|next| humantime::format_duration(whole_seconds(next - now)).to_string());
+        let next = next.unwrap_or_default();
+        let reason = report.as_ref().and_then(|report| report.stop_reason.as_ref());
+        match (&tried, reason) {
+            (Tried::Obstacle(Obstacle::NotThere), Some(reason)) => {
+                tracing::warn!("no sync can begin yet: {reason}; it is tried again in {next}");
+            }
+            (Tried::Obstacle(Obstacle::Wrong), Some(reason)) => {
+                tracing::error!("no sync can begin: {reason}; it is tried again in {next}");
+            }
+            (Tried::Begun, Some(StopReason::Closed)) => self.board.stop(),
+            _ => self.log(report.as_ref(), &next),
+        }
+        let tells = !matches!(tried, Tried::Obstacle(Obstacle::NotThere));
+        self.board.end(report.as_ref().filter(|_| tells));
+        if let Some(report) = report.filter(|_| tells) {
+            (self.on_report)(report);
+        }
+    }
+
+    fn log(&self, report: Option<&Report>, next: &str) {
+        let Some(report) = report else { return };
+        let (sync, outcome, error) = (rfc3339(report.sync), report.outcome, report.error());
+        match outcome {
+            Outcome::Completed => tracing::info!(sync, next, "COMPLETED"),
+            _ => tracing::warn!(sync, error, next, "{outcome}"),
+        }
+    }
+}
+
+impl ServiceHandle {
+    /// Stops the service: what was read is delivered, and no sync begins any more.
+    pub fn stop(&self) {
+        self.board.stop();
+    }
+
+    /// How long the service may take to end after a stop.
+    pub fn stop_timeout(&self) -> Duration {
+        self.stop_timeout
+    }
+
+    /// The report of a sync that was stopped and does not end, if one is under way.
+    pub fn abandon(&self) -> Option<Report> {
+        self.board.run().map(|run| run.abandon())
+    }
+}
+
+/// Waits until then; for ever, if nothing is due.
+async fn due(next: Option<Instant>) {
+    match next {
+        Some(next) => sleep_until(next.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn whole_seconds(duration: Duration) -> Duration {
+    Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}

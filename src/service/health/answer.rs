@@ -1,0 +1,95 @@
+//! The answers of the health server.
+
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use serde::Serialize;
+
+use super::request::{Asked, Refused, judge};
+use super::status;
+use crate::contract::rfc3339;
+use crate::service::board::{self, Board};
+
+/// By which name this program is told from another that listens at its address.
+pub(super) const PROGRAM: &str = env!("CARGO_PKG_NAME");
+
+/// What `/livez` and `/readyz` say.
+#[derive(Serialize)]
+struct Said<'a> {
+    program: &'static str,
+    name: &'a str,
+    ready: bool,
+    reason: Option<String>,
+}
+
+/// Why there is no other answer.
+#[derive(Serialize)]
+struct Error {
+    error: &'static str,
+}
+
+/// The sync that runs.
+#[derive(Serialize)]
+struct Runs {
+    sync: String,
+}
+
+#[derive(Serialize)]
+struct Nothing {}
+
+/// Answers a request. Its body is not read: nothing that is asked for has one.
+pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> Response<String> {
+    match judge(request.method(), request.uri().path(), request.headers(), is_local) {
+        Ok(Asked::Livez) => livez(board),
+        Ok(Asked::Readyz) => {
+            let readiness = board.readiness();
+            let status = if readiness.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            json(
+                status,
+                &Said { program: PROGRAM, name: &board.name, ready: readiness.is_ready, reason: readiness.reason },
+            )
+        }
+        Ok(Asked::Status) => json(StatusCode::OK, &status::status(board)),
+        Ok(Asked::Sync) => match board.ask() {
+            board::Asked::Now => json(StatusCode::ACCEPTED, &Nothing {}),
+            board::Asked::Runs(sync) => json(StatusCode::CONFLICT, &Runs { sync: rfc3339(sync) }),
+            board::Asked::Stops => {
+                json(StatusCode::SERVICE_UNAVAILABLE, &Error { error: "the program is being stopped" })
+            }
+        },
+        Err(refused) => refusal(refused),
+    }
+}
+
+fn livez(board: &Board) -> Response<String> {
+    let readiness = board.readiness();
+    let (status, reason) = match board.standstill() {
+        None => (StatusCode::OK, readiness.reason),
+        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, Some(reason.to_owned())),
+    };
+    json(status, &Said { program: PROGRAM, name: &board.name, ready: readiness.is_ready, reason })
+}
+
+fn refusal(Refused { status, allow }: Refused) -> Response<String> {
+    let error = match status {
+        StatusCode::MISDIRECTED_REQUEST => "this server answers for localhost, 127.0.0.0/8 and [::1] alone",
+        StatusCode::FORBIDDEN => "a page of another origin may not ask for this",
+        StatusCode::METHOD_NOT_ALLOWED => "the method is not allowed here",
+        _ => "there is nothing here; /livez, /readyz, /status and /sync are",
+    };
+    let mut response = json(status, &Error { error });
+    if let Some(allow) = allow {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    response
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Response<String> {
+    // Nothing of ours fails to serialize: no map has keys that are no text.
+    let body = serde_json::to_string(value).unwrap_or_default() + "\n";
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,35 @@
+//! `run` with an interval: the real program, its schedule, its health server, and its stops.
+
+mod health;
+mod schedule;
+mod starts;
+mod stops;
+
+use ecs_sim::{Simulator, World};
+use kit::broker;
+use kit::program::program;
+use kit::settings::unique;
+use kit::sidecar::Sidecar;
+use kit::sync::SHAPE;
+use serde_json::Value;
+
+fn simulator() -> Simulator {
+    Simulator::start(World { shape: SHAPE, ..World::default() }).unwrap()
+}
+
+/// A sidecar on the shared broker, with these settings too.
+fn sidecar(simulator: &Simulator, test: &str, settings: &[(&str, &str)]) -> Sidecar {
+    let prefix = unique(test);
+    let common = [
+        ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
+        ("kafka.topics_create", "if_missing"),
+        ("kafka.topic_prefix", prefix.as_str()),
+        ("interval", "1h"),
+    ];
+    Sidecar::start(program(Some(simulator)), &[&common, settings].concat())
+}
+
+/// The types of a status or report, by object.
+fn of<'a>(report: &'a Value, object: &str) -> &'a Value {
+    report["types"].as_array().unwrap().iter().find(|one| one["object"] == object).unwrap()
+}
