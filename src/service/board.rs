@@ -113,8 +113,7 @@ impl Board {
 
     /// A sync is tried.
     pub(super) fn begin(&self, run: RunHandle) {
-        let mut state = self.state.lock();
-        state.run = Some(run);
+        self.state.lock().run = Some(run);
     }
 
     /// The sync has ended. Without a report it was none.

@@ -187,9 +187,12 @@ async fn connection(
         sleep(HALF).await;
     };
     tokio::select! {
-        Err(error) = served => tracing::trace!(%error, "a connection of the health server failed"),
         () = too_late => {}
-        else => {}
+        ended = served => {
+            if let Err(error) = ended {
+                tracing::trace!(%error, "a connection of the health server failed");
+            }
+        }
     }
     known.lock().ended(number);
     drop(place);

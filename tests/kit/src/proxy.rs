@@ -86,6 +86,10 @@ async fn converse(
 ) {
     let head = head(&mut client).await;
     let request = head.first().cloned().unwrap_or_default();
+    if request.is_empty() {
+        // A client of another test may know the port from a server that had it before.
+        return;
+    }
     let host = request.strip_prefix("CONNECT ").and_then(|rest| rest.split_once(":443 ")).map(|(host, _)| host);
     let known = host.filter(|host| hosts.contains(*host));
     {
