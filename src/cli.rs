@@ -1,5 +1,6 @@
 //! The command line: commands, flags and their help, and what goes to standard output and standard error.
 
+mod begun;
 pub(crate) mod check;
 pub(crate) mod healthcheck;
 pub(crate) mod plan;

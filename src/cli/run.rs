@@ -9,11 +9,11 @@ use std::time::Duration;
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
-use ecs_sdm_producer::service::ServiceHandle;
-use ecs_sdm_producer::sync::{RunHandle, Sink};
+use ecs_sdm_producer::sync::Sink;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::begun::{Begin, Begun};
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
 use super::serve::serve;
 use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings};
@@ -23,15 +23,6 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(24);
 
 /// The report of a sync, none of a sidecar that ended, or the exit code of an error that was told.
 type Ended = Result<Option<Report>, ExitCode>;
-
-/// What a signal stops.
-pub(super) enum Begun {
-    Sync(RunHandle),
-    Service(ServiceHandle),
-}
-
-/// Tells the supervisor what has begun.
-pub(super) type Begin = oneshot::Sender<Begun>;
 
 /// What is known of a run before it begins: its name, and whether it is a sidecar.
 type Settings = OnceLock<(String, bool)>;
@@ -88,30 +79,6 @@ pub(crate) fn run(args: RunArgs, process: Process, serves: bool) -> ExitCode {
             }
         }
     })
-}
-
-impl Begun {
-    /// Stops it. Returns how long it may take to end.
-    fn stop(&self) -> Duration {
-        match self {
-            Self::Sync(run) => {
-                run.stop(StopReason::Signal);
-                run.stop_timeout()
-            }
-            Self::Service(service) => {
-                service.stop();
-                service.stop_timeout()
-            }
-        }
-    }
-
-    /// The report of what does not end.
-    fn abandon(&self) -> Option<Report> {
-        match self {
-            Self::Sync(run) => Some(run.abandon()),
-            Self::Service(service) => service.abandon(),
-        }
-    }
 }
 
 /// One sync or a sidecar, on a runtime of its own. It tells its settings once they are read, and what begins.

@@ -12,8 +12,8 @@ use ecs_sdm_producer::service::{Service, ServiceHandle};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::begun::{Begin, Begun};
 use super::process::on_thread;
-use super::run::{Begin, Begun};
 use super::{ReportFormat, RunArgs, fail};
 
 /// Reports that may wait for whoever reads them.

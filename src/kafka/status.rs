@@ -223,7 +223,7 @@ impl Status {
             self.refused_last.store(is_refusal, Ordering::Relaxed);
         }
         // A session that began in its last second is refused though nothing is wrong.
-        let is_late = || self.contacted.load(Ordering::Relaxed) && reason.to_ascii_lowercase().contains(WRONG_STATE);
+        let is_late = || self.contacted.load(Ordering::Relaxed) && is_wrong_state(reason);
         if is_refusal && (is_acknowledged || is_late()) {
             self.refused_while_used.lock().get_or_insert_with(|| (Instant::now(), reason.to_owned()));
         } else if !is_acknowledged && let Some(setting) = code.and_then(|code| setting_at_fault(code, reason)) {
@@ -256,6 +256,11 @@ fn of_broker(reason: &str) -> Option<(&str, &str)> {
     let (_, number) = name.rsplit_once('/')?;
     number.parse::<u32>().ok()?;
     Some((address_of(reason)?, error))
+}
+
+/// Whether a broker was asked to sign in at a moment when it does not expect that.
+pub(super) fn is_wrong_state(reason: &str) -> bool {
+    reason.to_ascii_lowercase().contains(WRONG_STATE)
 }
 
 /// What a broker answers to a request to sign in at the wrong moment, and a port without SASL to any.

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use parking_lot::Mutex;
 
 use super::publisher::EventPublisher;
-use super::rows::TIMED_OUT;
 use super::statistics::{ScopeStatistics, ScopeType};
-use super::stop::Stop;
+use super::stop::{Stop, TIMED_OUT};
 use crate::aws::Caller;
 use crate::aws::account::Account;
 use crate::aws::scope::{Identity, IdentityError};

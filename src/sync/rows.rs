@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::context::SyncContext;
 use super::statistics::{ScopeStatistics, ScopeType};
-use super::stop::Stop;
+use super::stop::{Stop, TIMED_OUT};
 use crate::aws::Caller;
 use crate::aws::scope::Scope;
 use crate::config::Config;
@@ -32,9 +32,6 @@ const PAGES: usize = 4;
 
 /// How long a sync that is stopped waits for what AWS still answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
-
-/// What a type says that `timeout` has ended.
-pub(super) const TIMED_OUT: &str = "stopped by timeout";
 
 /// How many Describe answers may exist at a time in the process: one for each parallel request, and one that is being encoded.
 pub(crate) fn buffer_permits(config: &Config) -> usize {

@@ -6,6 +6,9 @@ use tokio::sync::watch;
 
 use crate::report::StopReason;
 
+/// What a type says that `timeout` has ended.
+pub(super) const TIMED_OUT: &str = "stopped by timeout";
+
 /// Why a sync has to end early, if it has to.
 #[derive(Debug)]
 pub(super) struct Stop(watch::Sender<Option<StopReason>>);

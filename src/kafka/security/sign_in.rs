@@ -8,6 +8,7 @@ use rdkafka::producer::Producer as _;
 use super::token::{Token, TokenFault, Tokens};
 use crate::aws::Signer;
 use crate::kafka::startup::{ATTEMPT, StartupWait};
+use crate::kafka::status::is_wrong_state;
 use crate::kafka::{Error, Producer};
 
 /// The longest attempt at a token. An endpoint has less, and one attempt of AWS's credential chain 20 s.
@@ -104,6 +105,8 @@ impl Producer {
             _ if !status.was_refused_last() => status.doubt_again(),
             Some(TokenFault { is_final: false, .. }) => status.doubt_again(),
             Some(fault) => status.fail(format!("the token to sign in with could not be renewed: {}", fault.reason)),
+            // A session that ends while it begins anew says nothing of the token, and the next one begins.
+            None if is_wrong_state(&words) => status.forget_refusal(),
             None => status.fail_sign_in(&words),
         }
     }
