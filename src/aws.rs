@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::answer::Answer;
@@ -105,6 +106,8 @@ struct Permits {
     /// For a Describe request only.
     buffer: Option<BufferPermit>,
     permit: OwnedSemaphorePermit,
+    /// Until AWS has answered.
+    in_flight: TaskTrackerToken,
     /// When the request took its token.
     sent: Instant,
 }
@@ -184,14 +187,9 @@ impl Caller {
         let mut resolved_again = false;
         loop {
             credentials.ensure(&self.concurrency).await.map_err(attributed)?;
-            let Some(Permits { buffer, permit, sent }) = self.acquire(context, buffer_permits).await? else {
+            let Some(Permits { buffer, permit, in_flight, sent }) = self.acquire(context, buffer_permits).await? else {
                 continue;
             };
-            let in_flight = self.in_flight.token();
-            if self.closed.is_cancelled() {
-                drop((in_flight, permit, buffer));
-                return std::future::pending().await;
-            }
             let generation = credentials.generation();
             self.calls.count_attempt(tries);
             let began = Instant::now();
@@ -257,12 +255,14 @@ impl Caller {
             if !credentials.usable() {
                 return Ok(None);
             }
+            // Entered before it looks, no request escapes who waits for those in flight.
+            let in_flight = self.in_flight.token();
             if self.closed.is_cancelled() {
-                drop((permit, buffer));
+                drop((in_flight, permit, buffer));
                 return std::future::pending().await;
             }
             if let Some(sent) = limiter.take() {
-                return Ok(Some(Permits { buffer, permit, sent }));
+                return Ok(Some(Permits { buffer, permit, in_flight, sent }));
             }
         }
     }

@@ -65,17 +65,16 @@ impl Service {
     /// Runs until it is stopped.
     pub async fn run(mut self) {
         let mut stop = self.board.stops();
-        let board = Arc::clone(&self.board);
         let mut beat = tokio::time::interval(BEAT);
         loop {
-            board.plan(self.schedule.next(), self.schedule.skipped());
+            self.show_plan();
             tokio::select! {
                 biased;
                 _ = stop.wait_for(|stops| *stops) => return,
-                () = board.asked() => {}
+                () = self.board.asked() => {}
                 () = due(self.schedule.next()) => {}
                 _ = beat.tick() => {
-                    board.beat();
+                    self.board.beat();
                     continue;
                 }
             }
@@ -88,7 +87,7 @@ impl Service {
         let start = Instant::now();
         self.schedule.begin(start, fastrand::f64);
         self.board.take_up();
-        self.board.plan(self.schedule.next(), self.schedule.skipped());
+        self.show_plan();
         let (tried, report) = self.attempt(start, stop).await;
         let now = Instant::now();
         match tried {
@@ -115,6 +114,10 @@ impl Service {
         if let Some(report) = report.filter(|_| tells) {
             (self.on_report)(report);
         }
+    }
+
+    fn show_plan(&self) {
+        self.board.plan(self.schedule.next(), self.schedule.skipped());
     }
 
     fn log(&self, report: Option<&Report>, next: &str) {

@@ -102,7 +102,7 @@ impl Service {
                 () = handle.begun(), if !has_begun => {
                     has_begun = true;
                     self.schedule.began(start, fastrand::f64);
-                    self.board.plan(self.schedule.next(), self.schedule.skipped());
+                    self.show_plan();
                     self.board.ready();
                 }
                 reason = fatal(producer), if has_begun && !is_fatal => {
@@ -112,7 +112,7 @@ impl Service {
                 // A tick that is due while a sync runs is skipped.
                 () = due(self.schedule.next()), if has_begun => {
                     self.schedule.skip(Instant::now(), fastrand::f64);
-                    self.board.plan(self.schedule.next(), self.schedule.skipped());
+                    self.show_plan();
                 }
                 _ = beat.tick() => self.board.beat(),
                 report = &mut run => return report,

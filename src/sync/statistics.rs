@@ -23,7 +23,7 @@ pub(super) struct ScopeStatistics {
 }
 
 /// An object type of one scope.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ScopeType {
     pub(super) object: &'static str,
     pub(super) statistics: Arc<TypeStatistics>,
@@ -53,7 +53,11 @@ impl ScopeStatistics {
 
     /// Judges each type, in the order of the contract.
     pub(super) fn judge(&self) -> Vec<TypeReport> {
-        let mut types: Vec<TypeReport> = self.types.iter().map(|one| self.judge_type(one)).collect();
+        self.types_in_order().into_iter().map(|one| self.judge_type(one)).collect()
+    }
+
+    fn types_in_order(&self) -> Vec<&ScopeType> {
+        let mut types: Vec<&ScopeType> = self.types.iter().collect();
         types.sort_by_key(|one| position(one.object));
         types
     }
@@ -80,11 +84,12 @@ impl ScopeStatistics {
 /// Each type as it is now, and whether nothing of it is under way any more, in the same order as [`judge`].
 pub(super) fn judge_live(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<(TypeReport, bool)> {
     let of_scope = |scope: &Arc<ScopeStatistics>| {
-        let mut types = scope.types.clone();
-        types.sort_by_key(|one| position(one.object));
-        // What has ended before it is judged is judged for good.
-        let judged = types.iter().map(|one| (one.pending.is_empty(), scope.judge_type(one)));
-        judged.map(|(has_ended, report)| (report, has_ended)).collect::<Vec<_>>()
+        let judge = |one: &ScopeType| {
+            // What has ended before it is judged is judged for good.
+            let has_ended = one.pending.is_empty();
+            (scope.judge_type(one), has_ended)
+        };
+        scope.types_in_order().into_iter().map(judge).collect::<Vec<_>>()
     };
     in_order(scopes).iter().flat_map(of_scope).collect()
 }
@@ -97,9 +102,7 @@ pub(super) fn judge(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<TypeReport> {
 /// What a plan has counted of every type, in the same order.
 pub(super) fn planned(scopes: Vec<Arc<ScopeStatistics>>) -> Vec<PlanCounts> {
     let of_scope = |scope: &Arc<ScopeStatistics>| {
-        let mut types = scope.types.clone();
-        types.sort_by_key(|one| position(one.object));
-        types.into_iter().map(|one| one.statistics.planned.counts()).collect::<Vec<_>>()
+        scope.types_in_order().into_iter().map(|one| one.statistics.planned.counts()).collect::<Vec<_>>()
     };
     in_order(scopes).iter().flat_map(of_scope).collect()
 }

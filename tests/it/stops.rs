@@ -89,13 +89,11 @@ pub(crate) fn resolver(folder: &Path) -> PathBuf {
     object
 }
 
-/// Waits until the program handles SIGTERM. `SigCgt` is the mask of handled signals, with signal 1 as its lowest bit.
-fn wait_for_handler(sync: &mut Child) {
-    wait_for(sync, |pid| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-        mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
-    });
+/// Whether a program handles SIGTERM. `SigCgt` is the mask of handled signals, with signal 1 as its lowest bit.
+pub(crate) fn handles_signals(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
 }
 
 /// How many records of a sync lie on the topic of an object.
@@ -128,7 +126,7 @@ fn stop(moment: Moment) -> Duration {
     command.args(["--set", &format!("kafka.topic_prefix={prefix}")]);
     let mut sync = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
 
-    wait_for_handler(&mut sync);
+    wait_for(&mut sync, handles_signals);
     wait_for(&mut sync, |_| simulator.counters().requests >= moment.requests);
     thread::sleep(moment.waits[0]); // why: the moment of chance
     match moment.trouble {

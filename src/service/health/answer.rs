@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::request::{Asked, Refused, judge};
 use super::status;
 use crate::contract::rfc3339;
-use crate::service::board::{self, Board};
+use crate::service::board::{self, Board, Readiness};
 
 /// By which name this program is told from another that listens at its address.
 pub(super) const PROGRAM: &str = env!("CARGO_PKG_NAME");
@@ -42,11 +42,7 @@ pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> 
         Ok(Asked::Livez) => livez(board),
         Ok(Asked::Readyz) => {
             let readiness = board.readiness();
-            let status = if readiness.is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            json(
-                status,
-                &Said { program: PROGRAM, name: &board.name, ready: readiness.is_ready, reason: readiness.reason },
-            )
+            said(board, readiness.is_ready, readiness)
         }
         Ok(Asked::Status) => json(StatusCode::OK, &status::status(board)),
         Ok(Asked::Sync) => match board.ask() {
@@ -62,11 +58,15 @@ pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> 
 
 fn livez(board: &Board) -> Response<String> {
     let readiness = board.readiness();
-    let (status, reason) = match board.standstill() {
-        None => (StatusCode::OK, readiness.reason),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, Some(reason.to_owned())),
-    };
-    json(status, &Said { program: PROGRAM, name: &board.name, ready: readiness.is_ready, reason })
+    match board.standstill() {
+        None => said(board, true, readiness),
+        Some(reason) => said(board, false, Readiness { reason: Some(reason.to_owned()), ..readiness }),
+    }
+}
+
+fn said(board: &Board, is_well: bool, Readiness { is_ready, reason }: Readiness) -> Response<String> {
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &Said { program: PROGRAM, name: &board.name, ready: is_ready, reason })
 }
 
 fn refusal(Refused { status, allow }: Refused) -> Response<String> {

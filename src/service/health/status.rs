@@ -69,11 +69,11 @@ pub(super) fn status(board: &Board) -> Status {
     let Shown { run, last, next, skipped } = board.show();
     let live = run.map(|run| run.live());
     let phase = live.as_ref().map(|live| live.phase);
-    let status = match (live, &last) {
-        // A sync that has not begun may be none, if something is not there yet.
-        (Some(live), last) if live.phase != Phase::Starting || last.is_none() => of_live(board, live),
-        (_, Some(report)) => of_report(report),
-        (_, None) => nothing(board),
+    // A sync that has not begun may be none, if something is not there yet.
+    let status = match (live.filter(|live| live.phase != Phase::Starting), &last) {
+        (Some(live), _) => of_live(board, live),
+        (None, Some(report)) => of_report(board, report),
+        (None, None) => nothing(board),
     };
     Status { phase, last: last.as_deref().map(Last::of), next: next.map(instant), skipped, ..status }
 }
@@ -99,9 +99,6 @@ fn nothing(board: &Board) -> Status {
 }
 
 fn of_live(board: &Board, live: Live) -> Status {
-    if live.phase == Phase::Starting {
-        return nothing(board);
-    }
     let Live { sync, scopes, types, calls, .. } = live;
     Status {
         sync: Some(rfc3339(sync)),
@@ -113,11 +110,9 @@ fn of_live(board: &Board, live: Live) -> Status {
     }
 }
 
-fn of_report(report: &Report) -> Status {
+fn of_report(board: &Board, report: &Report) -> Status {
     Status {
         sync: Some(rfc3339(report.sync)),
-        name: report.name.clone(),
-        emit: report.emit,
         outcome: Some(report.outcome),
         error: report.error(),
         started: Some(rfc3339(report.started)),
@@ -125,11 +120,7 @@ fn of_report(report: &Report) -> Status {
         types: Types::Ended(report.types.clone()),
         calls: Some(report.calls),
         partitions: report.partitions.clone(),
-        phase: None,
-        scopes: None,
-        last: None,
-        next: None,
-        skipped: 0,
+        ..nothing(board)
     }
 }
 

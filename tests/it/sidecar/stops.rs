@@ -29,7 +29,7 @@ use kit::toxic::{FaultProxy, Toxics};
 use tokio::task::spawn_blocking;
 
 use super::*;
-use crate::stops::resolver;
+use crate::stops::{handles_signals, resolver};
 
 /// How long a stop may take.
 const STOP: Duration = Duration::from_secs(25);
@@ -225,13 +225,6 @@ fn reach(moment: Moment, sidecar: &mut Sidecar, simulator: &Simulator) {
         }
         State::Waiting => reached("roles are read", &mut |_| calls("ListClusters") > 0),
     }
-}
-
-/// `SigCgt` is the mask of handled signals, with signal 1 as its lowest bit.
-fn handles_signals(pid: u32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> 14 & 1 == 1)
 }
 
 /// Whether a process of this group lives. The fifth field of `/proc/PID/stat` is the group, and a `)` ends the second.

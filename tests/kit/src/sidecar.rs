@@ -124,11 +124,6 @@ impl Sidecar {
         self.reports()
     }
 
-    /// Waits until the logs hold something.
-    pub fn wait_for_log(&self, words: &str) {
-        wait_until(&format!("the log {words:?}"), || self.logs().contains(words));
-    }
-
     /// Sends a request as it stands, and gives all that is answered. It is a request of HTTP/1.1 without its last, empty line.
     pub fn raw(&self, head: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
