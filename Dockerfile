@@ -1,6 +1,7 @@
 # docker build .                       the producer alone: the last stage
 # docker build --target simulator .    the ECS simulator alone, which docker-compose.yml runs beside it
-# With --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" the program knows its commit (--version).
+# With --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" the program knows its commit (--version), and the image too.
+# Both architectures: docker buildx build --platform linux/amd64,linux/arm64 .
 FROM rust:1.95-slim-bookworm AS licenses
 RUN cargo install --locked --features cli cargo-about@0.9.3
 WORKDIR /build
@@ -39,5 +40,16 @@ CMD ["--listen=0.0.0.0:4566"]
 FROM gcr.io/distroless/cc-debian12:nonroot AS producer
 COPY --from=build /usr/local/bin/ecs-sdm-producer /usr/local/bin/
 COPY --from=licenses /licenses/producer /licenses
+# Its number, because Kubernetes cannot tell from a name whether a user is root (runAsNonRoot). The program writes no files: the root may be
+# read-only.
+USER 65532:65532
+# No HEALTHCHECK: Amazon ECS and Kubernetes ignore it, and `sync` has no health server. config/examples has the checks of each.
+ARG VERSION=0.1.0
+ARG COMMIT
+LABEL org.opencontainers.image.title="ecs-sdm-producer" \
+      org.opencontainers.image.description="Streams the Amazon ECS inventory of one or many AWS accounts to Kafka as Avro records" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$COMMIT"
 ENTRYPOINT ["/usr/local/bin/ecs-sdm-producer"]
 CMD ["run"]

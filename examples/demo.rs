@@ -14,11 +14,12 @@ use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value;
 use ecs_sdm_producer::config::{Config, LogFormat, Secret};
 use ecs_sdm_producer::contract::{OBJECTS, rfc3339};
+use ecs_sdm_producer::ecs;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::kafka::framing;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::{ecs, telemetry};
+use ecs_sdm_producer::telemetry::{self, Storms};
 use ecs_sim::{Buckets, Refill, Shape, Simulator, World};
 use kit::topic::each_record;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
 }
 
 fn demo(out: &mut impl Write) -> Result<()> {
-    telemetry::subscriber(LogFormat::Text, "warn", io::stderr, io::stderr().is_terminal()).init();
+    telemetry::subscriber(LogFormat::Text, "warn", io::stderr, io::stderr().is_terminal(), &Storms::default()).init();
     let account = Simulator::start(world())?;
     let cluster = MockCluster::new(1)?;
     let config = config(account.endpoint(), cluster.bootstrap_servers());

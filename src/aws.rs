@@ -21,6 +21,7 @@ mod signer;
 mod source;
 pub(crate) mod token_bucket;
 pub mod trust;
+mod wait_clock;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -3,12 +3,16 @@
 mod begun;
 pub(crate) mod check;
 pub(crate) mod healthcheck;
+pub(crate) mod logs;
 pub(crate) mod plan;
 pub(crate) mod process;
+mod progress;
 pub(crate) mod run;
 pub(crate) mod schemas;
 mod serve;
 pub(crate) mod settings;
+mod systemd;
+mod terminal;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -20,6 +24,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ecs_sdm_producer::kafka::client;
 use serde::Serialize;
+
+use self::logs::LogArgs;
+use self::terminal::Lines;
 
 /// The exit code for wrong settings or flags: `EX_USAGE` of sysexits.h. Nothing was contacted.
 pub(crate) const USAGE: u8 = 64;
@@ -94,8 +101,8 @@ Exit codes with `interval`: 0 stopped by a signal, 1 ended at once by a second o
 
 const HEALTHCHECK: &str = "\
 Examples:
-  In a Dockerfile:
-    HEALTHCHECK CMD [\"ecs-sdm-producer\", \"healthcheck\"]
+  In a task definition of Amazon ECS, which ignores the HEALTHCHECK of an image as Kubernetes does:
+    \"healthCheck\": {\"command\": [\"CMD\", \"/usr/local/bin/ecs-sdm-producer\", \"healthcheck\"]}
   Whether syncs can begin:
     ecs-sdm-producer healthcheck --ready --address 127.0.0.1:7464
 
@@ -118,6 +125,8 @@ pub(crate) struct HealthcheckArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
     /// Prints records as JSON lines on standard output instead of producing them; needs no broker
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -130,6 +139,8 @@ pub(crate) struct RunArgs {
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
     /// Checks for a dry run, which needs no broker
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -154,6 +165,8 @@ Exit codes: 0 nothing is wrong, 1 something would make a sync less than COMPLETE
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
+    #[command(flatten)]
+    pub(crate) logs: LogArgs,
     /// How the plan is given on standard output: as tables, or as JSON
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     pub(crate) report: ReportFormat,
@@ -258,5 +271,5 @@ pub(crate) fn warn(warning: &str) {
 
 /// Writes a line to standard error.
 pub(crate) fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = Lines.write_all(format!("{line}\n").as_bytes());
 }

@@ -17,6 +17,7 @@ pub use self::service::Service;
 pub use self::task::Task;
 pub use self::task_definition::TaskDefinition;
 pub(crate) use self::timestamp::Timestamp;
+use crate::aws::Category;
 use crate::contract::{for_each_object, schema};
 use crate::foreign::one_line;
 
@@ -34,6 +35,21 @@ macro_rules! visits {
     };
 }
 for_each_object!(visits);
+
+/// The token bucket that the requests of an object take their tokens from.
+pub(crate) fn category(object: &str) -> Option<Category> {
+    struct Categories<'a>(&'a str, Option<Category>);
+    impl Visitor for Categories<'_> {
+        fn visit<O: Object>(&mut self) {
+            if O::NAME == self.0 {
+                self.1 = Some(O::CATEGORY);
+            }
+        }
+    }
+    let mut found = Categories(object, None);
+    visit(&mut found);
+    found.1
+}
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct Tag {

@@ -59,9 +59,10 @@ impl Engine {
     pub fn start(&mut self, sink: Sink) -> Run<'_> {
         // No two syncs have the same, wherever the clock is set to meanwhile.
         self.captured = now().max(self.captured + 1);
-        let handle = RunHandle::new(&self.config, self.access.caller(&self.config), self.captured);
         // A dry run must not end because Kafka is gone.
         let producer = self.producer.as_ref().filter(|_| matches!(sink, Sink::Kafka));
+        let caller = self.access.caller(&self.config);
+        let handle = RunHandle::new(&self.config, caller, self.captured, producer.cloned());
         let registry = self.registry.as_ref();
         let needs = Needs::Nothing;
         Run { config: &self.config, access: &mut self.access, producer, registry, sink, handle, needs }

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::aws::{Allowance, Category, RateLimiters};
 use crate::config::Config;
-use crate::ecs::{self, Object, Visitor};
+use crate::ecs;
 use crate::report::{PlanCounts, Report, State, TypeReport};
 
 /// What a sync of these settings would take.
@@ -122,11 +122,10 @@ impl Plan {
     /// The plan of what was listed, in the order of the report's types. `latency` is that of one request.
     pub fn new(config: &Config, report: &Report, planned: &[PlanCounts], latency: Option<Duration>) -> Self {
         let limiters = RateLimiters::new(config);
-        let categories = Categories::of_objects();
         let of_type = |(one, counts): (&TypeReport, &PlanCounts)| {
             let (account, region) = (one.account.clone(), one.region.clone());
             let calls = counts.lists + counts.describes;
-            let time = categories.of(one.object).map(|category| {
+            let time = ecs::category(one.object).map(|category| {
                 time_from_full(calls, &limiters.allowance(account.as_deref(), region.as_deref(), category, None))
             });
             PlannedType {
@@ -143,7 +142,7 @@ impl Plan {
             }
         };
         let types: Vec<PlannedType> = report.types.iter().zip(planned).map(of_type).collect();
-        let mut uses = uses(&types, &categories);
+        let mut uses = uses(&types);
         uses.retain(|one| one.calls() > 0);
         let calls = uses.iter().map(Use::calls).sum();
         let latency = latency.unwrap_or_default();
@@ -217,10 +216,10 @@ impl Use<'_> {
 }
 
 /// The buckets that types use, in the order of accounts, regions and categories.
-fn uses<'a>(types: &'a [PlannedType], categories: &Categories) -> Vec<Use<'a>> {
-    let mut uses: BTreeMap<_, Use<'a>> = BTreeMap::new();
+fn uses(types: &[PlannedType]) -> Vec<Use<'_>> {
+    let mut uses: BTreeMap<_, Use<'_>> = BTreeMap::new();
     for one in types {
-        let Some(category) = categories.of(one.object) else { continue };
+        let Some(category) = ecs::category(one.object) else { continue };
         let (account, region) = (one.account.as_deref(), one.region.as_deref());
         let none = || Use { account, region, category, lists: 0, describes: 0 };
         let found = uses.entry((account, region, category as usize)).or_insert_with(none);
@@ -238,28 +237,6 @@ fn time_from_full(calls: u64, allowance: &Allowance) -> Duration {
 /// The time that so many tokens take to flow in.
 fn time_at(tokens: f64, per_second: f64) -> Duration {
     Duration::try_from_secs_f64(tokens.max(0.0) / per_second).unwrap_or(Duration::MAX)
-}
-
-/// Which bucket the requests of each object take their tokens from.
-#[derive(Default)]
-struct Categories(Vec<(&'static str, Category)>);
-
-impl Categories {
-    fn of_objects() -> Self {
-        let mut categories = Self::default();
-        ecs::visit(&mut categories);
-        categories
-    }
-
-    fn of(&self, object: &str) -> Option<Category> {
-        self.0.iter().find(|(name, _)| *name == object).map(|(_, category)| *category)
-    }
-}
-
-impl Visitor for Categories {
-    fn visit<O: Object>(&mut self) {
-        self.0.push((O::NAME, O::CATEGORY));
-    }
 }
 
 fn thousandths<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

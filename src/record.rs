@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Span;
 
 pub(crate) use self::encoder::{Encoder, SchemaError};
 pub use self::offsets::OffsetTracker;
@@ -38,6 +39,8 @@ pub struct RecordContext {
     pub offsets: Arc<OffsetTracker>,
     /// Dropped with the last record, since batches and deliveries share the context.
     pub token: TaskTrackerToken,
+    /// The scope, for lines of a log that tell of a delivery.
+    pub span: Span,
 }
 
 /// A batch of encoded records: one buffer of values, one of names, and the positions at which each record ends.

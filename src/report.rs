@@ -98,6 +98,14 @@ impl Report {
             || format!("nothing was acknowledged, and no type is complete: {}", first().unwrap_or("no scope"));
         Some(self.stop_reason.as_ref().map_or_else(nothing, StopReason::to_string))
     }
+
+    /// The first type that is not complete, and why.
+    pub(crate) fn first_incomplete(&self) -> Option<String> {
+        let first = self.types.iter().find(|one| one.state != State::Complete)?;
+        let of = |part: &Option<String>, unknown: &str| part.clone().unwrap_or_else(|| unknown.to_owned());
+        let (account, region) = (of(&first.account, "an unknown account"), of(&first.region, "an unknown region"));
+        Some(format!("{} of {account} in {region}: {}", first.object, of(&first.error, "no reason is known")))
+    }
 }
 
 /// The value of `emit` when a sync sends every record.

@@ -19,7 +19,7 @@ use self::schedule::Schedule;
 use crate::config::Config;
 use crate::contract::rfc3339;
 use crate::engine::Engine;
-use crate::report::{Outcome, Report, StopReason};
+use crate::report::{Outcome, Report, State, StopReason};
 use crate::sync::RunHandle;
 
 /// How often the scheduler shows that it is alive.
@@ -97,17 +97,17 @@ impl Service {
             Tried::Stopped => {}
         }
         let next = self.schedule.next().map(|next| humantime::format_duration(whole_seconds(next - now)).to_string());
-        let next = next.unwrap_or_default();
         let reason = report.as_ref().and_then(|report| report.stop_reason.as_ref());
         match (&tried, reason) {
             (Tried::Obstacle(Obstacle::NotThere), Some(reason)) => {
-                tracing::warn!("no sync can begin yet: {reason}; it is tried again in {next}");
+                tracing::warn!("no sync can begin yet: {reason}; it is tried again in {}", next.unwrap_or_default());
             }
             (Tried::Obstacle(Obstacle::Wrong), Some(reason)) => {
-                tracing::error!("no sync can begin: {reason}; it is tried again in {next}");
+                tracing::error!("no sync can begin: {reason}; it is tried again in {}", next.unwrap_or_default());
             }
+            (Tried::Stopped, _) => tracing::info!("stopped before a sync has begun"),
             (Tried::Begun, Some(StopReason::Closed)) => self.board.stop(),
-            _ => self.log(report.as_ref(), &next),
+            _ => self.log(report.as_ref(), next.as_deref()),
         }
         let tells = !matches!(tried, Tried::Obstacle(Obstacle::NotThere));
         self.board.end(report.as_ref().filter(|_| tells));
@@ -120,12 +120,19 @@ impl Service {
         self.board.plan(self.schedule.next(), self.schedule.skipped());
     }
 
-    fn log(&self, report: Option<&Report>, next: &str) {
+    fn log(&self, report: Option<&Report>, next: Option<&str>) {
         let Some(report) = report else { return };
-        let (sync, outcome, error) = (rfc3339(report.sync), report.outcome, report.error());
+        let (sync, outcome) = (rfc3339(report.sync), report.outcome);
+        let error = report.error().or_else(|| report.first_incomplete());
+        let acknowledged = report.types.iter().map(|one| one.counts.acknowledged).sum::<u64>();
+        let (requests, throttled) = (report.calls.attempts, report.calls.throttled);
+        let incomplete = report.types.iter().filter(|one| one.state != State::Complete).count();
+        let seconds = (report.ended - report.started) as f64 / 1000.0;
         match outcome {
-            Outcome::Completed => tracing::info!(sync, next, "COMPLETED"),
-            _ => tracing::warn!(sync, error, next, "{outcome}"),
+            Outcome::Completed => tracing::info!(%sync, seconds, acknowledged, requests, throttled, next, "COMPLETED"),
+            _ => {
+                tracing::warn!(%sync, error, incomplete, seconds, acknowledged, requests, throttled, next, "{outcome}");
+            }
         }
     }
 }
@@ -139,6 +146,16 @@ impl ServiceHandle {
     /// How long the service may take to end after a stop.
     pub fn stop_timeout(&self) -> Duration {
         self.stop_timeout
+    }
+
+    /// Whether scheduler and poll thread are alive, as `/livez` says.
+    pub fn is_alive(&self) -> bool {
+        self.board.standstill().is_none()
+    }
+
+    /// The sync that runs, or is about to.
+    pub fn run(&self) -> Option<RunHandle> {
+        self.board.run()
     }
 
     /// The report of a sync that was stopped and does not end, if one is under way.

@@ -11,6 +11,7 @@ mod sink;
 mod start;
 mod statistics;
 mod stop;
+mod totals;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use self::sink::Sink;
 use self::sink::SinkTask;
 pub(crate) use self::start::{Needs, StartError};
 use self::stop::Stop;
+pub use self::totals::{Totals, TypeTotal};
 use crate::aws::Access;
 use crate::aws::base::Base;
 use crate::config::Config;

@@ -1,4 +1,7 @@
-//! Logs: text or JSON, at `info` by default.
+//! Logs: text or JSON, at `info` by default, and no storms.
+
+mod storms;
+mod text;
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
@@ -7,6 +10,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+pub use self::storms::Storms;
+use self::text::{Text, Utc};
 use crate::config::LogFormat;
 
 /// Prefixes of log targets that write requests and answers at TRACE: the AWS SDK (`aws-smithy-runtime` writes whole bodies) and its
@@ -17,7 +22,8 @@ const CAPPED: &[&str] = &["aws_", "h2", "hyper", "rustls", "tokio_rustls", "towe
 /// others write raw answers of STS, with credentials in them, as warnings. `aws::credentials` reports failures of the chain.
 const SWITCHES: &str = "aws_config::default_provider::use_";
 
-/// A subscriber that writes events as `directives` say (the syntax of `RUST_LOG`; `info` if they are empty).
+/// A subscriber that writes events as `directives` say (the syntax of `RUST_LOG`; `info` if they are empty). What it holds back of
+/// storms, `storms` can tell.
 ///
 /// TRACE events of the AWS SDK are never written, whatever the directives say, because answers hold environment values.
 pub fn subscriber<W>(
@@ -25,16 +31,21 @@ pub fn subscriber<W>(
     directives: &str,
     writer: W,
     ansi: bool,
+    storms: &Storms,
 ) -> impl tracing::Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wanted = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(directives);
-    let filter = wanted.and(filter_fn(is_safe));
+    let filter = wanted.and(filter_fn(is_safe)).and(storms.filter());
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ansi);
     let layer = match format {
-        LogFormat::Text => layer.with_filter(filter).boxed(),
-        LogFormat::Json => layer.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),
+        LogFormat::Json => {
+            // The span of a scope names its sync too, so that the innermost says all.
+            let json = layer.json().flatten_event(true).with_current_span(true).with_span_list(false);
+            json.with_timer(Utc).with_filter(filter).boxed()
+        }
     };
     tracing_subscriber::registry().with(layer)
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
 use super::account::account_of;
 use super::token_bucket::{Allowance, TokenBucket};
+use super::wait_clock::WaitClock;
 use crate::config::{Config, Rate, Rates};
 
 /// With fewer pairs of account and region than this, no rate limiters are dropped.
@@ -59,6 +60,8 @@ pub(crate) struct RateLimiters {
     api_share: f64,
     /// By account, the regions and share of each role. It is empty if no role has a share of its own.
     shares: HashMap<String, Vec<(Vec<String>, f64)>>,
+    /// By category, for how long requests have waited for tokens, in any account and region.
+    waits: [Arc<WaitClock>; 4],
     map: Mutex<LimiterMap>,
 }
 
@@ -82,6 +85,7 @@ pub(crate) struct RegionLimiters([RateLimiter; 4]);
 pub(crate) struct RateLimiter {
     category: Category,
     bucket: Mutex<TokenBucket>,
+    waits: Arc<WaitClock>,
     pub(super) list_queue: tokio::sync::Mutex<()>,
     /// Describe requests may have to wait for Kafka, so they must not delay List requests.
     pub(super) describe_queue: tokio::sync::Mutex<()>,
@@ -99,7 +103,13 @@ impl RateLimiters {
                 shares.entry(account).or_default().push((role.regions, share));
             }
         }
-        Self { rates: config.rates.clone(), api_share: config.api_share, shares, map: Mutex::default() }
+        let (rates, waits) = (config.rates.clone(), Default::default());
+        Self { rates, api_share: config.api_share, shares, waits, map: Mutex::default() }
+    }
+
+    /// For how long any request of a category has waited for a token. Waits side by side count once.
+    pub(crate) fn waited(&self, category: Category) -> Duration {
+        self.waits[category as usize].total()
     }
 
     /// The rate limiters of an account in a region, shared by all scopes that read it.
@@ -117,7 +127,7 @@ impl RateLimiters {
             map.by_region.retain(|_, limiters| Arc::strong_count(limiters) > 1 || !limiters.are_full(now));
             map.clean_at = 2 * map.by_region.len();
         }
-        let limiters = Arc::new(RegionLimiters::new(&self.rates, self.share(&key.0, region), now));
+        let limiters = Arc::new(RegionLimiters::new(&self.rates, self.share(&key.0, region), &self.waits, now));
         map.by_region.insert(key, Arc::clone(&limiters));
         limiters
     }
@@ -143,10 +153,11 @@ impl RateLimiters {
 }
 
 impl RegionLimiters {
-    fn new(rates: &Rates, share: f64, now: Instant) -> Self {
+    fn new(rates: &Rates, share: f64, waits: &[Arc<WaitClock>; 4], now: Instant) -> Self {
         Self(Category::ALL.map(|category| RateLimiter {
             category,
             bucket: Mutex::new(TokenBucket::new(Allowance::of(category.rate(rates), share), now)),
+            waits: Arc::clone(&waits[category as usize]),
             list_queue: tokio::sync::Mutex::default(),
             describe_queue: tokio::sync::Mutex::default(),
         }))
@@ -168,7 +179,10 @@ impl RateLimiter {
             let available = self.bucket.lock().wait(Instant::now());
             match available {
                 Ok(()) => return,
-                Err(wait) => tokio::time::sleep(wait).await,
+                Err(wait) => {
+                    let _waits = self.waits.start();
+                    tokio::time::sleep(wait).await;
+                }
             }
         }
     }
@@ -181,10 +195,15 @@ impl RateLimiter {
 
     /// Notes that AWS throttled the request that took its token at `sent`.
     pub(super) fn throttle(&self, sent: Instant) {
-        let lowered = self.bucket.lock().throttle(sent, Instant::now());
-        if let Some(per_second) = lowered {
-            let category = self.category;
-            tracing::info!(?category, per_second, "throttled: other programs use the same limit; slowing down");
+        let mut bucket = self.bucket.lock();
+        let Some((before, after)) = bucket.throttle(sent, Instant::now()) else { return };
+        let is_first = bucket.is_limit(before);
+        drop(bucket);
+        let (category, per_second) = (self.category.name(), (after * 10.0).round() / 10.0);
+        if is_first {
+            tracing::info!(category, per_second, "throttled: other programs use the same limit; slowing down");
+        } else {
+            tracing::debug!(category, per_second, "throttled again; slowing down more");
         }
     }
 }

@@ -79,16 +79,22 @@ impl TokenBucket {
     }
 
     /// Empties the bucket and lowers its rate after a request was throttled that took its token at `sent`. If many requests in flight
-    /// are throttled, only the first lowers the rate. Returns the new rate, in requests per second, if it was lowered.
-    pub(crate) fn throttle(&mut self, sent: Instant, now: Instant) -> Option<f64> {
+    /// are throttled, only the first lowers the rate. Returns the rate before and after, in requests per second, if it was lowered.
+    pub(crate) fn throttle(&mut self, sent: Instant, now: Instant) -> Option<(f64, f64)> {
         self.refill(now);
         self.tokens = 0.0;
         if self.lowered.is_some_and(|lowered| sent <= lowered) {
             return None;
         }
+        let before = self.rate;
         self.rate = (self.rate * SLOWDOWN).max(self.limit.per_second * LEAST);
         self.lowered = Some(now);
-        Some(self.rate)
+        Some((before, self.rate))
+    }
+
+    /// Whether requests per second are those of the limit, as they are until a throttle.
+    pub(crate) fn is_limit(&self, per_second: f64) -> bool {
+        per_second >= self.limit.per_second
     }
 
     /// Whether it equals a new one.

@@ -25,7 +25,7 @@ fn check_online(args: &CheckArgs) -> ExitCode {
             Ok(read) => read,
             Err(code) => return code,
         };
-        settings::start_logs(&config);
+        let _logs = args.logs.start(&config);
         let check = Box::pin(OnlineCheck::run(&config, region, args.dry_run)).await;
         let code = ExitCode::from(check.exit_code);
         match args.report {

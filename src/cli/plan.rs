@@ -22,7 +22,7 @@ pub(crate) fn plan(args: &PlanArgs) -> ExitCode {
             Ok(read) => read,
             Err(code) => return code,
         };
-        settings::start_logs(&config);
+        let _logs = args.logs.start(&config);
         let mut engine = Engine::dry(config.clone(), region);
         let run = engine.start(Sink::Count);
         let handle = run.handle();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::config::{Config, LogFormat};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
 use ecs_sdm_producer::sync::Sink;
@@ -15,8 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::begun::{Begin, Begun};
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
+use super::progress::Progress;
 use super::serve::serve;
-use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings};
+use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings, systemd, terminal};
 
 /// How long a stop may take in all, from the signal to the end of the process. One second is left for what the machine does beside.
 const STOP_TIMEOUT: Duration = Duration::from_secs(24);
@@ -51,6 +52,8 @@ pub(crate) fn run(args: RunArgs, process: Process, serves: bool) -> ExitCode {
             };
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
+        // The main thread writes nothing.
+        drop(on_thread(systemd::stopping));
         // From now on nothing can begin.
         begun.close();
         let Ok(begun) = begun.try_recv() else {
@@ -89,21 +92,36 @@ fn work(args: &RunArgs, serves: bool, known: &Settings, begin: Begin) -> Ended {
         let interval = config.interval.filter(|_| serves);
         // It is set once.
         let _ = known.set((config.name.clone(), interval.is_some()));
-        settings::start_logs(&config);
+        let _logs = args.logs.start(&config);
         match interval {
             Some(interval) => Box::pin(serve(config, region, interval, args, begin)).await.map(|()| None),
-            None => Box::pin(sync(config, region, args.dry_run, begin)).await.map(Some),
+            None => Box::pin(sync(config, region, args, begin)).await.map(Some),
         }
     })
 }
 
-async fn sync(config: Config, region: String, dry_run: bool, begin: Begin) -> Result<Report, ExitCode> {
+async fn sync(config: Config, region: String, args: &RunArgs, begin: Begin) -> Result<Report, ExitCode> {
+    let dry_run = args.dry_run;
+    let is_shown = shows_progress(args, &config);
     let engine = if dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
     let mut engine = engine.map_err(|error| fail(USAGE, error))?;
     let run = engine.start(if dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
     // If a signal has come first, the process ends without this sync.
     begin.send(Begun::Sync(run.handle())).map_err(|_| ExitCode::FAILURE)?;
-    Ok(run.finish().await)
+    systemd::ready();
+    let handle = run.handle();
+    let progress = is_shown.then(|| Progress::show(move || Some(handle.clone())));
+    let report = run.finish().await;
+    if let Some(progress) = progress {
+        progress.end().await;
+    }
+    Ok(report)
+}
+
+/// Whether progress is shown: on a terminal, where it disturbs neither logs for machines nor records.
+pub(super) fn shows_progress(args: &RunArgs, config: &Config) -> bool {
+    let is_for_people = config.telemetry.log_format == LogFormat::Text && !args.logs.quiet;
+    is_for_people && terminal::is_rich() && (!args.dry_run || terminal::is_output_apart())
 }
 
 /// Writes the report. After a signal it is waited for until `deadline`, since a pipe that nobody reads blocks.

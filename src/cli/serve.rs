@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::time::Duration;
 
 use ecs_sdm_producer::config::{Config, Listen, LogFormat};
+use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::report::Report;
 use ecs_sdm_producer::service::health::{Server, serve_when_free};
 use ecs_sdm_producer::service::{Service, ServiceHandle};
@@ -14,7 +15,10 @@ use tokio::time::timeout;
 
 use super::begun::{Begin, Begun};
 use super::process::on_thread;
-use super::{ReportFormat, RunArgs, fail};
+use super::progress::Progress;
+use super::run::shows_progress;
+use super::terminal::{self, Lines};
+use super::{ReportFormat, RunArgs, fail, systemd};
 
 /// Reports that may wait for whoever reads them.
 const REPORTS: usize = 64;
@@ -38,37 +42,46 @@ pub(super) async fn serve(
         Listen::Default | Listen::Nowhere => None,
     };
     let (reports, ended) = sync_channel::<Report>(REPORTS);
-    let (format, log_format) = (args.report, config.telemetry.log_format);
-    let writer = on_thread(move || write_all(&ended, format, log_format));
-    let on_report = Box::new(move |report| {
+    let (format, is_for_people) = (args.report, config.telemetry.log_format == LogFormat::Text && terminal::is_rich());
+    let writer = on_thread(move || write_all(&ended, format, is_for_people));
+    let on_report = Box::new(move |report: Report| {
+        systemd::status(&format!("the last sync, {}: {}", rfc3339(report.sync), report.outcome));
         if let Err(TrySendError::Full(_)) = reports.try_send(report) {
             tracing::warn!("nobody takes the reports from the output, and one is lost");
         }
     });
+    let is_shown = shows_progress(args, &config);
     let service = Service::new(config, region, interval, args.dry_run, on_report);
     let handle = service.handle();
     // If a signal has come first, the process ends without this.
     begin.send(Begun::Service(handle.clone())).map_err(|_| ExitCode::FAILURE)?;
-    // It answers from a task of its own, whatever the scheduler does.
+    systemd::ready();
+    let running = handle.clone();
+    let progress = is_shown.then(|| Progress::show(move || running.run()));
+    // They run in tasks of their own, whatever the scheduler does.
     let mut beside = JoinSet::new();
+    let watched = handle.clone();
+    beside.spawn(async move { match systemd::feed_watchdog(&watched).await {} });
     beside.spawn(async move { health(server, listen, &handle).await });
     Box::pin(service.run()).await;
     drop(beside);
+    if let Some(progress) = progress {
+        progress.end().await;
+    }
     match timeout(LAST_REPORTS, writer).await {
         Ok(_) => Ok(()),
         Err(_) => Err(fail(1, "the last reports were not taken in time")),
     }
 }
 
-/// Writes the report of each sync. What it lacks stands in the logs.
-fn write_all(reports: &Receiver<Report>, format: ReportFormat, log_format: LogFormat) {
+/// Writes the report of each sync: as JSON, or as text where a terminal shows it to people. Elsewhere a line of the log is enough.
+fn write_all(reports: &Receiver<Report>, format: ReportFormat, is_for_people: bool) {
     let mut is_told = false;
     for report in reports {
-        let written = match (format, log_format) {
-            (ReportFormat::Json, _) => write_json(&report),
-            (ReportFormat::Text, LogFormat::Text) => writeln!(io::stderr().lock(), "{}", report.text().trim_end()),
-            // Each line of standard error is an object there.
-            (ReportFormat::Text, LogFormat::Json) => Ok(()),
+        let written = match format {
+            ReportFormat::Json => write_json(&report),
+            ReportFormat::Text if is_for_people => Lines.write_all(report.text().as_bytes()),
+            ReportFormat::Text => Ok(()),
         };
         if let Err(error) = written
             && !std::mem::replace(&mut is_told, true)

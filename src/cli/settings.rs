@@ -1,6 +1,5 @@
 //! Settings for a command: loads them, judges what can be judged without contacting anybody, and reports all errors at once.
 
-use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use ecs_sdm_producer::aws::region::default_region;
@@ -8,8 +7,6 @@ use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::aws::{self, environment};
 use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load, region_fault};
 use ecs_sdm_producer::kafka::client;
-use ecs_sdm_producer::telemetry;
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{SettingsArgs, USAGE, complain, warn};
 
@@ -87,12 +84,6 @@ pub(crate) async fn network(loaded: &mut Loaded, asks_chain: bool) -> Trust {
     let untrusted = trust.as_ref().err().filter(|error| !issues.contains(error)).cloned();
     issues.into_iter().chain(untrusted).for_each(|issue| loaded.add(issue));
     trust.unwrap_or_default()
-}
-
-/// Sends logs to standard error from now on, as the settings and RUST_LOG say.
-pub(crate) fn start_logs(config: &Config) {
-    let directives = std::env::var("RUST_LOG").unwrap_or_default();
-    telemetry::subscriber(config.telemetry.log_format, &directives, io::stderr, io::stderr().is_terminal()).init();
 }
 
 pub(crate) fn report_errors(diagnostics: &[Diagnostic]) -> ExitCode {

@@ -148,6 +148,11 @@ impl Producer {
         self.in_flight.drained().await;
     }
 
+    /// How many records wait for their acknowledgement, and for how long the oldest has.
+    pub(crate) fn backlog(&self) -> (usize, Option<Duration>) {
+        (self.in_flight.count(), self.in_flight.oldest())
+    }
+
     /// Whether the thread that calls back has shown itself within this time.
     pub(crate) fn is_polled_within(&self, limit: Duration) -> bool {
         self.context.status.since_poll().is_none_or(|since| since < limit)

@@ -151,7 +151,10 @@ impl Producer {
                     Ok(created) => match worst(&created) {
                         None => {
                             let made = created.iter().filter(|(_, refusal)| refusal.is_none());
-                            made.for_each(|(topic, _)| tracing::info!(topic, "created the topic"));
+                            let topics: Vec<&str> = made.map(|(topic, _)| topic.as_str()).collect();
+                            if !topics.is_empty() {
+                                tracing::info!(topics = topics.join(", "), "created topics");
+                            }
                             wait.answered();
                             return Ok(());
                         }

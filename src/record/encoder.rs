@@ -8,6 +8,7 @@ use apache_avro::Schema;
 use apache_avro::writer::datum::GenericDatumWriter;
 use serde::Serialize;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+use tracing::Span;
 
 use super::{EncodeError, OffsetTracker, RecordBatch, RecordContext, cloud_events};
 use crate::config::{Config, Headers};
@@ -83,6 +84,7 @@ impl Encoder {
             headers: if self.cloud_events { headers() } else { Vec::new() },
             offsets: Arc::clone(&self.offsets),
             token,
+            span: Span::current(),
         }
     }
 

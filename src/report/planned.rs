@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is counted of one type while only its lists are read. Syncs count their lists here too.
+/// What is counted of one type by its lists, and by a plan in place of its Describes.
 #[derive(Debug, Default)]
 pub(crate) struct PlanCounters {
     objects: AtomicU64,

@@ -209,6 +209,17 @@ impl TypeStatistics {
         !self.has_dead_letters.swap(true, Ordering::AcqRel)
     }
 
+    /// Whether all its lists have come to their end.
+    pub(crate) fn is_listed(&self) -> bool {
+        self.listing.has_ended() && self.parent_listing.as_ref().is_none_or(|listing| listing.has_ended())
+    }
+
+    /// Whether something is known already that keeps the type from being complete.
+    pub(crate) fn has_issue(&self) -> bool {
+        let is_parent_known = || self.parent_listing.as_ref().is_some_and(|listing| listing.issue.lock().is_some());
+        !self.issues.lock().is_empty() || is_parent_known()
+    }
+
     /// Whether the type has ended with a refused record.
     pub fn has_ended_by_refusal(&self) -> bool {
         self.ended_by_refusal.load(Ordering::Acquire)
@@ -248,8 +259,7 @@ impl TypeStatistics {
     fn shortfall(&self, counts: &Counts) -> Option<String> {
         let Counts { asked, described, gone, acknowledged, unchanged, .. } = *counts;
         let sent = described.saturating_sub(unchanged);
-        let listed = self.listing.has_ended() && self.parent_listing.as_ref().is_none_or(|listing| listing.has_ended());
-        if !listed {
+        if !self.is_listed() {
             Some("reading ended before the lists did".to_owned())
         } else if asked != described + gone {
             Some(format!("{} of {asked} objects were not described", asked.saturating_sub(described + gone)))

@@ -35,12 +35,14 @@ impl Report {
         if self.types.is_empty() {
             return Ok(());
         }
-        let titles = ["scopes", "complete", "asked", "described", "gone", "acknowledged", "failed"];
-        write!(text, "  {:<18}", "object")?;
-        for title in titles {
-            write!(text, " {title:>width$}", width = title.len().max(8))?;
-        }
-        writeln!(text)?;
+        self.write_totals(text)?;
+        self.write_incomplete(text)
+    }
+
+    /// A row for each object, in columns as narrow as they may be: up to millions of objects fit into a terminal of 80.
+    fn write_totals(&self, text: &mut String) -> fmt::Result {
+        let titles = ["object", "scopes", "complete", "asked", "described", "gone", "acknowledged", "failed"];
+        let mut rows = vec![titles.map(str::to_owned)];
         for object in OBJECTS {
             let of: Vec<&TypeReport> = self.types.iter().filter(|one| one.object == object).collect();
             if of.is_empty() {
@@ -48,14 +50,20 @@ impl Report {
             }
             let Counts { asked, described, gone, acknowledged, failed, .. } = TypeReport::total(object, &of).counts;
             let complete = of.iter().filter(|one| one.state == State::Complete).count() as u64;
-            write!(text, "  {object:<18}")?;
-            let counts = [of.len() as u64, complete, asked, described, gone, acknowledged, failed];
-            for (title, count) in titles.iter().zip(counts) {
-                write!(text, " {count:>width$}", width = title.len().max(8))?;
+            let [scopes, complete, asked, described, gone, acknowledged, failed] =
+                [of.len() as u64, complete, asked, described, gone, acknowledged, failed]
+                    .map(|count| count.to_string());
+            rows.push([object.to_owned(), scopes, complete, asked, described, gone, acknowledged, failed]);
+        }
+        let width = |at: usize| rows.iter().map(|row| row[at].len()).max().unwrap_or_default();
+        for row in &rows {
+            write!(text, "  {:<width$}", row[0], width = width(0))?;
+            for (at, cell) in row.iter().enumerate().skip(1) {
+                write!(text, " {cell:>width$}", width = width(at))?;
             }
             writeln!(text)?;
         }
-        self.write_incomplete(text)
+        Ok(())
     }
 
     fn write_incomplete(&self, text: &mut String) -> fmt::Result {

@@ -14,7 +14,6 @@ pub(crate) async fn count<O: Object>(row: Arc<RowContext>, mut pages: Receiver<P
     let (size, planned) = (describe::batch_size::<O>(&row), &row.statistics.planned);
     let mut waiting: HashMap<Parent, usize> = HashMap::new();
     while let Some(Page { parent, arns, last }) = pages.recv().await {
-        planned.add_objects(arns.len());
         let arrived = waiting.entry(parent.clone()).or_default();
         *arrived += arns.len();
         planned.add_describes(*arrived / size);

@@ -5,9 +5,9 @@ use std::sync::{Arc, Once};
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::{HangUp, RowContext, issue, join_below};
-use crate::aws::scope::Scope;
 use crate::aws::{BufferPermit, Fault, Verdict};
 use crate::contract::Parent;
 use crate::ecs::{Described, Failure, Object, Page};
@@ -45,7 +45,7 @@ pub(crate) async fn describe<O: Object>(
             let row = Arc::clone(&row);
             let parent = parent.clone();
             let objects = objects.clone();
-            calls.spawn(async move { ask::<O>(&row, &parent, batch, &objects).await });
+            calls.spawn(async move { ask::<O>(&row, &parent, batch, &objects).await }.in_current_span());
         }
         if last {
             waiting.remove(&parent);
@@ -126,9 +126,8 @@ fn give_up(row: &RowContext, action: &'static str, parent: &Parent, arns: usize,
         row.statistics.answer();
         Counters::add(&row.statistics.counters.gone, arns);
     } else {
-        let Scope { region, role, .. } = &*row.scope;
         if row.statistics.unanswered(arns, issue(action, parent, fault)) {
-            tracing::warn!(action, role, region, cluster = parent.as_deref(), %fault, "a request is given up");
+            tracing::warn!(action, cluster = parent.as_deref(), %fault, "a request is given up");
         }
     }
 }

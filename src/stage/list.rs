@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::hashes::Hashes;
 use super::{HangUp, RowContext, issue, join_below};
-use crate::aws::scope::Scope;
 use crate::aws::{Fault, Verdict};
 use crate::contract::Parent;
 use crate::ecs::{Listed, Object, Page, Pass};
@@ -33,7 +33,7 @@ pub(crate) async fn list<O: Object>(
         join_below(&row, &mut lists, row.parallel).await?;
         let row = Arc::clone(&row);
         let outlets = outlets.clone();
-        lists.spawn(async move { list_parent::<O>(&row, &parent, &outlets).await });
+        lists.spawn(async move { list_parent::<O>(&row, &parent, &outlets).await }.in_current_span());
     }
     join_below(&row, &mut lists, 1).await?;
     row.statistics.listing.end();
@@ -55,9 +55,8 @@ async fn list_parent<O: Object>(row: &RowContext, parent: &Parent, outlets: &Out
             }
             Err(ListError::Fault(fault)) => {
                 read = false;
-                let Scope { region, role, .. } = &*row.scope;
                 if row.statistics.list_failed(issue(action, parent, &fault)) {
-                    tracing::warn!(action, role, region, cluster = parent.as_deref(), %fault, "a list did not end");
+                    tracing::warn!(action, cluster = parent.as_deref(), %fault, "a list did not end");
                 }
                 break;
             }
@@ -130,9 +129,7 @@ async fn list_pass<O: Object>(
 async fn pass_on(row: &RowContext, parent: &Parent, arns: Vec<String>, outlets: &Outlets) -> Result<(), HangUp> {
     let Some(first) = arns.first() else { return Ok(()) };
     row.scope.account.learn(first);
-    if outlets.pages.is_none() {
-        row.statistics.planned.add_objects(arns.len());
-    }
+    row.statistics.planned.add_objects(arns.len());
     let mut delivered = false;
     for feed in &outlets.feeds {
         for arn in &arns {

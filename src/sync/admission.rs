@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::context::SyncContext;
 use super::rows::{WiredScope, build_rows};
@@ -106,7 +107,7 @@ impl Scopes {
     fn resolve(&mut self, identity: Identity) {
         let base = Arc::clone(&self.base);
         let context = Arc::clone(&self.context);
-        self.running.spawn(async move {
+        let resolving = async move {
             let resolved = tokio::select! {
                 biased;
                 _ = context.stop.requested() => None,
@@ -124,18 +125,20 @@ impl Scopes {
                 None => context.leave_unread(&identity, &identity.account(), &identity.regions),
             }
             Step::Ended
-        });
+        };
+        self.running.spawn(resolving.in_current_span());
     }
 
     fn read(&mut self, resolved: &ResolvedIdentity, region: &str, records: &Sender<RecordBatch>) {
         let scope = self.base.scope(resolved, region, &self.context.config, &self.context.caller.limiters);
         let WiredScope { rows, statistics } = build_rows(&self.context, &Arc::new(scope), records);
         let context = Arc::clone(&self.context);
-        self.running.spawn(async move {
+        let reading = async move {
             rows.run(&context.stop, &context.caller).await;
             context.conclude(&statistics).await;
             Step::Read(statistics.role.clone())
-        });
+        };
+        self.running.spawn(reading.in_current_span());
     }
 
     /// Enters scopes that were never admitted into the report. Those under way notice the stop themselves.

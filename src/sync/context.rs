@@ -192,7 +192,7 @@ impl SyncContext {
 }
 
 /// The objects that settings want, in the contract's order.
-fn wanted(config: &Config) -> impl Iterator<Item = &'static str> {
+pub(super) fn wanted(config: &Config) -> impl Iterator<Item = &'static str> {
     OBJECTS.into_iter().filter(|object| config.objects.iter().any(|wanted| wanted == object))
 }
 

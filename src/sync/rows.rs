@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
+use tracing::field::display;
+use tracing::{Instrument, Span};
 
 use super::context::SyncContext;
 use super::statistics::{ScopeStatistics, ScopeType};
@@ -14,7 +16,7 @@ use super::stop::{Stop, TIMED_OUT};
 use crate::aws::Caller;
 use crate::aws::scope::Scope;
 use crate::config::Config;
-use crate::contract::{Parent, Stamp};
+use crate::contract::{Parent, Stamp, rfc3339};
 use crate::ecs::{self, Object, Options, ParentKind, Visitor};
 use crate::record::RecordBatch;
 use crate::report::{Listing, StopReason, TypeStatistics};
@@ -39,13 +41,15 @@ pub(crate) fn buffer_permits(config: &Config) -> usize {
 }
 
 /// The tasks of one scope. Listers and describers (the readers) may be aborted. Mappers have what was read, and may not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rows {
     readers: JoinSet<Result<(), HangUp>>,
     mappers: JoinSet<Result<(), HangUp>>,
     /// The statistics of each task's type.
     owners: HashMap<Id, Arc<TypeStatistics>>,
     types: Vec<ScopeType>,
+    /// What each line of a log says of the scope.
+    span: Span,
 }
 
 /// A scope whose rows are about to run. Its statistics are final when nothing is pending.
@@ -61,7 +65,7 @@ pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Se
         context,
         scope,
         records,
-        rows: Rows::default(),
+        rows: Rows::new(span(context, scope)),
         clusters: Arc::default(),
         feeds: Vec::new(),
         level: ParentKind::Cluster,
@@ -135,7 +139,7 @@ impl Wiring<'_> {
             return;
         }
         let mapping = map::<O>(Arc::clone(&row), stamp, Arc::clone(encoder), described, self.records.clone());
-        let mapper = self.rows.mappers.spawn(mapping);
+        let mapper = self.rows.mappers.spawn(mapping.instrument(self.rows.span.clone()));
         self.rows.owners.insert(mapper.id(), Arc::clone(&statistics));
         self.rows.read(&statistics, describe::<O>(Arc::clone(&row), listed, objects));
         self.rows.read(&statistics, list::<O>(row, parents, Outlets { pages: Some(pages), feeds }));
@@ -172,12 +176,17 @@ impl Wiring<'_> {
 }
 
 impl Rows {
+    fn new(span: Span) -> Self {
+        let (readers, mappers) = (JoinSet::new(), JoinSet::new());
+        Self { readers, mappers, owners: HashMap::new(), types: Vec::new(), span }
+    }
+
     fn read(
         &mut self,
         statistics: &Arc<TypeStatistics>,
         stage: impl Future<Output = Result<(), HangUp>> + Send + 'static,
     ) {
-        let reader = self.readers.spawn(stage);
+        let reader = self.readers.spawn(stage.instrument(self.span.clone()));
         self.owners.insert(reader.id(), Arc::clone(statistics));
     }
 
@@ -224,6 +233,14 @@ impl Rows {
             statistics.issue(&None, error);
         }
     }
+}
+
+/// What lines of a log say of a scope. It names its sync itself, so that one span says all.
+fn span(context: &SyncContext, scope: &Scope) -> Span {
+    let Scope { account, region, role, .. } = scope;
+    // At this level it holds for every line, whatever level is wanted.
+    let (sync, account, role) = (rfc3339(context.captured), account.get().map(display), role.as_deref().map(display));
+    tracing::error_span!(parent: None, "scope", %sync, account, %region, role)
 }
 
 /// The only parent of rows that are listed for the account.

@@ -5,13 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::SetOnce;
+use tracing::Instrument;
 
 use super::context::{self, SyncContext};
 use super::live::{self, Live, Phase};
 use super::stop::Stop;
+use super::totals::{self, Totals};
 use super::{GIVE_UP, Needs, Sink, Sync, statistics};
 use crate::aws::{Access, Caller};
 use crate::config::{Config, Limits};
+use crate::contract::rfc3339;
 use crate::kafka::Producer;
 use crate::registry::Registry;
 use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport};
@@ -45,6 +48,10 @@ pub struct RunHandle {
     context: Arc<SetOnce<Arc<SyncContext>>>,
     /// Set when nothing is read any more.
     delivers: Arc<AtomicBool>,
+    /// None in a dry run.
+    producer: Option<Arc<Producer>>,
+    /// By object, for how long requests had waited for tokens before this run.
+    waited_before: Arc<[Duration]>,
 }
 
 /// How far a run is at one moment.
@@ -69,8 +76,14 @@ impl Run<'_> {
         Self { needs, ..self }
     }
 
-    /// Reads everything once, and waits until it is delivered.
+    /// Reads everything once, and waits until it is delivered. Whatever is logged meanwhile names the sync.
     pub async fn finish(self) -> Report {
+        // At this level it holds for every line, whatever level is wanted.
+        let span = tracing::error_span!("sync", sync = %rfc3339(self.handle.captured));
+        self.read_and_deliver().instrument(span).await
+    }
+
+    async fn read_and_deliver(self) -> Report {
         let Self { config, access, producer, registry, sink, handle, needs } = self;
         if let Some(producer) = producer {
             tokio::select! {
@@ -111,8 +124,10 @@ impl Run<'_> {
 
 impl RunHandle {
     /// `captured` is the sync's `LAST_CAPTURED`.
-    pub(crate) fn new(config: &Config, caller: Caller, captured: i64) -> Self {
+    pub(crate) fn new(config: &Config, caller: Caller, captured: i64, producer: Option<Arc<Producer>>) -> Self {
         Self {
+            producer,
+            waited_before: totals::waited(&caller).into(),
             name: config.name.as_str().into(),
             limits: config.limits.clone(),
             captured,
@@ -151,13 +166,26 @@ impl RunHandle {
 
     /// The run as it is now, type by type.
     pub fn live(&self) -> Live {
-        let phase = match self.context.get() {
+        let (scopes, types) = self.context.get().map(|context| live::judge(context)).unwrap_or_default();
+        Live { sync: self.captured, phase: self.phase(), scopes, types, calls: context::calls(&self.caller) }
+    }
+
+    /// The run as it is now, summed by object type. It may be asked often, however many scopes there are.
+    pub fn totals(&self) -> Totals {
+        let (scopes, types) = self.context.get().map(|context| totals::sum(context)).unwrap_or_default();
+        let waited = totals::waited(&self.caller).into_iter().zip(self.waited_before.iter());
+        let waited = waited.map(|(now, before)| now.saturating_sub(*before)).collect();
+        let (unacknowledged, oldest) = self.producer.as_ref().map(|producer| producer.backlog()).unwrap_or_default();
+        let calls = context::calls(&self.caller);
+        Totals { phase: self.phase(), scopes, types, waited, calls, unacknowledged, oldest }
+    }
+
+    fn phase(&self) -> Phase {
+        match self.context.get() {
             None => Phase::Starting,
             Some(_) if self.delivers.load(Ordering::Relaxed) => Phase::Delivering,
             Some(_) => Phase::Reading,
-        };
-        let (scopes, types) = self.context.get().map(|context| live::judge(context)).unwrap_or_default();
-        Live { sync: self.captured, phase, scopes, types, calls: context::calls(&self.caller) }
+        }
     }
 
     /// Ends the reading. There is some time left to deliver what was read.

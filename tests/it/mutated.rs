@@ -20,7 +20,7 @@ use ecs_sdm_producer::config::{Config, LogFormat};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, State};
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::telemetry;
+use ecs_sdm_producer::telemetry::{self, Storms};
 use ecs_sim::{CANARY, Chaos, Effect, Fault, Mutation, Shape, Simulator, World};
 use fastrand::Rng;
 use kit::REGION;
@@ -138,7 +138,7 @@ impl Seed {
     fn run(self, config: &Config) -> (Report, String, String) {
         let (paper, logs) = (Paper::default(), Paper::default());
         let kept = logs.clone();
-        let subscriber = telemetry::subscriber(LogFormat::Text, TRACE, move || kept.clone(), false);
+        let subscriber = telemetry::subscriber(LogFormat::Text, TRACE, move || kept.clone(), false, &Storms::default());
         let _logged = self.is_logged().then(|| tracing::subscriber::set_default(subscriber));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut engine = Engine::dry(config.clone(), REGION.to_owned());
@@ -180,7 +180,7 @@ async fn mutated_answers_are_refused_or_read_and_never_quoted() {
     let start = Instant::now();
     // With a single subscriber, a place in the code that a thread without it comes to first is never logged at all (`tracing-core`,
     // `callsite.rs`). So there is always a second one.
-    let _silent = Dispatch::new(telemetry::subscriber(LogFormat::Text, "off", io::sink, false));
+    let _silent = Dispatch::new(telemetry::subscriber(LogFormat::Text, "off", io::sink, false, &Storms::default()));
     let (mut next, wanted) = (number("MUTATED_FROM", 0), number("MUTATED_ANSWERS", 1_800));
     let mut all = Seen::default();
     while all.answers < wanted.max(1) {

@@ -122,6 +122,7 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             headers: vec![("ce_source", "/me".to_owned())],
             offsets: Arc::default(),
             token: pending.token(),
+            span: tracing::Span::none(),
         };
         let mut batch = RecordBatch::new(Arc::new(context), None, 1, [16, 16]);
         batch.encode_errors.push(EncodeError {

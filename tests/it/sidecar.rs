@@ -4,8 +4,11 @@ mod health;
 mod schedule;
 mod starts;
 mod stops;
+mod systemd;
 
-use ecs_sim::{Simulator, World};
+use std::process::Command;
+
+use ecs_sim::{Fault, Simulator, World};
 use kit::broker;
 use kit::program::program;
 use kit::settings::unique;
@@ -19,6 +22,11 @@ fn simulator() -> Simulator {
 
 /// A sidecar on the shared broker, with these settings too.
 fn sidecar(simulator: &Simulator, test: &str, settings: &[(&str, &str)]) -> Sidecar {
+    sidecar_of(program(Some(simulator)), test, settings)
+}
+
+/// The same of a program that was prepared.
+fn sidecar_of(program: Command, test: &str, settings: &[(&str, &str)]) -> Sidecar {
     let prefix = unique(test);
     let common = [
         ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
@@ -26,7 +34,7 @@ fn sidecar(simulator: &Simulator, test: &str, settings: &[(&str, &str)]) -> Side
         ("kafka.topic_prefix", prefix.as_str()),
         ("interval", "1h"),
     ];
-    Sidecar::start(program(Some(simulator)), &[&common, settings].concat())
+    Sidecar::start(program, &[&common, settings].concat())
 }
 
 /// The types of a status or report, by object.

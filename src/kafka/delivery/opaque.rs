@@ -57,6 +57,7 @@ impl Opaque {
 
     /// The record is refused, and its type ends with it.
     pub(super) fn end_type(&self, key: &str, reason: &str) {
+        let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
             tracing::error!(topic, key, reason, "Kafka refuses a record; its type ends here");
@@ -66,6 +67,7 @@ impl Opaque {
 
     /// The record is refused, and its type goes on without it.
     pub(super) fn add_dead_letter(&self, key: &str, reason: &str, dead_letters: &str) {
+        let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.add_dead_letter() {
             tracing::warn!(
@@ -81,6 +83,7 @@ impl Opaque {
 
     /// The topic takes no record, and the type ends.
     pub(super) fn close_topic(&self, error: &str) {
+        let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
             tracing::error!(topic, error, "the topic takes no records; its type ends here");

@@ -65,7 +65,7 @@ impl Seed {
 #[tokio::test(flavor = "multi_thread")]
 async fn mutated_lists_and_sessions_end_and_show_no_secret() {
     let start = Instant::now();
-    let _silent = Dispatch::new(telemetry::subscriber(LogFormat::Text, "off", io::sink, false));
+    let _silent = Dispatch::new(telemetry::subscriber(LogFormat::Text, "off", io::sink, false, &Storms::default()));
     let (mut next, wanted) = (number("MUTATED_FROM", 0), number("MUTATED_ANSWERS", 1_000).div_ceil(20));
     let (mut met, mut answers) = (Met::new(), 0);
     while answers < wanted {

@@ -1,6 +1,5 @@
 //! Ticks, syncs that take longer than the interval, and what comes after a failure.
 
-use ecs_sim::Fault;
 use kit::settings::role;
 use serde_json::json;
 

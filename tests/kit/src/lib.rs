@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings`, `sync`, `dry` | settings for a simulator; a sync on Kafka; a sync that prints |
 //! | `program`, `snapshot` | the real program; the consumer of `examples/snapshot` |
+//! | `terminal` | a program on a terminal, and what its screen shows |
 //! | `report` | counts and states of a report |
 //! | `topic`, `truth`, `judgement` | what is on a topic; what must be there; the comparison |
 //! | `oracle` | a second reading of the contract, which shares no code with the product |
@@ -39,6 +40,7 @@ pub mod settings;
 pub mod sidecar;
 pub mod snapshot;
 pub mod sync;
+pub mod terminal;
 pub mod tls_port;
 pub mod token_endpoint;
 pub mod topic;

@@ -10,7 +10,7 @@ use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::kafka::Producer;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::telemetry;
+use ecs_sdm_producer::telemetry::{self, Storms};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -64,7 +64,7 @@ pub fn process(settings: &impl Serialize) -> Result<Command> {
 ///
 /// The product never runs without logs, and what they filter costs a little in each call: `directives` are those of `RUST_LOG`.
 pub fn run<T>(config: Config, directives: &str, look: impl FnOnce(&Meter) -> Result<T>) -> Result<(Report, T)> {
-    telemetry::subscriber(LogFormat::Text, directives, io::stderr, false).init();
+    telemetry::subscriber(LogFormat::Text, directives, io::stderr, false, &Storms::default()).init();
     let runtime = runtime()?;
     let meter = Meter::of_process();
     let (engine, report) = runtime.block_on(async {
