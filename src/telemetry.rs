@@ -37,7 +37,10 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let wanted = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(directives);
-    let filter = wanted.and(filter_fn(is_safe)).and(storms.filter());
+    // Spans of others are not shown, and would stand in the way of ours, which nobody's wish about levels and targets takes away.
+    let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with(env!("CARGO_CRATE_NAME")));
+    let shown = wanted.and(filter_fn(|metadata: &Metadata<'_>| metadata.is_event())).or(ours);
+    let filter = shown.and(filter_fn(is_safe)).and(storms.filter());
     let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ansi);
     let layer = match format {
         LogFormat::Text => layer.event_format(Text).with_filter(filter).boxed(),

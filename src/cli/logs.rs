@@ -1,5 +1,7 @@
 //! Logs of a command: what its flags say of them, where they go, and what was held back of storms.
 
+use std::sync::LazyLock;
+
 use clap::Args;
 use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::telemetry::{self, Storms};
@@ -18,9 +20,11 @@ pub(crate) struct LogArgs {
     verbose: bool,
 }
 
+/// What is held back of the logs.
+static STORMS: LazyLock<Storms> = LazyLock::new(Storms::default);
+
 /// Logs that are written until this is dropped.
 pub(super) struct Logs {
-    storms: Storms,
     _telling: JoinSet<()>,
 }
 
@@ -39,17 +43,20 @@ impl LogArgs {
     /// Sends logs to standard error from now on. It needs a runtime.
     pub(super) fn start(self, config: &Config) -> Logs {
         let format = config.telemetry.log_format;
-        let storms = Storms::default();
-        telemetry::subscriber(format, &self.directives(), || Lines, terminal::is_rich(), &storms).init();
+        telemetry::subscriber(format, &self.directives(), || Lines, terminal::is_rich(), &STORMS).init();
         let mut telling = JoinSet::new();
-        let of_task = storms.clone();
-        telling.spawn(async move { match of_task.tell().await {} });
-        Logs { storms, _telling: telling }
+        telling.spawn(async { match STORMS.tell().await {} });
+        Logs { _telling: telling }
     }
 }
 
 impl Drop for Logs {
     fn drop(&mut self) {
-        self.storms.tell_all();
+        tell_storms();
     }
+}
+
+/// Tells what was held back and is not told yet.
+pub(super) fn tell_storms() {
+    STORMS.tell_all();
 }

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::fail;
+use super::{fail, logs, terminal};
 
 /// How long it may take to write a line after a signal.
 const WORDS: Duration = Duration::from_millis(100);
@@ -99,9 +99,14 @@ pub(crate) fn on_thread<T: Send + 'static>(
     async { result.await.ok() }
 }
 
-/// Writes an error to standard error, and returns its exit code. It does not wait for a pipe that nobody reads.
+/// Writes the last error of the process to standard error, and returns its exit code. It does not wait for a pipe that nobody reads.
 pub(crate) async fn fail_soon(code: u8, error: impl Display + Send + 'static) -> ExitCode {
-    let _ = timeout(WORDS, on_thread(move || fail(code, error))).await;
+    let said = on_thread(move || {
+        terminal::close();
+        logs::tell_storms();
+        fail(code, error)
+    });
+    let _ = timeout(WORDS, said).await;
     code.into()
 }
 

@@ -8,14 +8,17 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 use ecs_sdm_producer::sync::{RunHandle, Totals};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use super::terminal::BELOW;
+use super::terminal::{self, BELOW};
 
 /// How often the lines are drawn anew.
 const EVERY: Duration = Duration::from_millis(200);
+
+/// The name of the thread that draws.
+const THREAD: &str = "progress";
 
 /// How long a terminal may take for the last of it. One that its user has stopped takes nothing.
 const LAST: Duration = Duration::from_millis(200);
@@ -42,10 +45,11 @@ impl Progress {
     /// Shows what runs from now on. It has a thread of its own, since a terminal may block.
     pub(super) fn show(running: impl Fn() -> Option<RunHandle> + Send + 'static) -> Self {
         let running: Running = Box::new(running);
+        panic_above();
         let (until, stop) = sync_channel(1);
         let (end, ended) = oneshot::channel();
         // Without a thread there is no progress to see, and nothing else is missing.
-        drop(thread::Builder::new().spawn(move || {
+        drop(thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
             follow(&running, &stop);
             // Nobody may wait for it any more.
             let _ = end.send(());
@@ -58,6 +62,15 @@ impl Progress {
         drop(self.until);
         let _ = timeout(LAST, self.ended).await;
     }
+}
+
+/// Has panics written above the lines, too.
+fn panic_above() {
+    let write = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        // The one that draws may hold what it draws with.
+        if thread::current().name() == Some(THREAD) { write(panic) } else { BELOW.suspend(|| write(panic)) }
+    }));
 }
 
 fn follow(running: &Running, stop: &Receiver<()>) {
@@ -83,14 +96,14 @@ struct Lines {
     types: Vec<ProgressBar>,
     /// Only while Kafka is slow.
     kafka: Option<ProgressBar>,
-    /// How wide the bars are.
-    width: usize,
+    /// How wide the bars are. None if there is no room for them.
+    width: Option<usize>,
 }
 
 impl Lines {
     fn of(sync: i64) -> Self {
-        BELOW.set_draw_target(ProgressDrawTarget::stderr());
-        Self { sync, since: Instant::now(), head: line(), types: Vec::new(), kafka: None, width: 0 }
+        terminal::open();
+        Self { sync, since: Instant::now(), head: line(), types: Vec::new(), kafka: None, width: None }
     }
 
     fn draw(&mut self, totals: &Totals) {
@@ -106,8 +119,9 @@ impl Lines {
         let counts: Vec<String> = totals.types.iter().map(words::of_counts).collect();
         let widest = counts.iter().map(String::len).max().unwrap_or_default();
         let columns = usize::from(Term::stderr().size().1);
-        let width = columns.saturating_sub(OTHERS + widest).clamp(BAR.0, BAR.1);
-        let style = bar(width);
+        // A terminal that is too narrow for bars has none.
+        let width = columns.checked_sub(OTHERS + widest).filter(|width| *width >= BAR.0).map(|width| width.min(BAR.1));
+        let style = width.map_or_else(|| style("  {prefix:17} {wide_msg}"), bar);
         for (at, (total, counts)) in totals.types.iter().zip(counts).enumerate() {
             if at == self.types.len() {
                 let after = self.types.last().unwrap_or(&self.head);
@@ -122,7 +136,10 @@ impl Lines {
             let state = words::of_state(total, totals, bar.eta(), columns >= WIDE);
             let rate = if total.has_ended { String::new() } else { words::rate(bar.per_sec()) };
             bar.set_prefix(total.object);
-            bar.set_message(format!("{counts:>widest$} {rate:>8}  {state}"));
+            bar.set_message(match width {
+                Some(_) => format!("{counts:>widest$} {rate:>8}  {state}"),
+                None => format!("{} {state}", counts.trim_end()),
+            });
         }
         self.width = width;
     }
@@ -130,17 +147,15 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        // Where a terminal cannot be cleared, they stay.
-        let _ = BELOW.clear();
+        terminal::close();
         for line in self.types.iter().chain([&self.head]).chain(&self.kafka) {
             BELOW.remove(line);
         }
-        BELOW.set_draw_target(ProgressDrawTarget::hidden());
     }
 }
 
 fn line() -> ProgressBar {
-    BELOW.add(ProgressBar::no_length().with_style(style("{msg}")))
+    BELOW.add(ProgressBar::no_length().with_style(style("{wide_msg}")))
 }
 
 fn bar(width: usize) -> ProgressStyle {

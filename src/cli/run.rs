@@ -52,8 +52,7 @@ pub(crate) fn run(args: RunArgs, process: Process, serves: bool) -> ExitCode {
             };
         }
         let deadline = Instant::now() + STOP_TIMEOUT;
-        // The main thread writes nothing.
-        drop(on_thread(systemd::stopping));
+        systemd::stopping();
         // From now on nothing can begin.
         begun.close();
         let Ok(begun) = begun.try_recv() else {

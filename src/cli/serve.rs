@@ -39,13 +39,15 @@ pub(super) async fn serve(
         Listen::At(address) => Some(Server::bind(address).map_err(|error| {
             fail(2, format_args!("telemetry.listen: the health server cannot listen on {address}: {error}; set another address, or none"))
         })?),
-        Listen::Default | Listen::Nowhere => None,
+        // Where the default is taken, it is told, and tried again.
+        Listen::Default => listen.address().and_then(|address| Server::bind(address).ok()),
+        Listen::Nowhere => None,
     };
     let (reports, ended) = sync_channel::<Report>(REPORTS);
     let (format, is_for_people) = (args.report, config.telemetry.log_format == LogFormat::Text && terminal::is_rich());
     let writer = on_thread(move || write_all(&ended, format, is_for_people));
     let on_report = Box::new(move |report: Report| {
-        systemd::status(&format!("the last sync, {}: {}", rfc3339(report.sync), report.outcome));
+        systemd::status(format!("the last sync, {}: {}", rfc3339(report.sync), report.outcome));
         if let Err(TrySendError::Full(_)) = reports.try_send(report) {
             tracing::warn!("nobody takes the reports from the output, and one is lost");
         }

@@ -63,6 +63,11 @@ impl Counters {
         counter.fetch_add(count as u64, Ordering::Relaxed);
     }
 
+    /// The counters as they stand: `failed` has the unanswered ARNs alone, and so never falls.
+    pub(crate) fn raw(&self) -> Counts {
+        self.load()
+    }
+
     /// The counts at this moment. The counter `failed` has the unanswered ARNs; objects without an acknowledgement are added here.
     pub fn counts(&self) -> Counts {
         let mut counts = self.load();

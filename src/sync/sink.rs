@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use crate::kafka::Producer;
 use crate::record::RecordBatch;
@@ -40,15 +41,19 @@ impl SinkTask {
     pub(super) fn spawn(sink: Sink, producer: Option<&Arc<Producer>>, batches: Receiver<RecordBatch>) -> Self {
         let mut task = JoinSet::new();
         match (sink, producer.cloned()) {
-            (Sink::Print(output), _) => task.spawn(async move {
-                let error = print::print(batches, output).await.err()?;
-                Some(match error.kind() {
-                    ErrorKind::BrokenPipe => StopReason::Closed,
-                    _ => StopReason::failure(SinkError::Output(error)),
-                })
-            }),
+            (Sink::Print(output), _) => {
+                let printing = async move {
+                    let error = print::print(batches, output).await.err()?;
+                    Some(match error.kind() {
+                        ErrorKind::BrokenPipe => StopReason::Closed,
+                        _ => StopReason::failure(SinkError::Output(error)),
+                    })
+                };
+                task.spawn(printing.in_current_span())
+            }
             (Sink::Kafka, Some(producer)) => {
-                task.spawn(async move { produce::produce(producer, batches).await.err().map(StopReason::failure) })
+                let producing = async move { produce::produce(producer, batches).await.err().map(StopReason::failure) };
+                task.spawn(producing.in_current_span())
             }
             // No row ends in it.
             (Sink::Count, _) => task.spawn(async move {

@@ -36,7 +36,7 @@ pub struct TypeTotal {
     pub object: &'static str,
     /// ARNs listed so far, each once.
     pub listed: u64,
-    /// The counts so far.
+    /// The counts so far. `failed` has only what AWS has left unanswered.
     pub counts: Counts,
     /// Whether every scope has listed all that there is.
     pub is_listed: bool,
@@ -72,7 +72,7 @@ pub(super) fn sum(context: &SyncContext) -> (ScopeCounts, Vec<TypeTotal>) {
         for one in scopes.iter().flat_map(|scope| &scope.types).filter(|one| one.object == object) {
             let has_ended = one.pending.is_empty();
             total.listed += one.statistics.planned.counts().objects;
-            total.counts += one.statistics.counters.counts();
+            total.counts += one.statistics.counters.raw();
             total.is_listed &= has_ended || one.statistics.is_listed();
             total.has_ended &= has_ended;
             total.incomplete += usize::from(one.statistics.has_issue());

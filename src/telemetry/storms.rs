@@ -14,8 +14,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tracing::callsite::Identifier;
 use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Metadata};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::FormattedFields;
+use tracing_subscriber::fmt::format::{DefaultFields, JsonFields};
 use tracing_subscriber::layer::{Context, Filter};
+use tracing_subscriber::registry::LookupSpan;
 
 /// How many lines of a message are written before it is a storm, in [`FIRST`].
 const LINES: u32 = 5;
@@ -60,22 +63,30 @@ struct Storm {
     left: u32,
     held_back: u64,
     level: Level,
-    /// Its text as it was first held back.
+    /// The last that was held back.
+    last: Line,
+}
+
+/// A line as it would have been written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Line {
     text: String,
+    /// Its fields, and what it is about.
+    fields: String,
 }
 
 /// What is told of a message.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
     level: Level,
-    text: String,
+    last: Line,
     held_back: u64,
     time: Duration,
 }
 
 impl Storms {
     /// A filter that holds back what comes in storms.
-    pub(super) fn filter<S>(&self) -> impl Filter<S> + use<S> {
+    pub(super) fn filter<S: Subscriber + for<'a> LookupSpan<'a>>(&self) -> impl Filter<S> + use<S> {
         StormFilter(self.clone())
     }
 
@@ -96,7 +107,7 @@ impl Storms {
     }
 
     /// Whether a message is written.
-    fn passes(&self, message: Message, level: Level, now: Instant, text: impl FnOnce() -> String) -> bool {
+    fn passes(&self, message: Message, level: Level, now: Instant, line: impl FnOnce() -> Line) -> bool {
         let mut storms = self.0.lock();
         if storms.len() >= MESSAGES && !storms.contains_key(&message) {
             storms.retain(|_, storm| !storm.is_over(now));
@@ -104,7 +115,7 @@ impl Storms {
                 return true;
             }
         }
-        let begun = || Storm { since: now, time: FIRST, left: LINES, held_back: 0, level, text: String::new() };
+        let begun = || Storm { since: now, time: FIRST, left: LINES, held_back: 0, level, last: Line::default() };
         let storm = storms.entry(message).or_insert_with(begun);
         if storm.is_over(now) {
             *storm = begun();
@@ -113,9 +124,7 @@ impl Storms {
             storm.left -= 1;
             return true;
         }
-        if storm.text.is_empty() {
-            storm.text = text();
-        }
+        storm.last = line();
         storm.held_back += 1;
         false
     }
@@ -127,7 +136,7 @@ impl Storms {
         let due = storms.values_mut().filter(|storm| now >= storm.since + storm.time);
         let tell = |storm: &mut Storm| {
             let told = storm.tell();
-            *storm = Storm { since: now, time: (storm.time * 2).min(LONGEST), text: told.text.clone(), ..*storm };
+            *storm = Storm { since: now, time: (storm.time * 2).min(LONGEST), last: Line::default(), ..*storm };
             told
         };
         due.map(tell).collect()
@@ -141,56 +150,63 @@ impl Storm {
     }
 
     fn tell(&mut self) -> Told {
-        let (level, text, time) = (self.level, self.text.clone(), self.since.elapsed());
-        Told { level, text, held_back: std::mem::take(&mut self.held_back), time }
+        let (level, last, time) = (self.level, std::mem::take(&mut self.last), self.since.elapsed());
+        Told { level, last, held_back: std::mem::take(&mut self.held_back), time }
     }
 }
 
 fn tell(told: &Told) {
-    let Told { level, text, held_back, time } = told;
+    let Told { level, last: Line { text, fields: last }, held_back, time } = told;
     let within = humantime::format_duration(Duration::from_secs(time.as_secs().max(1)));
     match *level {
-        Level::ERROR => tracing::error!(held_back, %within, "lines like this were held back: {text}"),
-        Level::WARN => tracing::warn!(held_back, %within, "lines like this were held back: {text}"),
-        _ => tracing::info!(held_back, %within, "lines like this were held back: {text}"),
+        Level::ERROR => tracing::error!(held_back, %within, last, "lines like this were held back: {text}"),
+        Level::WARN => tracing::warn!(held_back, %within, last, "lines like this were held back: {text}"),
+        _ => tracing::info!(held_back, %within, last, "lines like this were held back: {text}"),
     }
 }
 
 struct StormFilter(Storms);
 
-impl<S> Filter<S> for StormFilter {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Filter<S> for StormFilter {
     fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
         true
     }
 
-    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+    fn event_enabled(&self, event: &Event<'_>, context: &Context<'_, S>) -> bool {
         let metadata = event.metadata();
         if *metadata.level() > Level::INFO || EXEMPT.contains(&metadata.target()) {
             return true;
         }
-        let mut text = Text::default();
-        event.record(&mut text);
-        let message = Message { place: metadata.callsite(), text: text.hash() };
-        self.0.passes(message, *metadata.level(), Instant::now(), || text.0)
+        let mut line = Line::default();
+        event.record(&mut line);
+        let message = Message { place: metadata.callsite(), text: line.hash() };
+        let whole = || {
+            let about = context.event_span(event);
+            let extensions = about.as_ref().map(|span| span.extensions());
+            // In text, or in JSON.
+            let of_text = extensions.as_ref().and_then(|all| all.get::<FormattedFields<DefaultFields>>());
+            let of_json = extensions.as_ref().and_then(|all| all.get::<FormattedFields<JsonFields>>());
+            let about = of_text.map(|of| of.fields.as_str()).or(of_json.map(|of| of.fields.as_str()));
+            line.fields.extend(about);
+            line
+        };
+        self.0.passes(message, *metadata.level(), Instant::now(), whole)
     }
 }
 
-/// The text of an event.
-#[derive(Default)]
-struct Text(String);
-
-impl Text {
+impl Line {
     fn hash(&self) -> u64 {
         let mut hasher = std::hash::DefaultHasher::new();
-        self.0.bytes().filter(|byte| !byte.is_ascii_digit()).for_each(|byte| byte.hash(&mut hasher));
+        self.text.bytes().filter(|byte| !byte.is_ascii_digit()).for_each(|byte| byte.hash(&mut hasher));
         hasher.finish()
     }
 }
 
-impl Visit for Text {
+impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        if field.name() == "message" {
-            self.0 = format!("{value:?}");
+        match field.name() {
+            "message" => self.text = format!("{value:?}"),
+            name => self.fields += &format!("{name}={value:?} "),
         }
     }
 }

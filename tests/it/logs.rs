@@ -67,6 +67,26 @@ fn each_line_of_a_sync_names_it_and_each_line_of_a_scope_that_too() {
     assert!(warning.contains(" sync=2") && warning.contains(" account=") && warning.ends_with(&expected), "{warning}");
 }
 
+/// The SDK has spans of its own, and a wish for one module could leave out ours.
+#[test]
+fn whatever_is_wished_for_each_line_of_a_request_names_its_sync_and_scope() {
+    for directives in ["debug", "trace", "ecs_sdm_producer::aws=debug", "off,ecs_sdm_producer::aws::answer=debug"] {
+        for format in ["text", "json"] {
+            let simulator = simulator(SHAPE);
+            let output = dry_run(&simulator, &["--set", &format!("telemetry.log_format={format}")], directives);
+            let logs = text(&output.stderr);
+            let lines: Vec<&str> = logs.lines().filter(|line| line.contains("an answer of ECS")).collect();
+            assert!(lines.len() > 10, "{directives}, {format}: {} lines", lines.len());
+            let [sync, region] = match format {
+                "text" => ["sync=2", "region=eu-west-1"],
+                _ => ["\"sync\":\"2", "\"region\":\"eu-west-1\""],
+            };
+            let stray = lines.iter().find(|line| !(line.contains(sync) && line.contains(region)));
+            assert_eq!(stray, None, "{directives}, {format}");
+        }
+    }
+}
+
 #[test]
 fn quiet_is_warnings_verbose_is_details_of_ours_and_rust_log_rules_over_both() {
     let levels = |arguments: &[&str], directives: &str| {

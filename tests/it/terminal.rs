@@ -72,6 +72,42 @@ fn progress_fits_its_terminal_stands_below_the_logs_and_goes_with_the_sync() {
     }
 }
 
+/// Ctrl-C is shown by the terminal itself, in the midst of what is drawn.
+#[test]
+fn at_the_keyboard_one_ctrl_c_leaves_a_report_and_a_second_one_an_error_and_neither_a_running_sync() {
+    for (columns, twice) in [(40, false), (80, false), (200, false), (80, true)] {
+        let simulator = simulator(SHAPE);
+        let gate = simulator.fault(Fault::hold("DescribeTasks"));
+        let mut terminal = Terminal::start_with_keyboard(&sync(&simulator, "keyboard", shared()), columns);
+        terminal.wait_for("all but the tasks is done", |screen| screen.matches("done").count() == 3);
+        terminal.keys(b"\x03");
+        if twice {
+            // What is held keeps the stop waiting, as long as it may.
+            terminal.wait_for("the first is heard", |screen| screen.contains("^C"));
+            terminal.keys(b"\x03");
+        }
+        let (status, screen, _) = terminal.end();
+        gate.release();
+        assert_eq!(status.code(), Some(1), "{screen}");
+        assert_eq!(progress(&screen), Vec::<&str>::new(), "{columns} columns: {screen}");
+        let last = if twice { "error: ended at once by a second signal" } else { "ABORTED in " };
+        assert!(screen.lines().any(|line| line.starts_with(last)), "{screen}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_narrow_for_bars_has_lines_that_fit() {
+    let simulator = simulator(SHAPE);
+    let gate = simulator.fault(Fault::hold("DescribeTasks"));
+    let mut terminal = Terminal::start(sync(&simulator, "narrow", shared()), 40);
+    let screen = terminal.wait_for("all but the tasks is done", |screen| screen.matches("done").count() == 3);
+    let types: Vec<&str> = screen.lines().filter(|line| line.starts_with("  Ecs")).collect();
+    assert_eq!(types.len(), OBJECTS.len(), "{screen}");
+    assert!(types[1].ends_with("36 of 36 done"), "{screen}");
+    gate.release();
+    assert!(terminal.end().0.success());
+}
+
 #[test]
 fn a_denied_role_is_told_above_the_progress_and_shown_in_it() {
     let simulator = simulator(SHAPE);

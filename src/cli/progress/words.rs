@@ -37,9 +37,9 @@ pub(super) fn of_kafka(totals: &Totals) -> Option<String> {
     Some(style(words).red().for_stderr().to_string())
 }
 
-/// How many of the listed objects are through.
+/// How many of the listed objects are through, those included that AWS has not answered for.
 pub(super) fn done(total: &TypeTotal) -> u64 {
-    total.counts.acknowledged + total.counts.gone
+    total.counts.acknowledged + total.counts.gone + total.counts.failed
 }
 
 /// How many are through, and of how many, as far as that is known.
@@ -70,7 +70,8 @@ pub(super) fn of_state(total: &TypeTotal, totals: &Totals, eta: Duration, is_wid
         said.push("done".to_owned());
     }
     if total.is_listed && !total.has_ended && done(total) < total.listed && !eta.is_zero() {
-        said.push(format!("ETA {}", time(eta)));
+        // The second that has begun counts.
+        said.push(format!("ETA {}", time(eta + Duration::from_secs(1))));
     }
     if waited >= SHORT {
         let what = if is_wide { " for AWS's limit" } else { "" };
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_type_says_when_it_will_be_through_only_once_all_is_listed() {
-        let eta = Duration::from_secs(65);
+        let eta = Duration::from_secs(64);
         let waited = Duration::from_secs(3_725);
         let cases = [
             (total(10, 2, false), Duration::ZERO, "3 of 10+", "listing"),

@@ -52,12 +52,15 @@ fn written(directives: &str, events: impl FnOnce()) -> Vec<String> {
 #[test]
 fn a_storm_of_ten_thousand_equal_messages_is_six_lines_and_the_last_has_the_count() {
     let lines = written("", || {
+        let _about = tracing::error_span!("sync", sync = %"2026").entered();
         (0..10_000).for_each(|number| tracing::warn!(arn = format!("arn:{number}"), "an object stays unanswered"));
     });
     assert_eq!(lines.len(), 6, "{lines:#?}");
-    assert!(lines[4].ends_with("an object stays unanswered arn=\"arn:4\""), "{}", lines[4]);
+    assert!(lines[4].ends_with("an object stays unanswered arn=\"arn:4\" sync=2026"), "{}", lines[4]);
     assert!(lines[5].contains(" WARN lines like this were held back: an object stays unanswered"), "{}", lines[5]);
     assert!(lines[5].contains("held_back=9995"), "{}", lines[5]);
+    let last = r#"last="arn=\"arn:9999\" sync=2026""#;
+    assert!(lines[5].ends_with(last), "the last one, and what it is about: {}", lines[5]);
 }
 
 #[test]
@@ -83,7 +86,7 @@ fn a_long_storm_is_told_of_ever_more_seldom_and_a_message_that_comes_again_later
     let begin = Instant::now();
     let at = |second| begin + Duration::from_secs(second);
     let message = || Message { place: Identifier(&PLACE), text: 0 };
-    let passes = |second| storms.passes(message(), Level::WARN, at(second), || "away".to_owned());
+    let passes = |second| storms.passes(message(), Level::WARN, at(second), Line::default);
     let mut written = 0;
     let mut told = Vec::new();
     for second in 0..1_800 {
@@ -105,7 +108,7 @@ fn no_more_messages_are_told_apart_than_there_is_room_for() {
     let now = Instant::now();
     for text in 0..2 * MESSAGES as u64 {
         let message = Message { place: Identifier(&PLACE), text };
-        assert!(storms.passes(message, Level::WARN, now, String::new));
+        assert!(storms.passes(message, Level::WARN, now, Line::default));
     }
     assert_eq!(storms.0.lock().len(), MESSAGES);
 }

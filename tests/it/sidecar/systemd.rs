@@ -64,6 +64,17 @@ fn it_is_told_when_the_service_is_ready_how_its_syncs_end_that_it_lives_and_that
     assert_eq!(systemd.count("READY=1"), 1);
 }
 
+/// Nobody reads its socket, which takes a few messages and no more.
+#[test]
+fn one_that_does_not_listen_holds_nothing_up() {
+    let (simulator, systemd) = (simulator(), Systemd::new());
+    let mut sidecar = sidecar_of(systemd.service(&simulator, "2000"), "deaf", &[("interval", "1s")]);
+    sidecar.wait_for_reports(3);
+    assert_eq!(sidecar.ask("GET", "/livez").0, 200);
+    let left = sidecar.stop();
+    assert_eq!(left.status.code(), Some(0), "{}", left.logs);
+}
+
 #[test]
 fn it_is_not_told_of_a_service_whose_settings_are_wrong_or_whose_address_is_taken() {
     let (simulator, mut systemd) = (simulator(), Systemd::new());

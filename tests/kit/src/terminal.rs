@@ -1,9 +1,8 @@
 //! A program whose standard error is a terminal, and what the screen of that shows.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -22,9 +21,24 @@ pub struct Terminal {
     written: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
     columns: u16,
+    keyboard: File,
 }
 
 impl Terminal {
+    /// The same, with a keyboard: it is the controlling terminal, and Ctrl-C typed there is a signal.
+    pub fn start_with_keyboard(program: &Command, columns: u16) -> Self {
+        let mut session = Command::new("setsid");
+        session.env_clear().envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // The test's own PATH finds setsid.
+        session.arg("--ctty").arg(program.get_program()).args(program.get_args()).stdout(Stdio::null());
+        Self::start(session, columns)
+    }
+
+    /// Types on the keyboard.
+    pub fn keys(&self, keys: &[u8]) {
+        (&self.keyboard).write_all(keys).unwrap();
+    }
+
     /// Starts a program on a terminal with so many columns. Its standard output is none, unless the command has another.
     pub fn start(mut program: Command, columns: u16) -> Self {
         let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
@@ -33,12 +47,13 @@ impl Terminal {
         tcsetwinsize(&controller, Winsize { ws_row: ROWS.get(), ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let name = ptsname(&controller, Vec::new()).unwrap();
         let device = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-        let process = program.stdin(Stdio::null()).stderr(Stdio::from(OwnedFd::from(device))).spawn().unwrap();
+        let process = program.stdin(device.try_clone().unwrap()).stderr(device).spawn().unwrap();
         // The command keeps the terminal open, and its reader would wait for ever.
         drop(program);
         let written = Arc::default();
-        let reader = read(File::from(controller), Arc::clone(&written));
-        Self { process, written, reader: Some(reader), columns }
+        let keyboard = File::from(controller);
+        let reader = read(keyboard.try_clone().unwrap(), Arc::clone(&written));
+        Self { process, written, reader: Some(reader), columns, keyboard }
     }
 
     /// What the screen shows now, without blanks at the ends of lines.
