@@ -7,11 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use console::Term;
+use ecs_sdm_producer::config::{Config, LogFormat};
 use ecs_sdm_producer::sync::{RunHandle, Totals};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use super::RunArgs;
 use super::terminal::{self, BELOW};
 
 /// How often the lines are drawn anew.
@@ -164,4 +166,10 @@ fn bar(width: usize) -> ProgressStyle {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// Whether progress is shown: on a terminal, where it disturbs neither logs for machines nor records.
+pub(super) fn is_wanted(args: &RunArgs, config: &Config) -> bool {
+    let is_for_people = config.telemetry.log_format == LogFormat::Text && !args.logs.quiet;
+    is_for_people && terminal::is_rich() && (!args.dry_run || terminal::is_output_apart())
 }

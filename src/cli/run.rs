@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::{Config, LogFormat};
+use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
 use ecs_sdm_producer::sync::Sink;
@@ -15,9 +15,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::begun::{Begin, Begun};
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
-use super::progress::Progress;
+use super::progress::{self, Progress};
 use super::serve::serve;
-use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings, systemd, terminal};
+use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings, systemd};
 
 /// How long a stop may take in all, from the signal to the end of the process. One second is left for what the machine does beside.
 const STOP_TIMEOUT: Duration = Duration::from_secs(24);
@@ -101,7 +101,7 @@ fn work(args: &RunArgs, serves: bool, known: &Settings, begin: Begin) -> Ended {
 
 async fn sync(config: Config, region: String, args: &RunArgs, begin: Begin) -> Result<Report, ExitCode> {
     let dry_run = args.dry_run;
-    let is_shown = shows_progress(args, &config);
+    let is_shown = progress::is_wanted(args, &config);
     let engine = if dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
     let mut engine = engine.map_err(|error| fail(USAGE, error))?;
     let run = engine.start(if dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
@@ -115,12 +115,6 @@ async fn sync(config: Config, region: String, args: &RunArgs, begin: Begin) -> R
         progress.end().await;
     }
     Ok(report)
-}
-
-/// Whether progress is shown: on a terminal, where it disturbs neither logs for machines nor records.
-pub(super) fn shows_progress(args: &RunArgs, config: &Config) -> bool {
-    let is_for_people = config.telemetry.log_format == LogFormat::Text && !args.logs.quiet;
-    is_for_people && terminal::is_rich() && (!args.dry_run || terminal::is_output_apart())
 }
 
 /// Writes the report. After a signal it is waited for until `deadline`, since a pipe that nobody reads blocks.

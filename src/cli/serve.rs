@@ -15,8 +15,7 @@ use tokio::time::timeout;
 
 use super::begun::{Begin, Begun};
 use super::process::on_thread;
-use super::progress::Progress;
-use super::run::shows_progress;
+use super::progress::{self, Progress};
 use super::terminal::{self, Lines};
 use super::{ReportFormat, RunArgs, fail, systemd};
 
@@ -52,7 +51,7 @@ pub(super) async fn serve(
             tracing::warn!("nobody takes the reports from the output, and one is lost");
         }
     });
-    let is_shown = shows_progress(args, &config);
+    let is_shown = progress::is_wanted(args, &config);
     let service = Service::new(config, region, interval, args.dry_run, on_report);
     let handle = service.handle();
     // If a signal has come first, the process ends without this.
