@@ -6,6 +6,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseRecord, Producer as _, PurgeConfig};
+use tracing::Span;
 
 use super::closing::ClosedInBackground;
 use super::context::Context;
@@ -93,8 +94,10 @@ impl Handles {
     pub(super) async fn renew(&mut self) -> Result<(), KafkaError> {
         let batching = create(&self.properties, &self.context, self.tokens.as_deref())?;
         let old = [Some(std::mem::replace(&mut self.batching, batching)), self.single.take()];
+        let sync = Span::current();
         // A flush blocks.
         let ended = tokio::task::spawn_blocking(move || {
+            let _sync = sync.enter();
             for handle in old.into_iter().flatten() {
                 if let Err(error) = handle.flush(ANSWERS) {
                     tracing::debug!(%error, "a failed producer had records in flight");

@@ -9,6 +9,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::BaseRecord;
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
+use tracing::Span;
 
 use super::client;
 use super::context::Context;
@@ -176,7 +177,9 @@ impl Producer {
     {
         let producer = Arc::clone(self);
         let handle = Arc::clone(&self.handles.read().await.batching);
-        tokio::task::spawn_blocking(move || call(&producer, &handle)).await.map_err(|_| Error::Cancelled)?
+        let sync = Span::current();
+        let called = tokio::task::spawn_blocking(move || sync.in_scope(|| call(&producer, &handle)));
+        called.await.map_err(|_| Error::Cancelled)?
     }
 }
 
