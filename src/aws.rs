@@ -4,12 +4,14 @@ mod access;
 pub(crate) mod account;
 mod answer;
 pub(crate) mod base;
+mod calls;
 pub(crate) mod chain;
 pub(crate) mod concurrency;
 pub(crate) mod credentials;
 pub mod environment;
 pub mod http;
 mod issues;
+mod limit_costs;
 mod profile;
 pub(crate) mod rate_limiter;
 mod reach;
@@ -21,12 +23,10 @@ mod signer;
 mod source;
 pub(crate) mod token_bucket;
 pub mod trust;
-mod wait_clock;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -35,13 +35,17 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 pub(crate) use self::access::Access;
 pub(crate) use self::answer::Answer;
+pub(crate) use self::calls::Calls;
+pub use self::calls::CategoryCalls;
 pub(crate) use self::concurrency::{ConcurrencyLimit, RetryPolicy};
 pub(crate) use self::credentials::Credentials;
 pub use self::issues::issues;
+pub(crate) use self::limit_costs::{AccountRegion, CategoryCosts, LimitCost, MOST as MOST_SCOPES};
 pub(crate) use self::rate_limiter::{Category, RateLimiter, RateLimiters};
 pub(crate) use self::retry::{Fault, Verdict};
 pub(crate) use self::signer::Signer;
 pub(crate) use self::token_bucket::Allowance;
+use crate::observe::{Blocked, Latencies, Notable, TypeTrace, ago};
 
 /// The ECS client of one scope.
 #[derive(Debug, Clone)]
@@ -51,47 +55,6 @@ pub struct Ecs {
     /// ARNs per List request (`maxResults`), 1 to 100. A Describe request takes at most as many, and at most
     /// [`Object::BATCH`](crate::ecs::Object::BATCH): see `stage::describe`.
     pub page_size: i32,
-}
-
-/// How many ECS requests one sync has sent.
-#[derive(Debug, Default)]
-pub(crate) struct Calls {
-    pub(crate) attempts: AtomicU64,
-    pub(crate) throttled: AtomicU64,
-    /// Attempts after the first of their call.
-    pub(crate) retried: AtomicU64,
-    /// How long AWS took for all attempts together, in microseconds.
-    busy: AtomicU64,
-}
-
-impl Calls {
-    fn count_attempt(&self, tries: u32) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
-        self.retried.fetch_add(u64::from(tries > 0), Ordering::Relaxed);
-    }
-
-    /// How long AWS takes for one attempt on average. None before the first.
-    pub(crate) fn latency(&self) -> Option<Duration> {
-        let attempts = self.attempts.load(Ordering::Relaxed);
-        let busy = Duration::from_micros(self.busy.load(Ordering::Relaxed));
-        (attempts > 0).then(|| busy.div_f64(attempts as f64))
-    }
-
-    fn count_time(&self, time: Duration) {
-        self.busy.fetch_add(u64::try_from(time.as_micros()).unwrap_or(0), Ordering::Relaxed);
-    }
-
-    fn count_failure(&self, tries: u32, verdict: Verdict) {
-        match verdict {
-            Verdict::Throttled => _ = self.throttled.fetch_add(1, Ordering::Relaxed),
-            // The request never left the process.
-            Verdict::Setup => {
-                self.attempts.fetch_sub(1, Ordering::Relaxed);
-                self.retried.fetch_sub(u64::from(tries > 0), Ordering::Relaxed);
-            }
-            _ => {}
-        }
-    }
 }
 
 /// Buffer space for one Describe answer, from before the request until the sink has taken the answer's last record.
@@ -116,6 +79,10 @@ struct Permits {
 /// Whose credentials sign a request, and which rate limiter it takes a token from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RequestContext<'a> {
+    /// Such as `DescribeTasks`.
+    pub(crate) action: &'static str,
+    /// The span that it is a part of.
+    pub(crate) trace: &'a TypeTrace,
     pub(crate) credentials: &'a Credentials,
     pub(crate) limiter: &'a RateLimiter,
 }
@@ -127,6 +94,8 @@ pub(crate) struct Caller {
     buffer_permits: Arc<Semaphore>,
     pub(crate) limiters: Arc<RateLimiters>,
     pub(crate) calls: Calls,
+    pub(crate) blocked: Arc<Blocked>,
+    latencies: Latencies,
     /// Cancelled when no request may begin any more.
     closed: CancellationToken,
     /// The requests that AWS has not answered yet.
@@ -134,14 +103,21 @@ pub(crate) struct Caller {
 }
 
 impl Caller {
-    /// Buffer permits and rate limiters are shared by all syncs of the process.
+    /// All but the permits for retries is shared by all syncs of the process.
     pub(crate) fn new(
         concurrency: ConcurrencyLimit,
         buffer_permits: Arc<Semaphore>,
         limiters: Arc<RateLimiters>,
+        blocked: Arc<Blocked>,
+        latencies: Latencies,
     ) -> Self {
-        let (closed, in_flight) = (CancellationToken::new(), TaskTracker::new());
-        Self { concurrency, buffer_permits, limiters, calls: Calls::default(), closed, in_flight }
+        let (calls, closed, in_flight) = (Calls::default(), CancellationToken::new(), TaskTracker::new());
+        Self { concurrency, buffer_permits, limiters, calls, blocked, latencies, closed, in_flight }
+    }
+
+    /// How many permits are free: those of parallel requests, and those of Describe answers.
+    pub(crate) fn free(&self) -> [usize; 2] {
+        [self.concurrency.free(), self.buffer_permits.available_permits()]
     }
 
     /// From now on no request begins: whoever sends one waits for ever. Returns when those in flight are answered.
@@ -182,7 +158,7 @@ impl Caller {
     where
         F: Future<Output = Result<T, Fault>>,
     {
-        let RequestContext { credentials, limiter } = context;
+        let RequestContext { action, trace, credentials, limiter } = context;
         let attributed = |fault| credentials.attribute(fault);
         let mut tries = 0;
         let mut resolved_again = false;
@@ -192,18 +168,27 @@ impl Caller {
                 continue;
             };
             let generation = credentials.generation();
-            self.calls.count_attempt(tries);
+            let category = limiter.category();
+            self.calls.begin(category, tries);
             let began = Instant::now();
             let answer = request().await;
             drop((permit, in_flight));
-            self.calls.count_time(began.elapsed());
+            let took = began.elapsed();
+            self.calls.end(category, tries, answer.as_ref().err().map(|fault| fault.verdict), took);
+            self.latencies.call(category.name(), took);
+            trace.note(|| Notable {
+                name: action.to_owned(),
+                is_call: true,
+                began: ago(took),
+                took,
+                error: answer.as_ref().err().map(|fault| fault.code.clone()),
+            });
             self.concurrency.note(&answer);
             let fault = match answer {
                 Ok(answer) => return Ok((answer, buffer)),
                 Err(fault) => fault,
             };
             drop(buffer);
-            self.calls.count_failure(tries, fault.verdict);
             if fault.verdict == Verdict::Throttled {
                 limiter.throttle(sent);
             }
@@ -240,14 +225,20 @@ impl Caller {
         context: RequestContext<'_>,
         buffer_permits: Option<&Arc<Semaphore>>,
     ) -> Result<Option<Permits>, Fault> {
-        let RequestContext { credentials, limiter } = context;
+        let RequestContext { credentials, limiter, .. } = context;
         let queue = if buffer_permits.is_some() { &limiter.describe_queue } else { &limiter.list_queue };
         let _head = queue.lock().await;
         loop {
             limiter.wait_for_token().await;
             let buffer = match buffer_permits {
                 Some(buffer_permits) => {
-                    let permit = Arc::clone(buffer_permits).acquire_owned().await.map_err(|_| concurrency::closed())?;
+                    let permit = match Arc::clone(buffer_permits).try_acquire_owned() {
+                        Ok(permit) => permit,
+                        Err(_) => {
+                            let _blocked = self.blocked.describe.start();
+                            Arc::clone(buffer_permits).acquire_owned().await.map_err(|_| concurrency::closed())?
+                        }
+                    };
                     Some(BufferPermit { _permit: permit })
                 }
                 None => None,

@@ -31,10 +31,13 @@ use self::terminal::Lines;
 /// The exit code for wrong settings or flags: `EX_USAGE` of sysexits.h. Nothing was contacted.
 pub(crate) const USAGE: u8 = 64;
 
-/// What a report of a bug needs, on one line. The commit comes from `build.rs`.
+/// What this program was built from. It comes from `build.rs`.
+const COMMIT: &str = env!("COMMIT");
+
+/// What a report of a bug needs, on one line.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
-    let (commit, librdkafka) = (env!("COMMIT"), client::librdkafka_version());
-    format!("{} (commit {commit}, librdkafka {librdkafka})", env!("CARGO_PKG_VERSION"))
+    let librdkafka = client::librdkafka_version();
+    format!("{} (commit {COMMIT}, librdkafka {librdkafka})", env!("CARGO_PKG_VERSION"))
 });
 
 /// Streams the Amazon ECS inventory of one or many AWS accounts to Kafka as Avro records, one topic per object type.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::aws::Access;
 use crate::config::Config;
 use crate::kafka::{self, Producer};
+use crate::observe::{Observers, Tracing};
 use crate::registry::Registry;
 use crate::report::now;
 use crate::sync::{Needs, Run, RunHandle, Sink, buffer_permits};
@@ -20,6 +21,7 @@ pub struct Engine {
     registry: Option<Registry>,
     /// `LAST_CAPTURED` of the last sync.
     captured: i64,
+    tracing: Tracing,
 }
 
 impl Engine {
@@ -29,14 +31,34 @@ impl Engine {
     /// # Errors
     /// A secret or a certificate of Kafka's cannot be read, or librdkafka refuses its configuration.
     pub fn new(config: Config, region: String) -> Result<Self, kafka::Error> {
-        let producer = Producer::connect(&config)?;
-        Ok(Self { producer: Some(Arc::new(producer)), ..Self::dry(config, region) })
+        Self::observed(config, region, &Observers::default())
+    }
+
+    /// The same, with something to measure with.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn observed(config: Config, region: String, observers: &Observers) -> Result<Self, kafka::Error> {
+        let producer = Producer::connect(&config, observers)?;
+        Ok(Self { producer: Some(Arc::new(producer)), ..Self::dry_observed(config, region, observers) })
     }
 
     /// An engine for dry runs, without Kafka.
     pub fn dry(config: Config, region: String) -> Self {
-        let access = Access::new(&config, region, buffer_permits(&config));
-        Self { access, producer: None, registry: Registry::of(&config), config, captured: 0 }
+        Self::dry_observed(config, region, &Observers::default())
+    }
+
+    /// The same, with something to measure with.
+    pub fn dry_observed(config: Config, region: String, observers: &Observers) -> Self {
+        let access = Access::new(&config, region, buffer_permits(&config), observers);
+        Self {
+            access,
+            producer: None,
+            registry: Registry::of(&config),
+            config,
+            captured: 0,
+            tracing: observers.tracing.clone(),
+        }
     }
 
     /// The producer, which outlives its syncs.
@@ -62,7 +84,7 @@ impl Engine {
         // A dry run must not end because Kafka is gone.
         let producer = self.producer.as_ref().filter(|_| matches!(sink, Sink::Kafka));
         let caller = self.access.caller(&self.config);
-        let handle = RunHandle::new(&self.config, caller, self.captured, producer.cloned());
+        let handle = RunHandle::new(&self.config, caller, self.captured, producer.cloned(), self.tracing.clone());
         let registry = self.registry.as_ref();
         let needs = Needs::Nothing;
         Run { config: &self.config, access: &mut self.access, producer, registry, sink, handle, needs }

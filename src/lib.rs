@@ -22,6 +22,7 @@ pub mod ecs;
 pub mod engine;
 mod foreign;
 pub mod kafka;
+pub mod observe;
 pub mod online;
 pub mod plan;
 pub mod record;

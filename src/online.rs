@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use crate::aws::Access;
 use crate::config::Config;
+use crate::observe::Observers;
 use crate::sync::buffer_permits;
 
 /// Retries of each request to AWS, and the longest wait for an answer. Whoever checks waits for them.
@@ -99,7 +100,7 @@ impl OnlineCheck {
     pub async fn run(config: &Config, region: String, dry_run: bool) -> Self {
         let mut config = Config { maximum_retries: config.maximum_retries.min(RETRIES), ..config.clone() };
         config.limits.attempt_timeout = config.limits.attempt_timeout.min(ATTEMPT);
-        let mut access = Access::new(&config, region, buffer_permits(&config));
+        let mut access = Access::new(&config, region, buffer_permits(&config), &Observers::default());
         let caller = Arc::new(access.caller(&config));
         let base = aws::base(&config, &mut access).await;
         let signer = base.as_ref().ok().map(|base| base.signer(&caller.concurrency));

@@ -13,6 +13,7 @@ use tracing::Span;
 pub(crate) use self::encoder::{Encoder, SchemaError};
 pub use self::offsets::OffsetTracker;
 use crate::aws::BufferPermit;
+use crate::observe::TypeTrace;
 use crate::report::{self, SYNC_EVENT, TypeStatistics};
 
 /// The schemas of all records that a sync sends: of the objects, in the contract's order, and of the event.
@@ -37,8 +38,12 @@ pub struct RecordContext {
     pub headers: Vec<(&'static str, String)>,
     /// The offsets of the topic's acknowledged records.
     pub offsets: Arc<OffsetTracker>,
+    /// The span of the type. It is dropped before the token, so that it ends before its scope.
+    pub trace: TypeTrace,
     /// Dropped with the last record, since batches and deliveries share the context.
     pub token: TaskTrackerToken,
+    /// Whether `ce_id` stands among the headers.
+    pub has_event_id: bool,
     /// The scope, for lines of a log that tell of a delivery.
     pub span: Span,
 }

@@ -1,6 +1,7 @@
 //! What a sync reports: the statistics of its types, its outcome, the report as JSON and as text, and the events on the sync topic.
 
 mod counts;
+mod deliveries;
 mod event;
 mod outcome;
 mod planned;
@@ -14,6 +15,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 pub use self::counts::{Counters, Counts};
+pub use self::deliveries::DeliveryCounts;
 pub(crate) use self::event::{SYNC_EVENT, SyncEvent};
 pub use self::outcome::{Outcome, StopReason};
 pub use self::planned::PlanCounts;

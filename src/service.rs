@@ -19,8 +19,9 @@ use self::schedule::Schedule;
 use crate::config::Config;
 use crate::contract::rfc3339;
 use crate::engine::Engine;
+use crate::observe::Observers;
 use crate::report::{Outcome, Report, State, StopReason};
-use crate::sync::RunHandle;
+use crate::sync::{Follower, RunHandle};
 
 /// How often the scheduler shows that it is alive.
 const BEAT: Duration = Duration::from_secs(5);
@@ -40,6 +41,8 @@ pub struct Service {
     has_reached_aws: bool,
     board: Arc<Board>,
     on_report: OnReport,
+    observers: Observers,
+    follower: Arc<dyn Follower>,
 }
 
 /// What others hold of a service. Clones share it.
@@ -50,11 +53,20 @@ pub struct ServiceHandle {
 }
 
 impl Service {
-    /// A service that syncs every `interval`, beginning now. With `is_dry` it prints records.
-    pub fn new(config: Config, region: String, interval: Duration, is_dry: bool, on_report: OnReport) -> Self {
+    /// A service that syncs every `interval`, beginning now. With `is_dry` it prints records. `follower` is told of its syncs.
+    pub fn new(
+        config: Config,
+        region: String,
+        interval: Duration,
+        is_dry: bool,
+        on_report: OnReport,
+        observers: Observers,
+        follower: Arc<dyn Follower>,
+    ) -> Self {
         let schedule = Schedule::new(interval, Instant::now());
         let board = Arc::new(Board::new(&config.name));
-        Self { config, region, is_dry, schedule, engine: None, has_reached_aws: false, board, on_report }
+        let (engine, has_reached_aws) = (None, false);
+        Self { config, region, is_dry, schedule, engine, has_reached_aws, board, on_report, observers, follower }
     }
 
     /// A handle by which others stop the service and ask how it is.
@@ -109,6 +121,9 @@ impl Service {
             (Tried::Begun, Some(StopReason::Closed)) => self.board.stop(),
             _ => self.log(report.as_ref(), next.as_deref()),
         }
+        if let Some(report) = &report {
+            self.follower.end(report, matches!(tried, Tried::Begun));
+        }
         let tells = !matches!(tried, Tried::Obstacle(Obstacle::NotThere));
         self.board.end(report.as_ref().filter(|_| tells));
         if let Some(report) = report.filter(|_| tells) {
@@ -146,6 +161,16 @@ impl ServiceHandle {
     /// How long the service may take to end after a stop.
     pub fn stop_timeout(&self) -> Duration {
         self.stop_timeout
+    }
+
+    /// How many ticks were skipped since the start.
+    pub fn skipped(&self) -> u64 {
+        self.board.show().skipped
+    }
+
+    /// Whether syncs can begin, as `/readyz` says.
+    pub fn is_ready(&self) -> bool {
+        self.board.readiness().is_ready
     }
 
     /// Whether scheduler and poll thread are alive, as `/livez` says.

@@ -19,6 +19,7 @@ use crate::aws::scope::Scope;
 use crate::aws::{Caller, Category, Fault, RequestContext, Verdict};
 use crate::contract::Parent;
 use crate::ecs::Options;
+use crate::observe::TypeTrace;
 use crate::report::{Issue, TypeStatistics};
 
 /// What the stages of one row share: one object type in one scope.
@@ -31,13 +32,16 @@ pub(crate) struct RowContext {
     /// How many parents or batches one stage has under way. It is the number of parallel requests: more would only wait.
     pub(crate) parallel: usize,
     pub(crate) statistics: Arc<TypeStatistics>,
+    /// The span of the type.
+    pub(crate) trace: TypeTrace,
     /// The row's records hold a clone of it until they are acknowledged or given up.
     pub(crate) token: TaskTrackerToken,
 }
 
 impl RowContext {
-    fn request_context(&self, category: Category) -> RequestContext<'_> {
-        RequestContext { credentials: &self.scope.credentials, limiter: self.scope.limiters.limiter(category) }
+    fn request_context(&self, action: &'static str, category: Category) -> RequestContext<'_> {
+        let (credentials, limiter) = (&self.scope.credentials, self.scope.limiters.limiter(category));
+        RequestContext { action, credentials, limiter, trace: &self.trace }
     }
 }
 

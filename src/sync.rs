@@ -1,8 +1,10 @@
 //! One sync: Kafka is prepared, scopes are admitted and read one after the other, and the last acknowledgement is waited for.
 
 mod admission;
+mod channels;
 mod context;
 mod finish;
+mod follower;
 mod live;
 mod publisher;
 mod rows;
@@ -20,8 +22,10 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use self::admission::{Identities, Scopes};
+pub use self::channels::ChannelDepth;
 use self::context::SyncContext;
 use self::finish::Finish;
+pub use self::follower::Follower;
 pub use self::live::{Live, LiveType, Phase, ScopeCounts};
 pub(crate) use self::publisher::PublishError;
 pub(crate) use self::rows::buffer_permits;
@@ -30,7 +34,7 @@ pub use self::sink::Sink;
 use self::sink::SinkTask;
 pub(crate) use self::start::{Needs, StartError};
 use self::stop::Stop;
-pub use self::totals::{Totals, TypeTotal};
+pub use self::totals::{ScopeCost, Totals, TypeTotal};
 use crate::aws::Access;
 use crate::aws::base::Base;
 use crate::config::Config;
@@ -93,8 +97,7 @@ impl Sync<'_> {
             }
             None => (Vec::new(), None),
         };
-        let (caller, stop) = (Arc::clone(&self.handle.caller), Arc::clone(&self.handle.stop));
-        let context = SyncContext::new(self.config, self.handle.captured, caller, stop, only_counts, output)?;
+        let context = SyncContext::new(self.config, self.handle.shared(), only_counts, output)?;
         Ok((base, Arc::new(context), ranges))
     }
 
@@ -107,6 +110,7 @@ impl Sync<'_> {
     /// Reads scope after scope, until all are read or the sync ends early.
     async fn read(&self, base: Arc<Base>, context: &Arc<SyncContext>, sink: Sink) -> Option<StopReason> {
         let (records, batches) = mpsc::channel(buffer_permits(self.config));
+        context.channels.watch("records", &records);
         let mut sink = SinkTask::spawn(sink, self.producer, batches);
         let identities = base.identities(self.config);
         context.expect(identities.iter().map(|identity| identity.regions.len()).sum());

@@ -1,6 +1,13 @@
-//! Logs: text or JSON, at `info` by default, and no storms.
+//! Logs: text or JSON, at `info` by default, and no storms. Metrics: what the syncs of a process have come to. Traces: how they went.
 
+mod freshness;
+mod ledger;
+mod metrics;
+mod otlp;
+mod program;
+mod provider;
 mod storms;
+mod table;
 mod text;
 
 use tracing::level_filters::LevelFilter;
@@ -10,7 +17,11 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
+pub use self::ledger::Ledger;
+pub use self::program::RunKind;
+pub use self::provider::Telemetry;
 pub use self::storms::Storms;
+pub use self::table::{INSTRUMENTS, Instrument, Kind};
 use self::text::{Text, Utc};
 use crate::config::LogFormat;
 
@@ -21,6 +32,15 @@ const CAPPED: &[&str] = &["aws_", "h2", "hyper", "rustls", "tokio_rustls", "towe
 /// The only targets of `aws_config` that are logged: they warn of switches such as AWS_USE_FIPS_ENDPOINT with an invalid value. Its
 /// others write raw answers of STS, with credentials in them, as warnings. `aws::credentials` reports failures of the chain.
 const SWITCHES: &str = "aws_config::default_provider::use_";
+
+/// The only events of OpenTelemetry's SDK that are logged: spans that are dropped since too many wait, and metrics that are collected no
+/// more. `otlp` tells what fails, once a minute; the SDK would do so for each export, and write values of variables and answers of
+/// collectors, with what is secret in them.
+const OPENTELEMETRY: [&str; 3] = [
+    "BatchSpanProcessor.SpanDroppingStarted",
+    "BatchSpanProcessor.SpansDropped",
+    "PeriodicReader.WorkerThreadTerminated",
+];
 
 /// A subscriber that writes events as `directives` say (the syntax of `RUST_LOG`; `info` if they are empty). What it holds back of
 /// storms, `storms` can tell.
@@ -55,6 +75,9 @@ where
 
 fn is_safe(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
+    if target.starts_with("opentelemetry") {
+        return OPENTELEMETRY.contains(&metadata.name());
+    }
     if target.starts_with("aws_config") {
         return target.starts_with(SWITCHES);
     }

@@ -25,6 +25,9 @@ pub(crate) struct Peer<'a> {
     pub(crate) timeout: Duration,
 }
 
+/// How long an idle connection is kept: load balancers close those that are idle for a minute, just when metrics are pushed again.
+const IDLE: Duration = Duration::from_secs(20);
+
 /// Why there can be no client.
 #[derive(Debug)]
 pub(crate) enum Unusable {
@@ -54,6 +57,7 @@ pub(crate) async fn client(peer: &Peer<'_>) -> Result<reqwest::Client, Unusable>
     let mut http = reqwest::Client::builder()
         .user_agent(concat!("ecs-sdm-producer/", env!("CARGO_PKG_VERSION")))
         .timeout(peer.timeout)
+        .pool_idle_timeout(IDLE)
         .redirect(reqwest::redirect::Policy::none());
     let own = peer.own_authorities()?;
     let bundle = if own.is_none() { bundle().await? } else { None };

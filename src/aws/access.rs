@@ -9,6 +9,7 @@ use super::base::Base;
 use super::trust::Trust;
 use super::{Caller, ConcurrencyLimit, RateLimiters, RetryPolicy};
 use crate::config::{Config, Diagnostic, SecretError};
+use crate::observe::{Blocked, Latencies, Observers};
 
 /// What outlives a sync on AWS's side.
 #[derive(Debug)]
@@ -20,11 +21,15 @@ pub(crate) struct Access {
     parallel: Arc<Semaphore>,
     buffer_permits: Arc<Semaphore>,
     limiters: Arc<RateLimiters>,
+    blocked: Arc<Blocked>,
+    latencies: Latencies,
 }
 
 impl Access {
-    pub(crate) fn new(config: &Config, region: String, buffer_permits: usize) -> Self {
+    pub(crate) fn new(config: &Config, region: String, buffer_permits: usize, observers: &Observers) -> Self {
         Self {
+            blocked: Arc::clone(&observers.blocked),
+            latencies: observers.latencies.clone(),
             region,
             base: None,
             parallel: Arc::new(Semaphore::new(config.parallel_requests)),
@@ -40,7 +45,8 @@ impl Access {
             backoff_cap: config.limits.backoff_cap,
         };
         let concurrency = ConcurrencyLimit::new(Arc::clone(&self.parallel), policy);
-        Caller::new(concurrency, Arc::clone(&self.buffer_permits), Arc::clone(&self.limiters))
+        let (buffer_permits, limiters) = (Arc::clone(&self.buffer_permits), Arc::clone(&self.limiters));
+        Caller::new(concurrency, buffer_permits, limiters, Arc::clone(&self.blocked), self.latencies.clone())
     }
 
     /// The static keys of the settings. They are read again for each sync.

@@ -45,6 +45,11 @@ impl ConcurrencyLimit {
         Self { policy: RetryPolicy { maximum_retries, ..self.policy }, ..self.clone() }
     }
 
+    /// How many permits are free.
+    pub(crate) fn free(&self) -> usize {
+        self.permits.available_permits()
+    }
+
     /// Waits for a permit.
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, Fault> {
         Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::account::account_of;
+use super::limit_costs::{CategoryCosts, LimitCost, LimitCosts};
 use super::token_bucket::{Allowance, TokenBucket};
-use super::wait_clock::WaitClock;
 use crate::config::{Config, Rate, Rates};
+use crate::observe::WaitClock;
 
 /// With fewer pairs of account and region than this, no rate limiters are dropped.
 const KEEP: usize = 64;
@@ -62,6 +63,8 @@ pub(crate) struct RateLimiters {
     shares: HashMap<String, Vec<(Vec<String>, f64)>>,
     /// By category, for how long requests have waited for tokens, in any account and region.
     waits: [Arc<WaitClock>; 4],
+    /// What limits have cost, by account and region.
+    costs: LimitCosts,
     map: Mutex<LimiterMap>,
 }
 
@@ -86,6 +89,8 @@ pub(crate) struct RateLimiter {
     category: Category,
     bucket: Mutex<TokenBucket>,
     waits: Arc<WaitClock>,
+    /// None past the number of accounts and regions that are told apart.
+    costs: Option<CategoryCosts>,
     pub(super) list_queue: tokio::sync::Mutex<()>,
     /// Describe requests may have to wait for Kafka, so they must not delay List requests.
     pub(super) describe_queue: tokio::sync::Mutex<()>,
@@ -103,8 +108,13 @@ impl RateLimiters {
                 shares.entry(account).or_default().push((role.regions, share));
             }
         }
-        let (rates, waits) = (config.rates.clone(), Default::default());
-        Self { rates, api_share: config.api_share, shares, waits, map: Mutex::default() }
+        let (rates, waits, costs) = (config.rates.clone(), Default::default(), LimitCosts::default());
+        Self { rates, api_share: config.api_share, shares, waits, costs, map: Mutex::default() }
+    }
+
+    /// What limits have cost in each account and region.
+    pub(crate) fn costs(&self) -> &LimitCosts {
+        &self.costs
     }
 
     /// For how long any request of a category has waited for a token. Waits side by side count once.
@@ -127,7 +137,9 @@ impl RateLimiters {
             map.by_region.retain(|_, limiters| Arc::strong_count(limiters) > 1 || !limiters.are_full(now));
             map.clean_at = 2 * map.by_region.len();
         }
-        let limiters = Arc::new(RegionLimiters::new(&self.rates, self.share(&key.0, region), &self.waits, now));
+        let share = self.share(&key.0, region);
+        let costs = self.costs.of(&key.0, region);
+        let limiters = Arc::new(RegionLimiters::new(&self.rates, share, &self.waits, costs.as_ref(), now));
         map.by_region.insert(key, Arc::clone(&limiters));
         limiters
     }
@@ -153,11 +165,18 @@ impl RateLimiters {
 }
 
 impl RegionLimiters {
-    fn new(rates: &Rates, share: f64, waits: &[Arc<WaitClock>; 4], now: Instant) -> Self {
+    fn new(
+        rates: &Rates,
+        share: f64,
+        waits: &[Arc<WaitClock>; 4],
+        costs: Option<&CategoryCosts>,
+        now: Instant,
+    ) -> Self {
         Self(Category::ALL.map(|category| RateLimiter {
             category,
             bucket: Mutex::new(TokenBucket::new(Allowance::of(category.rate(rates), share), now)),
             waits: Arc::clone(&waits[category as usize]),
+            costs: costs.map(Arc::clone),
             list_queue: tokio::sync::Mutex::default(),
             describe_queue: tokio::sync::Mutex::default(),
         }))
@@ -180,7 +199,7 @@ impl RateLimiter {
             match available {
                 Ok(()) => return,
                 Err(wait) => {
-                    let _waits = self.waits.start();
+                    let _waits = (self.waits.start(), self.cost().map(|cost| cost.waits.start()));
                     tokio::time::sleep(wait).await;
                 }
             }
@@ -193,8 +212,18 @@ impl RateLimiter {
         self.bucket.lock().take(now).ok().map(|()| now)
     }
 
+    /// Which requests it is for.
+    pub(super) fn category(&self) -> Category {
+        self.category
+    }
+
+    fn cost(&self) -> Option<&LimitCost> {
+        self.costs.as_ref().map(|costs| &costs[self.category as usize])
+    }
+
     /// Notes that AWS throttled the request that took its token at `sent`.
     pub(super) fn throttle(&self, sent: Instant) {
+        self.cost().into_iter().for_each(LimitCost::add_throttle);
         let mut bucket = self.bucket.lock();
         let Some((before, after)) = bucket.throttle(sent, Instant::now()) else { return };
         let is_first = bucket.is_limit(before);

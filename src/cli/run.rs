@@ -6,10 +6,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::config::{Config, Otel};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Report, StopReason};
 use ecs_sdm_producer::sync::Sink;
+use ecs_sdm_producer::telemetry::{RunKind, Telemetry};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -17,10 +18,14 @@ use super::begun::{Begin, Begun};
 use super::process::{CommandRuntime, PANICKED, Process, Signals, fail_soon, on_thread};
 use super::progress::{self, Progress};
 use super::serve::serve;
-use super::{ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings, systemd};
+use super::{COMMIT, ReportFormat, RunArgs, USAGE, complain, fail, print_json, settings, systemd};
 
 /// How long a stop may take in all, from the signal to the end of the process. One second is left for what the machine does beside.
 const STOP_TIMEOUT: Duration = Duration::from_secs(24);
+
+/// How long a stop may take beyond what it stops, for the last metrics and spans. They have three seconds, and so the slack of a stop
+/// that takes all its time.
+const LAST_EXPORTS: Duration = Duration::from_secs(2);
 
 /// The report of a sync, none of a sidecar that ended, or the exit code of an error that was told.
 type Ended = Result<Option<Report>, ExitCode>;
@@ -62,7 +67,7 @@ pub(crate) fn run(args: RunArgs, process: Process, serves: bool) -> ExitCode {
             return write(Report::not_begun(name, StopReason::Signal), format, Some(code), Some(deadline), signals)
                 .await;
         };
-        let time = begun.stop();
+        let time = begun.stop() + LAST_EXPORTS;
         let ended = tokio::select! {
             biased;
             ended = timeout(time, work) => ended,
@@ -102,18 +107,29 @@ fn work(args: &RunArgs, serves: bool, known: &Settings, begin: Begin) -> Ended {
 async fn sync(config: Config, region: String, args: &RunArgs, begin: Begin) -> Result<Report, ExitCode> {
     let dry_run = args.dry_run;
     let is_shown = progress::is_wanted(args, &config);
-    let engine = if dry_run { Ok(Engine::dry(config, region)) } else { Engine::new(config, region) };
+    let kind = RunKind { is_single: true, is_dry: dry_run, commit: COMMIT };
+    let telemetry = Telemetry::start(&config, &Otel::from_process().0, kind).await;
+    let (observers, follower) = (telemetry.observers(), telemetry.follower());
+    let engine = if dry_run {
+        Ok(Engine::dry_observed(config, region, observers))
+    } else {
+        Engine::observed(config, region, observers)
+    };
     let mut engine = engine.map_err(|error| fail(USAGE, error))?;
     let run = engine.start(if dry_run { Sink::Print(Box::new(io::stdout())) } else { Sink::Kafka });
     // If a signal has come first, the process ends without this sync.
     begin.send(Begun::Sync(run.handle())).map_err(|_| ExitCode::FAILURE)?;
     systemd::ready();
     let handle = run.handle();
-    let progress = is_shown.then(|| Progress::show(move || Some(handle.clone())));
+    let shown = handle.clone();
+    let progress = is_shown.then(|| Progress::show(move || Some(shown.clone())));
+    follower.begin(&handle);
     let report = run.finish().await;
+    follower.end(&report, handle.has_begun());
     if let Some(progress) = progress {
         progress.end().await;
     }
+    telemetry.end().await;
     Ok(report)
 }
 

@@ -2,14 +2,16 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TrySendError, sync_channel};
 use std::time::Duration;
 
-use ecs_sdm_producer::config::{Config, Listen, LogFormat};
+use ecs_sdm_producer::config::{Config, Listen, LogFormat, Otel};
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::report::Report;
-use ecs_sdm_producer::service::health::{Server, serve_when_free};
+use ecs_sdm_producer::service::health::{MetricsText, Server, serve_when_free};
 use ecs_sdm_producer::service::{Service, ServiceHandle};
+use ecs_sdm_producer::telemetry::{RunKind, Telemetry};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -17,7 +19,7 @@ use super::begun::{Begin, Begun};
 use super::process::on_thread;
 use super::progress::{self, Progress};
 use super::terminal::{self, Lines};
-use super::{ReportFormat, RunArgs, fail, systemd};
+use super::{COMMIT, ReportFormat, RunArgs, fail, systemd};
 
 /// Reports that may wait for whoever reads them.
 const REPORTS: usize = 64;
@@ -52,8 +54,14 @@ pub(super) async fn serve(
         }
     });
     let is_shown = progress::is_wanted(args, &config);
-    let service = Service::new(config, region, interval, args.dry_run, on_report);
+    let kind = RunKind { is_single: false, is_dry: args.dry_run, commit: COMMIT };
+    let telemetry = Arc::new(Telemetry::start(&config, &Otel::from_process().0, kind).await);
+    let (observers, follower) = (telemetry.observers().clone(), telemetry.follower());
+    let service = Service::new(config, region, interval, args.dry_run, on_report, observers, follower);
     let handle = service.handle();
+    telemetry.watch(&handle);
+    let told = Arc::clone(&telemetry);
+    let metrics: MetricsText = Arc::new(move || told.text());
     // If a signal has come first, the process ends without this.
     begin.send(Begun::Service(handle.clone())).map_err(|_| ExitCode::FAILURE)?;
     systemd::ready();
@@ -63,16 +71,19 @@ pub(super) async fn serve(
     let mut beside = JoinSet::new();
     let watched = handle.clone();
     beside.spawn(async move { match systemd::feed_watchdog(&watched).await {} });
-    beside.spawn(async move { health(server, listen, &handle).await });
+    beside.spawn(async move { health(server, listen, &handle, &metrics).await });
     Box::pin(service.run()).await;
     drop(beside);
     if let Some(progress) = progress {
         progress.end().await;
     }
-    match timeout(LAST_REPORTS, writer).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(fail(1, "the last reports were not taken in time")),
-    }
+    let written = async {
+        match timeout(LAST_REPORTS, writer).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(fail(1, "the last reports were not taken in time")),
+        }
+    };
+    tokio::join!(written, telemetry.end()).0
 }
 
 /// Writes the report of each sync: as JSON, or as text where a terminal shows it to people. Elsewhere a line of the log is enough.
@@ -99,13 +110,13 @@ fn write_json(report: &Report) -> io::Result<()> {
     output.flush()
 }
 
-async fn health(server: Option<Server>, listen: Listen, service: &ServiceHandle) {
+async fn health(server: Option<Server>, listen: Listen, service: &ServiceHandle, metrics: &MetricsText) {
     match (server, listen.address()) {
         (Some(server), _) => {
             tracing::info!(address = %server.address(), "the health server listens");
-            match server.serve(service).await {}
+            match server.serve(service, metrics).await {}
         }
-        (None, Some(address)) => match serve_when_free(address, service).await {},
+        (None, Some(address)) => match serve_when_free(address, service, metrics).await {},
         (None, None) => std::future::pending().await,
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use ecs_sdm_producer::aws::region::default_region;
 use ecs_sdm_producer::aws::trust::Trust;
 use ecs_sdm_producer::aws::{self, environment};
-use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Sources, load, region_fault};
+use ecs_sdm_producer::config::{Config, Diagnostic, Loaded, Otel, Sources, load, region_fault};
 use ecs_sdm_producer::kafka::client;
 
 use super::{SettingsArgs, USAGE, complain, warn};
@@ -40,6 +40,15 @@ pub(crate) async fn for_sync(settings: &SettingsArgs, dry_run: bool) -> Result<(
 ///
 /// With `ask_instance` the instance may tell the region. Without, it is a warning that only the instance could.
 pub(crate) async fn judge(loaded: &mut Loaded, dry_run: bool, ask_instance: bool) -> Option<String> {
+    let (otel, warnings) = Otel::from_process();
+    loaded.warnings.extend(warnings);
+    let wants_traces = loaded.config.as_ref().is_ok_and(|config| config.kafka.traceparent);
+    if wants_traces && otel.traces.is_none() {
+        loaded.warnings.push(
+            "kafka.traceparent has no effect: no variable of OpenTelemetry asks for traces; set OTEL_EXPORTER_OTLP_ENDPOINT"
+                .to_owned(),
+        );
+    }
     if let Some(diagnostic) = loaded.missing_brokers().filter(|_| !dry_run) {
         loaded.add(diagnostic);
     }

@@ -31,6 +31,8 @@ pub struct KafkaConfig {
     #[serde(default)]
     pub properties: Properties,
     pub headers: Headers,
+    /// Whether records carry the id of their trace.
+    pub traceparent: bool,
 }
 
 impl KafkaConfig {

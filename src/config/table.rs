@@ -101,6 +101,7 @@ const ROWS: &[Setting] = &[
     row("kafka.partitions", Int(1, 10_000, ""), "6", "Partitions of data topics that are made. The sync topic has one."),
     unset("kafka.replication_factor", Int(1, 100, ""), "3", "Replicas of topics that are made. Without it the broker's default counts."),
     row("kafka.headers", Choice(&["cloudevents", "none"]), "cloudevents", "Headers of every record: those of CloudEvents in binary mode, or none. Without headers readers can tell neither producers nor scopes apart, and cannot prove a snapshot whole."),
+    row("kafka.traceparent", Flag, "false", "Whether records carry the id of their type's span in a header `traceparent` (W3C Trace Context). It takes effect where traces are exported, which the variables of OpenTelemetry ask for."),
     unset("kafka.topics.<Object>", Text(&rule::TOPIC), "inventory.<Object>", "The topic of `<Object>`, whatever the prefix."),
     row("kafka.security.protocol", AnyCase(&["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"]), "plaintext", "How to speak to the brokers: with or without TLS, with or without SASL. The case of its letters does not count."),
     unset("kafka.security.mechanism", AnyCase(&["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"]), "SCRAM-SHA-512", "The SASL mechanism. It needs the protocol `sasl_ssl` or `sasl_plaintext`, AWS_MSK_IAM needs `sasl_ssl`."),

@@ -20,6 +20,8 @@ const TUNED: &[(&str, &str)] = &[
     // librdkafka's default of 10 s would delay the return to a broker that restarts.
     ("reconnect.backoff.max.ms", "1000"),
     ("socket.keepalive.enable", "true"),
+    // For metrics.
+    ("statistics.interval.ms", "10000"),
     // Above any broker's limit, because librdkafka compares the uncompressed record, and the broker the compressed batch.
     ("message.max.bytes", "16777216"),
 ];

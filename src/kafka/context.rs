@@ -11,19 +11,21 @@ use rdkafka::producer::ProducerContext;
 
 use super::delivery::{Deliveries, Opaque};
 use super::status::Status;
+use crate::observe::Librdkafka;
 
 /// Where the callbacks go. Clones share all of it.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     pub(super) status: Arc<Status>,
     pub(super) deliveries: Arc<Deliveries>,
+    librdkafka: Arc<Librdkafka>,
     /// Whether other clients have taken the place of those with this context. What goes wrong with their connections counts no more.
     retired: Arc<AtomicBool>,
 }
 
 impl Context {
-    pub(super) fn new(status: Arc<Status>, deliveries: Arc<Deliveries>) -> Self {
-        Self { status, deliveries, retired: Arc::default() }
+    pub(super) fn new(status: Arc<Status>, deliveries: Arc<Deliveries>, librdkafka: Arc<Librdkafka>) -> Self {
+        Self { status, deliveries, librdkafka, retired: Arc::default() }
     }
 
     /// The context of the clients that take the place of these.
@@ -50,6 +52,10 @@ impl ClientContext for Context {
             // What librdkafka logs as an error also comes to the error callback, with a code.
             _ => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
+    }
+
+    fn stats_raw(&self, statistics: &[u8]) {
+        self.librdkafka.take(statistics);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::observe::{Latencies, Notable, Observers, ago};
+use crate::record::RecordContext;
+
 /// Bytes that librdkafka needs for each record beside its content: message and queue entries.
 pub const OVERHEAD: usize = 500;
 
@@ -16,6 +19,7 @@ pub(crate) struct InFlightLimit {
     records: (Arc<Semaphore>, usize),
     bytes: (Arc<Semaphore>, usize),
     since: Arc<Mutex<Since>>,
+    observers: Observers,
 }
 
 /// When each batch was handed over, in the order of hand-over.
@@ -30,26 +34,47 @@ struct Since {
 pub(crate) struct InFlightPermit {
     number: u64,
     since: Arc<Mutex<Since>>,
+    /// Where the batch goes, and where it is recorded how long it took.
+    sends: Option<(Arc<RecordContext>, Latencies)>,
     _records: Option<OwnedSemaphorePermit>,
     _bytes: Option<OwnedSemaphorePermit>,
 }
 
 impl InFlightLimit {
     /// At most `records` records and `bytes` bytes. A record's bytes are its key, value and headers, and [`OVERHEAD`].
-    pub(crate) fn new(records: usize, bytes: usize) -> Self {
+    pub(crate) fn new(records: usize, bytes: usize, observers: &Observers) -> Self {
         Self {
+            observers: observers.clone(),
             records: (Arc::new(Semaphore::new(records)), records),
             bytes: (Arc::new(Semaphore::new(bytes)), bytes),
             since: Arc::default(),
         }
     }
 
-    /// Waits for room for one batch. A batch above the limit takes the whole limit.
-    pub(crate) async fn acquire(&self, records: usize, bytes: usize) -> InFlightPermit {
+    /// Waits for room for one batch of these records. A batch above the limit takes the whole limit.
+    pub(crate) async fn acquire_for(
+        &self,
+        context: &Arc<RecordContext>,
+        records: usize,
+        bytes: usize,
+    ) -> InFlightPermit {
+        let mut permit = self.acquire(records, bytes).await;
+        permit.sends = Some((Arc::clone(context), self.observers.latencies.clone()));
+        permit
+    }
+
+    /// The same of nobody's records. A batch above the limit takes the whole limit.
+    async fn acquire(&self, records: usize, bytes: usize) -> InFlightPermit {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
-            // The semaphore is never closed.
-            Arc::clone(semaphore).acquire_many_owned(count).await.ok()
+            match Arc::clone(semaphore).try_acquire_many_owned(count) {
+                Ok(permit) => Some(permit),
+                Err(_) => {
+                    let _blocked = self.observers.blocked.produce.start();
+                    // The semaphore is never closed.
+                    Arc::clone(semaphore).acquire_many_owned(count).await.ok()
+                }
+            }
         };
         let records = take(&self.records, records).await;
         let bytes = take(&self.bytes, bytes).await;
@@ -58,11 +83,13 @@ impl InFlightLimit {
         since.next += 1;
         since.batches.insert(number, Instant::now());
         drop(since);
-        InFlightPermit { number, since: Arc::clone(&self.since), _records: records, _bytes: bytes }
+        InFlightPermit { number, since: Arc::clone(&self.since), sends: None, _records: records, _bytes: bytes }
     }
 
     pub(crate) async fn drained(&self) {
-        drop(self.acquire(self.records.1, 0).await);
+        // Nobody sends meanwhile, so that nothing is blocked.
+        let all = u32::try_from(self.records.1).unwrap_or(u32::MAX);
+        drop(self.records.0.acquire_many(all).await);
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -77,7 +104,13 @@ impl InFlightLimit {
 
 impl Drop for InFlightPermit {
     fn drop(&mut self) {
-        self.since.lock().batches.remove(&self.number);
+        let since = self.since.lock().batches.remove(&self.number);
+        if let (Some(since), Some((context, latencies))) = (since, &self.sends) {
+            let took = since.elapsed();
+            latencies.send(&context.topic, took);
+            let name = || context.topic.to_string();
+            context.trace.note(|| Notable { name: name(), is_call: false, began: ago(took), took, error: None });
+        }
     }
 }
 
@@ -134,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_oldest_batch_counts_until_its_permit_is_dropped() {
-        let flight = InFlightLimit::new(10, 100);
+        let flight = InFlightLimit::new(10, 100, &Observers::default());
         assert_eq!(flight.oldest(), None);
         let first = flight.acquire(1, 1).await;
         let second = flight.acquire(1, 1).await;

@@ -20,6 +20,7 @@ use super::security::{Probe, Tokens};
 use super::status::{FatalProducerError, Status};
 use super::{Error, topics};
 use crate::config::Config;
+use crate::observe::Observers;
 use crate::record::{RecordBatch, RecordContext};
 use crate::report::Counters;
 
@@ -46,21 +47,21 @@ impl Producer {
     ///
     /// # Errors
     /// [`Error::Client`] if a secret or a certificate cannot be read, or librdkafka refuses a property or a combination of properties.
-    pub fn connect(config: &Config) -> Result<Self, Error> {
-        Self::with(config, client::properties(config).map_err(Error::Client)?)
+    pub fn connect(config: &Config, observers: &Observers) -> Result<Self, Error> {
+        Self::with(config, client::properties(config).map_err(Error::Client)?, observers)
     }
 
     /// The same to ask and not to send: no producer id is asked for, which brokers give only to who may write.
     pub(crate) fn to_ask(config: &Config) -> Result<Self, Error> {
         let mut properties = client::properties(config).map_err(Error::Client)?;
         properties.set("enable.idempotence", "false").remove("enable.gapless.guarantee");
-        Self::with(config, properties)
+        Self::with(config, properties, &Observers::default())
     }
 
-    fn with(config: &Config, properties: ClientConfig) -> Result<Self, Error> {
+    fn with(config: &Config, properties: ClientConfig, observers: &Observers) -> Result<Self, Error> {
         let status = Arc::new(Status::new());
         let deliveries = Arc::new(Deliveries::new(config, Arc::clone(&status)));
-        let context = Context::new(status, deliveries);
+        let context = Context::new(status, deliveries, Arc::clone(&observers.librdkafka));
         let probe = Mutex::new(Probe::new(&properties));
         let tokens = Tokens::of(config).map(Arc::new);
         let refused = |error| Error::Client(client::refused(config, error));
@@ -68,7 +69,7 @@ impl Producer {
         Ok(Self {
             handles: RwLock::new(handles),
             context,
-            in_flight: InFlightLimit::new(config.limits.in_flight_records, config.limits.in_flight_bytes),
+            in_flight: InFlightLimit::new(config.limits.in_flight_records, config.limits.in_flight_bytes, observers),
             startup_timeout: config.kafka.startup_timeout,
             stall: config.limits.stall,
             servers: config.kafka.bootstrap_servers.join(","),
@@ -99,7 +100,7 @@ impl Producer {
                 batch.context.statistics.issue(&None, format!("not sent: {error}"));
                 return Err(error);
             }
-            permit = self.in_flight.acquire(records, memory(&batch)) => permit,
+            permit = self.in_flight.acquire_for(&batch.context, records, memory(&batch)) => permit,
         };
         self.enqueue(&batch, permit).await;
         Counters::add(&batch.context.statistics.counters.emitted, batch.len());
@@ -189,7 +190,10 @@ fn headers(context: &RecordContext, event_id: &str) -> Option<OwnedHeaders> {
         return None;
     }
     let headers = OwnedHeaders::new_with_capacity(context.headers.len() + 1);
-    let headers = headers.insert(Header { key: "ce_id", value: Some(event_id) });
+    let headers = match context.has_event_id {
+        true => headers.insert(Header { key: "ce_id", value: Some(event_id) }),
+        false => headers,
+    };
     let shared = context.headers.iter();
     Some(shared.fold(headers, |headers, (key, value)| headers.insert(Header { key, value: Some(value) })))
 }

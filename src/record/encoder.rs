@@ -13,6 +13,7 @@ use tracing::Span;
 use super::{EncodeError, OffsetTracker, RecordBatch, RecordContext, cloud_events};
 use crate::config::{Config, Headers};
 use crate::contract::rfc3339;
+use crate::observe::TypeTrace;
 use crate::report::TypeStatistics;
 
 /// The schemas of all records, parsed once in the life of the process.
@@ -35,6 +36,8 @@ pub(crate) struct Encoder {
     pub(crate) topic: Arc<str>,
     captured: i64,
     cloud_events: bool,
+    /// Whether records carry the id of their trace.
+    traceparent: bool,
     /// The bytes before each datum. None writes lines of JSON.
     frame: Option<Vec<u8>>,
     writer: GenericDatumWriter<'static>,
@@ -61,6 +64,7 @@ impl Encoder {
             topic: Arc::from(topic),
             captured,
             cloud_events: config.kafka.headers == Headers::CloudEvents,
+            traceparent: config.kafka.traceparent,
             frame,
             writer: writer.map_err(|error| refused(error.to_string()))?,
             offsets,
@@ -73,15 +77,21 @@ impl Encoder {
         source: String,
         statistics: Arc<TypeStatistics>,
         token: TaskTrackerToken,
+        trace: TypeTrace,
     ) -> RecordContext {
-        let headers = || cloud_events::headers(source, self.record, self.captured);
+        let of_event = || cloud_events::headers(source, self.record, self.captured);
+        let mut headers = if self.cloud_events { of_event() } else { Vec::new() };
+        let traceparent = trace.traceparent().filter(|_| self.traceparent);
+        headers.extend(traceparent.map(|traceparent| ("traceparent", traceparent)));
         RecordContext {
             statistics,
             record: self.record,
             topic: Arc::clone(&self.topic),
             captured: self.captured,
             id_suffix: format!("@{}", rfc3339(self.captured)),
-            headers: if self.cloud_events { headers() } else { Vec::new() },
+            headers,
+            has_event_id: self.cloud_events,
+            trace,
             offsets: Arc::clone(&self.offsets),
             token,
             span: Span::current(),
@@ -128,7 +138,7 @@ impl<'a, T> DryRunRecord<'a, T> {
     fn new(context: &'a RecordContext, key: &'a str, id: &str, value: &'a T) -> Self {
         let mut headers: BTreeMap<&str, Cow<'_, str>> =
             context.headers.iter().map(|(name, text)| (*name, Cow::Borrowed(text.as_str()))).collect();
-        if !headers.is_empty() {
+        if context.has_event_id {
             headers.insert("ce_id", Cow::Owned(format!("{id}{}", context.id_suffix)));
         }
         Self { topic: &context.topic, key, timestamp: rfc3339(context.captured), headers, value }

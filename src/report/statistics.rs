@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
 use super::counts::{Counters, Counts};
+use super::deliveries::DeliveryCounters;
 use super::planned::PlanCounters;
 use crate::contract::Parent;
 
@@ -23,6 +24,8 @@ pub struct TypeStatistics {
     pub counters: Counters,
     /// What a plan counts.
     pub(crate) planned: PlanCounters,
+    /// What Kafka did not take.
+    pub(crate) deliveries: DeliveryCounters,
     /// This type's own lists.
     pub(crate) listing: Arc<Listing>,
     /// The list of clusters, if this type is listed for each cluster.

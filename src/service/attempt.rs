@@ -63,6 +63,7 @@ impl Service {
         let run = engine.start(sink).with(needs);
         let handle = run.handle();
         self.board.begin(handle.clone());
+        self.follower.begin(&handle);
         let report = self.see_through(run.finish(), &handle, producer.as_ref(), start, stop).await;
         self.has_reached_aws |= handle.has_begun();
         let tried = match &report.stop_reason {
@@ -133,11 +134,12 @@ impl Service {
         }
         let (config, region) = (self.config.clone(), self.region.clone());
         if self.is_dry {
-            self.engine = Some(Engine::dry(config, region));
+            self.engine = Some(Engine::dry_observed(config, region, &self.observers));
             return Ok(());
         }
         // A secret's file may be a pipe that nobody writes.
-        let mut making = tokio::task::spawn_blocking(move || Engine::new(config, region));
+        let observers = self.observers.clone();
+        let mut making = tokio::task::spawn_blocking(move || Engine::observed(config, region, &observers));
         let mut beat = tokio::time::interval(BEAT);
         let made = loop {
             tokio::select! {

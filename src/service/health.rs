@@ -21,6 +21,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
 
+use self::answer::Answer;
 pub use self::client::{Asked, Health, ask};
 use super::ServiceHandle;
 use super::board::Board;
@@ -79,6 +80,32 @@ impl Connections {
     }
 }
 
+/// Writes what `/metrics` says. None if there are none.
+pub type MetricsText = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// What is served.
+struct Served {
+    board: Arc<Board>,
+    metrics: MetricsText,
+    /// Metrics are written once at a time. Others who ask for them wait.
+    metrics_turn: Arc<Semaphore>,
+    /// Whether the server listens on loopback alone.
+    is_local: bool,
+}
+
+impl Served {
+    /// Writes the metrics, on a thread that may be busy for a while.
+    async fn metrics(&self) -> Option<Option<String>> {
+        let turn = Arc::clone(&self.metrics_turn).acquire_owned().await.ok()?;
+        let metrics = Arc::clone(&self.metrics);
+        let written = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            metrics()
+        });
+        written.await.ok()
+    }
+}
+
 impl Server {
     /// Takes the address.
     ///
@@ -99,9 +126,14 @@ impl Server {
     }
 
     /// Answers for as long as it is polled.
-    pub async fn serve(self, service: &ServiceHandle) -> Infallible {
+    pub async fn serve(self, service: &ServiceHandle, metrics: &MetricsText) -> Infallible {
         let Self { listener, address } = self;
-        let (board, is_local) = (Arc::clone(&service.board), address.ip().to_canonical().is_loopback());
+        let asked = Arc::new(Served {
+            board: Arc::clone(&service.board),
+            metrics: Arc::clone(metrics),
+            metrics_turn: Arc::new(Semaphore::new(1)),
+            is_local: address.ip().to_canonical().is_loopback(),
+        });
         let places = Arc::new(Semaphore::new(MOST));
         let known = Arc::new(Mutex::new(Connections::default()));
         let mut connections = JoinSet::new();
@@ -113,7 +145,7 @@ impl Server {
             };
             let place = place(&places, &known).await;
             number += 1;
-            let connection = connection(stream, Arc::clone(&board), is_local, number, Arc::clone(&known), place);
+            let connection = connection(stream, Arc::clone(&asked), number, Arc::clone(&known), place);
             // It is entered before its task can look for itself.
             let mut known = known.lock();
             known.arriving.insert(number, connections.spawn(connection));
@@ -122,11 +154,11 @@ impl Server {
 }
 
 /// Serves at the default address, as soon as nobody else has it.
-pub async fn serve_when_free(address: SocketAddr, service: &ServiceHandle) -> Infallible {
+pub async fn serve_when_free(address: SocketAddr, service: &ServiceHandle, metrics: &MetricsText) -> Infallible {
     let mut is_told = false;
     loop {
         match Server::bind(address) {
-            Ok(server) => match server.serve(service).await {},
+            Ok(server) => match server.serve(service, metrics).await {},
             Err(error) if !is_told => {
                 is_told = true;
                 tracing::warn!(
@@ -163,8 +195,7 @@ async fn place(places: &Arc<Semaphore>, known: &Mutex<Connections>) -> Option<Ow
 
 async fn connection(
     stream: TcpStream,
-    board: Arc<Board>,
-    is_local: bool,
+    served: Arc<Served>,
     number: u64,
     known: Arc<Mutex<Connections>>,
     place: Option<OwnedSemaphorePermit>,
@@ -173,8 +204,14 @@ async fn connection(
     let answer = service_fn(|request| {
         known.lock().arrived(number);
         has_arrived.notify_one();
-        let response = answer::answer(&request, &board, is_local);
-        async move { Ok::<_, Infallible>(response) }
+        let answer = answer::answer(&request, &served.board, served.is_local);
+        let served = Arc::clone(&served);
+        async move {
+            Ok::<_, Infallible>(match answer {
+                Answer::Whole(response) => response,
+                Answer::Metrics => answer::metrics(served.metrics().await),
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

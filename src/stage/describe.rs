@@ -79,7 +79,7 @@ async fn ask<O: Object>(
             asked.call_once(|| Counters::add(&statistics.counters.asked, count));
             O::describe(&row.scope.ecs, parent, arns.clone())
         };
-        let (answer, permit) = match row.caller.describe(row.request_context(O::CATEGORY), request).await {
+        let (answer, permit) = match row.caller.describe(row.request_context(action, O::CATEGORY), request).await {
             Ok(answered) => answered,
             Err(fault) => {
                 // Without credentials the request was never sent.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -92,7 +93,7 @@ async fn list_pass<O: Object>(
     let mut tokens = Hashes::default();
     loop {
         let request = || O::list(&row.scope.ecs, parent, pass, token.clone());
-        let answer = row.caller.list(row.request_context(O::CATEGORY), request).await;
+        let answer = row.caller.list(row.request_context(O::ACTIONS.list, O::CATEGORY), request).await;
         // One that is refused costs a request too: a cluster may be gone or inactive.
         row.statistics.planned.add_list();
         let Listed { arns, next_token } = match answer {
@@ -133,15 +134,27 @@ async fn pass_on(row: &RowContext, parent: &Parent, arns: Vec<String>, outlets: 
     let mut delivered = false;
     for feed in &outlets.feeds {
         for arn in &arns {
-            if feed.send(Some(Arc::from(arn.as_str()))).await.is_err() {
+            if send(row, feed, Some(Arc::from(arn.as_str()))).await.is_err() {
                 break;
             }
         }
         delivered |= !feed.is_closed();
     }
     if let Some(pages) = &outlets.pages {
-        delivered |= pages.send(Page { parent: parent.clone(), arns, last: false }).await.is_ok();
+        delivered |= send(row, pages, Page { parent: parent.clone(), arns, last: false }).await.is_ok();
     }
     // A row that ended early, because Kafka refused a record of it, must not stop the others.
     if delivered { Ok(()) } else { Err(HangUp) }
+}
+
+/// Sends, and counts the time in which there is no room.
+async fn send<T>(row: &RowContext, channel: &Sender<T>, item: T) -> Result<(), HangUp> {
+    match channel.try_send(item) {
+        Ok(()) => Ok(()),
+        Err(TrySendError::Closed(_)) => Err(HangUp),
+        Err(TrySendError::Full(item)) => {
+            let _blocked = row.caller.blocked.list.start();
+            channel.send(item).await.map_err(|_| HangUp)
+        }
+    }
 }

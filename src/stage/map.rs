@@ -33,7 +33,7 @@ pub(crate) async fn map<O: Object>(
         let context = context.get_or_insert_with(|| {
             let Scope { account, region, role, .. } = &*row.scope;
             let source = cloud_events::source(&row.name, account.get(), region, role.as_deref());
-            Arc::new(encoder.context(source, Arc::clone(&row.statistics), row.token.clone()))
+            Arc::new(encoder.context(source, Arc::clone(&row.statistics), row.token.clone(), row.trace.clone()))
         });
         warn_of_duplicates(&mut shared_arns, &objects);
         let mut batch = RecordBatch::new(Arc::clone(context), Some(permit), objects.len(), capacity);

@@ -136,6 +136,7 @@ impl Scopes {
         let reading = async move {
             rows.run(&context.stop, &context.caller).await;
             context.conclude(&statistics).await;
+            statistics.end_trace();
             Step::Read(statistics.role.clone())
         };
         self.running.spawn(reading.in_current_span());

@@ -6,16 +6,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
+use super::channels::Channels;
 use super::publisher::EventPublisher;
 use super::statistics::{ScopeStatistics, ScopeType};
 use super::stop::{Stop, TIMED_OUT};
-use crate::aws::Caller;
 use crate::aws::account::Account;
 use crate::aws::scope::{Identity, IdentityError};
+use crate::aws::{Caller, CategoryCalls};
 use crate::config::Config;
 use crate::contract::OBJECTS;
 use crate::ecs::Object;
 use crate::kafka::framing::Frames;
+use crate::observe::{Traced, Tracing};
 use crate::record::{Encoder, OffsetTracker, SchemaError, cloud_events};
 use crate::report::{CallCounts, IssueLimit, SyncEvent, TypeStatistics, now};
 
@@ -26,6 +28,9 @@ pub(super) struct SyncContext {
     pub(super) captured: i64,
     pub(super) caller: Arc<Caller>,
     pub(super) stop: Arc<Stop>,
+    pub(super) tracing: Tracing,
+    /// The span of the sync.
+    trace: Arc<Traced>,
     /// Whether what is listed is counted, and not described.
     pub(super) only_counts: bool,
     /// None in a dry run.
@@ -35,12 +40,25 @@ pub(super) struct SyncContext {
     /// By topic, since objects may share one.
     pub(super) offsets: HashMap<String, Arc<OffsetTracker>>,
     scopes: Mutex<Vec<Arc<ScopeStatistics>>>,
+    /// For whoever wants to see where it piles up.
+    pub(super) channels: Channels,
     /// How many scopes there are to read.
     pub(super) expected: AtomicUsize,
     /// Of all types together.
     pub(super) issue_limit: IssueLimit,
     /// The error that was last logged of an identity. Hundreds of roles may fail for one reason, which is logged once.
     last_message: Mutex<Arc<str>>,
+}
+
+/// What whoever holds the run has of it, too.
+pub(super) struct Shared {
+    /// `LAST_CAPTURED` of every record.
+    pub(super) captured: i64,
+    pub(super) caller: Arc<Caller>,
+    pub(super) stop: Arc<Stop>,
+    pub(super) tracing: Tracing,
+    /// The span of the sync.
+    pub(super) trace: Arc<Traced>,
 }
 
 /// What a sync needs to send to Kafka.
@@ -54,12 +72,11 @@ impl SyncContext {
     /// Without an output, the sync is a dry run.
     pub(super) fn new(
         config: &Config,
-        captured: i64,
-        caller: Arc<Caller>,
-        stop: Arc<Stop>,
+        shared: Shared,
         only_counts: bool,
         output: Option<Output>,
     ) -> Result<Self, SchemaError> {
+        let Shared { captured, caller, stop, tracing, trace } = shared;
         let mut encoders = HashMap::new();
         let mut offsets = HashMap::<String, Arc<OffsetTracker>>::new();
         for object in wanted(config) {
@@ -74,11 +91,14 @@ impl SyncContext {
             captured,
             caller,
             stop,
+            tracing,
+            trace,
             only_counts,
             publisher: output.map(|output| output.publisher),
             encoders,
             offsets,
             scopes: Mutex::default(),
+            channels: Channels::default(),
             expected: AtomicUsize::new(0),
             issue_limit: IssueLimit::new(config.limits.issues),
             last_message: Mutex::new("".into()),
@@ -100,14 +120,21 @@ impl SyncContext {
         self.scopes.lock().clone()
     }
 
+    /// The span of a scope, which begins now.
+    pub(super) fn trace_of(&self, account: &Account, region: &str, role: Option<&str>) -> Traced {
+        self.tracing.scope(&self.trace, account.get(), region, role)
+    }
+
     pub(super) fn enter(
         &self,
         account: &Account,
         region: &str,
         role: &Option<String>,
         types: Vec<ScopeType>,
+        trace: Arc<Traced>,
     ) -> Arc<ScopeStatistics> {
         let scope = Arc::new(ScopeStatistics {
+            trace,
             account: account.clone(),
             region: region.to_owned(),
             role: role.clone(),
@@ -151,14 +178,18 @@ impl SyncContext {
             let statistics = |object| ScopeType::new(object, Arc::new(TypeStatistics::new(&self.issue_limit)));
             let types: Vec<_> = wanted(&self.config).map(statistics).collect();
             types.iter().for_each(|one| explain(&one.statistics));
-            self.enter(account, region, &identity.role, types)
+            let trace = self.trace_of(account, region, identity.role.as_deref());
+            trace.end(Vec::new(), Some("not read"));
+            self.enter(account, region, &identity.role, types, Arc::new(trace))
         };
         regions.iter().map(scope).collect()
     }
 
     /// Waits until the last record of a scope is acknowledged or given up, and publishes its SCOPE event.
     pub(super) async fn conclude(&self, scope: &ScopeStatistics) {
-        let Some(publisher) = self.publisher.as_ref() else { return };
+        let Some(publisher) = self.publisher.as_ref() else {
+            return scope.settled().await;
+        };
         tokio::select! {
             biased;
             () = scope.settled() => {
@@ -198,8 +229,7 @@ pub(super) fn wanted(config: &Config) -> impl Iterator<Item = &'static str> {
 
 /// The ECS requests of a caller so far.
 pub(super) fn calls(caller: &Caller) -> CallCounts {
-    let calls = &caller.calls;
-    let [attempts, throttled, retried] =
-        [&calls.attempts, &calls.throttled, &calls.retried].map(|count| count.load(Ordering::Relaxed));
-    CallCounts { attempts, throttled, retried }
+    let mut all = CategoryCalls::default();
+    caller.calls.by_category().into_iter().for_each(|one| all += one);
+    CallCounts { attempts: caller.calls.attempts(), throttled: all.throttled, retried: all.retried }
 }

@@ -10,6 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use crate::config::Config;
 use crate::kafka::framing::Frames;
 use crate::kafka::{FatalProducerError, Producer};
+use crate::observe::TypeTrace;
 use crate::record::{Encoder, RecordBatch, SchemaError};
 use crate::report::{SYNC_EVENT, SyncEvent, TypeStatistics};
 
@@ -88,7 +89,7 @@ impl EventPublisher {
         statistics: Arc<TypeStatistics>,
         token: TaskTrackerToken,
     ) -> Result<(), PublishError> {
-        let context = Arc::new(self.encoder.context(source, statistics, token));
+        let context = Arc::new(self.encoder.context(source, statistics, token, TypeTrace::default()));
         let mut batch = RecordBatch::new(context, None, 1, [1_024, 128]);
         self.encoder.write(&mut batch, key, Cow::Owned(format!("{key},{}", event.event)), event);
         if let Some(error) = batch.encode_errors.pop() {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::timeout;
@@ -18,8 +19,9 @@ use crate::aws::scope::Scope;
 use crate::config::Config;
 use crate::contract::{Parent, Stamp, rfc3339};
 use crate::ecs::{self, Object, Options, ParentKind, Visitor};
+use crate::observe::{Said, Traced};
 use crate::record::RecordBatch;
-use crate::report::{Listing, StopReason, TypeStatistics};
+use crate::report::{Listing, State, StopReason, TypeStatistics};
 use crate::stage::count::count;
 use crate::stage::describe::describe;
 use crate::stage::list::{Outlets, list};
@@ -61,11 +63,13 @@ pub(super) struct WiredScope {
 
 /// Wires a scope. ListClusters runs once and feeds the rows of services and tasks.
 pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Sender<RecordBatch>) -> WiredScope {
+    let trace = Arc::new(context.trace_of(&scope.account, &scope.region, scope.role.as_deref()));
     let mut wiring = Wiring {
+        trace: Arc::clone(&trace),
         context,
         scope,
         records,
-        rows: Rows::new(span(context, scope)),
+        rows: Rows::new(span(context, scope, &trace)),
         clusters: Arc::default(),
         feeds: Vec::new(),
         level: ParentKind::Cluster,
@@ -75,12 +79,14 @@ pub(super) fn build_rows(context: &SyncContext, scope: &Arc<Scope>, records: &Se
     ecs::visit(&mut wiring);
     let mut rows = wiring.rows;
     let types = std::mem::take(&mut rows.types);
-    let statistics = context.enter(&scope.account, &scope.region, &scope.role, types);
+    let statistics = context.enter(&scope.account, &scope.region, &scope.role, types, trace);
     WiredScope { rows, statistics }
 }
 
 /// A scope that is being wired: first the rows below the clusters, then those of the account, which need the channels of the first.
 struct Wiring<'a> {
+    /// The span of the scope.
+    trace: Arc<Traced>,
     context: &'a SyncContext,
     scope: &'a Arc<Scope>,
     records: &'a Sender<RecordBatch>,
@@ -102,6 +108,7 @@ impl Visitor for Wiring<'_> {
         match O::PARENT {
             ParentKind::Cluster if is_wanted => {
                 let (feed, parents) = mpsc::channel(PARENTS);
+                self.context.channels.watch("parents", &feed);
                 let statistics = self.statistics().under(Arc::clone(&self.clusters));
                 self.row::<O>(statistics, parents, Vec::new());
                 self.feeds.push(feed);
@@ -127,12 +134,14 @@ impl Wiring<'_> {
         let Some(encoder) = self.context.encoder::<O>() else { return };
         let statistics = Arc::new(statistics);
         let one = ScopeType::new(O::NAME, Arc::clone(&statistics));
-        let row = self.row_context(&one);
+        let row = self.row_context::<O>(&one);
         self.rows.types.push(one);
         let stamp = Stamp { region: self.scope.region.clone(), captured: self.context.captured };
         // With a place for each buffer permit, no answer waits here, and aborting a reader loses none.
         let (objects, described) = mpsc::channel(buffer_permits(&self.context.config));
         let (pages, listed) = mpsc::channel(PAGES);
+        self.context.channels.watch("objects", &objects);
+        self.context.channels.watch("pages", &pages);
         if self.context.only_counts {
             self.rows.read(&statistics, count::<O>(Arc::clone(&row), listed));
             self.rows.read(&statistics, list::<O>(row, parents, Outlets { pages: Some(pages), feeds }));
@@ -149,7 +158,7 @@ impl Wiring<'_> {
     fn list_only<O: Object>(&mut self, statistics: TypeStatistics, feeds: Vec<Sender<Parent>>) {
         let statistics = Arc::new(statistics);
         let one = ScopeType::new(O::NAME, Arc::clone(&statistics));
-        let row = self.row_context(&one);
+        let row = self.row_context::<O>(&one);
         if self.context.only_counts {
             // Its calls count, whoever wants them.
             self.rows.types.push(one);
@@ -161,8 +170,10 @@ impl Wiring<'_> {
         TypeStatistics::new(&self.context.issue_limit)
     }
 
-    fn row_context(&self, one: &ScopeType) -> Arc<RowContext> {
+    fn row_context<O: Object>(&self, one: &ScopeType) -> Arc<RowContext> {
         let config = &self.context.config;
+        let statistics = Arc::clone(&one.statistics);
+        let trace = self.context.tracing.of_type(&self.trace, O::NAME, move || said(&statistics));
         Arc::new(RowContext {
             name: config.name.clone(),
             scope: Arc::clone(self.scope),
@@ -170,6 +181,7 @@ impl Wiring<'_> {
             options: Options { fetch_stopped_tasks: config.operation_options.ecs_task.fetch_stopped_tasks },
             parallel: config.parallel_requests,
             statistics: Arc::clone(&one.statistics),
+            trace,
             token: one.pending.token(),
         })
     }
@@ -235,12 +247,35 @@ impl Rows {
     }
 }
 
+/// What the span of a type says at its end.
+fn said(statistics: &TypeStatistics) -> Said {
+    let counts = statistics.counters.raw();
+    let count = |name: &'static str, count: u64| KeyValue::new(name, i64::try_from(count).unwrap_or(i64::MAX));
+    let state = match statistics.judge().state {
+        State::Complete => None,
+        State::Partial => Some("partial"),
+        State::Denied => Some("denied"),
+    };
+    let attributes = vec![
+        KeyValue::new("ecs_sdm.state", state.unwrap_or("complete")),
+        count("ecs_sdm.listed", statistics.planned.counts().objects),
+        count("ecs_sdm.asked", counts.asked),
+        count("ecs_sdm.described", counts.described),
+        count("ecs_sdm.gone", counts.gone),
+        count("ecs_sdm.unanswered", counts.failed),
+        count("ecs_sdm.acknowledged", counts.acknowledged),
+    ];
+    (attributes, state)
+}
+
 /// What lines of a log say of a scope. It names its sync itself, so that one span says all.
-fn span(context: &SyncContext, scope: &Scope) -> Span {
+fn span(context: &SyncContext, scope: &Scope, trace: &Traced) -> Span {
     let Scope { account, region, role, .. } = scope;
     // At this level it holds for every line, whatever level is wanted.
     let (sync, account, role) = (rfc3339(context.captured), account.get().map(display), role.as_deref().map(display));
-    tracing::error_span!(parent: None, "scope", %sync, account, %region, role)
+    let (trace_id, span_id) = trace.ids().unzip();
+    let (trace_id, span_id) = (trace_id.map(display), span_id.map(display));
+    tracing::error_span!(parent: None, "scope", %sync, account, %region, role, trace_id, span_id)
 }
 
 /// The only parent of rows that are listed for the account.

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use tokio::sync::SetOnce;
 use tracing::Instrument;
+use tracing::field::display;
 
-use super::context::{self, SyncContext};
+use super::context::{self, Shared, SyncContext};
 use super::live::{self, Live, Phase};
 use super::stop::Stop;
-use super::totals::{self, Totals};
+use super::totals::{self, ScopeCost, Totals};
 use super::{GIVE_UP, Needs, Sink, Sync, statistics};
 use crate::aws::{Access, Caller};
 use crate::config::{Config, Limits};
 use crate::contract::rfc3339;
 use crate::kafka::Producer;
+use crate::observe::{Traced, Tracing};
 use crate::registry::Registry;
 use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport};
 
@@ -38,6 +41,9 @@ pub struct Run<'a> {
 /// What others hold of a run. Clones share it, and it may outlive the run.
 #[derive(Clone)]
 pub struct RunHandle {
+    pub(super) tracing: Tracing,
+    /// The span of this sync.
+    pub(super) trace: Arc<Traced>,
     name: Arc<str>,
     limits: Limits,
     /// `LAST_CAPTURED` of every record.
@@ -79,8 +85,21 @@ impl Run<'_> {
     /// Reads everything once, and waits until it is delivered. Whatever is logged meanwhile names the sync.
     pub async fn finish(self) -> Report {
         // At this level it holds for every line, whatever level is wanted.
-        let span = tracing::error_span!("sync", sync = %rfc3339(self.handle.captured));
-        self.read_and_deliver().instrument(span).await
+        let (trace_id, span_id) = self.handle.trace.ids().unzip();
+        let (trace_id, span_id) = (trace_id.map(display), span_id.map(display));
+        let span = tracing::error_span!("sync", sync = %rfc3339(self.handle.captured), trace_id, span_id);
+        let handle = self.handle.clone();
+        let report = self.read_and_deliver().instrument(span).await;
+        // Those that a stop has cut off.
+        let scopes = handle.context.get().map(|context| context.scopes()).unwrap_or_default();
+        scopes.iter().for_each(|scope| scope.end_trace());
+        let objects = report.types.iter().map(|one| one.counts.acknowledged).sum::<u64>();
+        let attributes = vec![
+            KeyValue::new("ecs_sdm.outcome", report.outcome.to_string()),
+            KeyValue::new("ecs_sdm.acknowledged", i64::try_from(objects).unwrap_or(i64::MAX)),
+        ];
+        handle.trace.end(attributes, (report.outcome == Outcome::Failed).then_some("FAILED"));
+        report
     }
 
     async fn read_and_deliver(self) -> Report {
@@ -124,8 +143,16 @@ impl Run<'_> {
 
 impl RunHandle {
     /// `captured` is the sync's `LAST_CAPTURED`.
-    pub(crate) fn new(config: &Config, caller: Caller, captured: i64, producer: Option<Arc<Producer>>) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        caller: Caller,
+        captured: i64,
+        producer: Option<Arc<Producer>>,
+        tracing: Tracing,
+    ) -> Self {
         Self {
+            trace: Arc::new(tracing.sync(&rfc3339(captured))),
+            tracing,
             producer,
             waited_before: totals::waited(&caller).into(),
             name: config.name.as_str().into(),
@@ -135,6 +162,17 @@ impl RunHandle {
             stop: Arc::new(Stop::new()),
             context: Arc::default(),
             delivers: Arc::default(),
+        }
+    }
+
+    /// What the context of the sync has of it.
+    pub(super) fn shared(&self) -> Shared {
+        Shared {
+            captured: self.captured,
+            caller: Arc::clone(&self.caller),
+            stop: Arc::clone(&self.stop),
+            tracing: self.tracing.clone(),
+            trace: Arc::clone(&self.trace),
         }
     }
 
@@ -177,7 +215,15 @@ impl RunHandle {
         let waited = waited.map(|(now, before)| now.saturating_sub(*before)).collect();
         let (unacknowledged, oldest) = self.producer.as_ref().map(|producer| producer.backlog()).unwrap_or_default();
         let calls = context::calls(&self.caller);
-        Totals { phase: self.phase(), scopes, types, waited, calls, unacknowledged, oldest }
+        let (categories, free) = (totals::categories(&self.caller), self.caller.free());
+        let channels = self.context.get().map(|context| context.channels.depths()).unwrap_or_default();
+        let phase = self.phase();
+        Totals { phase, scopes, types, waited, calls, categories, free, channels, unacknowledged, oldest }
+    }
+
+    /// What AWS's limits have cost in each account and region, in the life of the process. None if these are too many to be told apart.
+    pub fn costs(&self) -> Option<Vec<ScopeCost>> {
+        totals::costs(&self.caller)
     }
 
     fn phase(&self) -> Phase {

@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use opentelemetry::KeyValue;
 use tokio_util::task::TaskTracker;
 
 use crate::aws::account::Account;
 use crate::contract::OBJECTS;
+use crate::observe::Traced;
 use crate::report::{Judgement, PlanCounts, State, TypeReport, TypeStatistics};
 
 /// The statistics of one scope: a role in a region. They are final once the last record is acknowledged or given up.
 #[derive(Debug)]
 pub(super) struct ScopeStatistics {
+    /// Its span.
+    pub(super) trace: Arc<Traced>,
     /// Some accounts become known only while objects are read.
     pub(super) account: Account,
     pub(super) region: String,
@@ -49,6 +53,13 @@ impl ScopeStatistics {
             one.pending.close();
             one.pending.wait().await;
         }
+    }
+
+    /// Ends its span, unless that has ended.
+    pub(super) fn end_trace(&self) {
+        let incomplete = self.types.iter().filter(|one| one.statistics.judge().state != State::Complete).count();
+        let attributes = vec![KeyValue::new("ecs_sdm.types.incomplete", i64::try_from(incomplete).unwrap_or(i64::MAX))];
+        self.trace.end(attributes, (incomplete > 0).then_some("incomplete"));
     }
 
     /// Judges each type, in the order of the contract.

@@ -1,14 +1,16 @@
 //! A sync that is under way, summed by object type: what a terminal shows many times a second.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::channels::ChannelDepth;
 use super::context::{SyncContext, wanted};
 use super::live::{Phase, ScopeCounts};
-use crate::aws::Caller;
+use crate::aws::{AccountRegion, Caller, Category, CategoryCalls, CategoryCosts, LimitCost};
 use crate::contract::OBJECTS;
 use crate::ecs;
-use crate::report::{CallCounts, Counts};
+use crate::report::{CallCounts, Counts, DeliveryCounts};
 
 /// A sync at one moment, over all its scopes.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +25,12 @@ pub struct Totals {
     pub waited: Vec<Duration>,
     /// ECS requests.
     pub calls: CallCounts,
+    /// The same by category, by its name as a setting. No number ever falls.
+    pub categories: [(&'static str, CategoryCalls); 4],
+    /// How many permits are free: those of parallel requests, and those of Describe answers.
+    pub free: [usize; 2],
+    /// How full the channels are, by what flows in them.
+    pub channels: BTreeMap<&'static str, ChannelDepth>,
     /// Records handed to librdkafka that Kafka has not acknowledged.
     pub unacknowledged: usize,
     /// For how long the oldest of them has waited.
@@ -36,14 +44,29 @@ pub struct TypeTotal {
     pub object: &'static str,
     /// ARNs listed so far, each once.
     pub listed: u64,
-    /// The counts so far. `failed` has only what AWS has left unanswered.
+    /// The counts so far. `failed` has only what AWS has left unanswered, and no count ever falls.
     pub counts: Counts,
+    /// What Kafka did not take.
+    pub deliveries: DeliveryCounts,
     /// Whether every scope has listed all that there is.
     pub is_listed: bool,
     /// Whether nothing of it is under way any more, in any scope.
     pub has_ended: bool,
     /// The scopes in which it is known already to be incomplete.
     pub incomplete: usize,
+}
+
+/// What AWS's limits have cost in one account and region, in the life of the process: by category, as in [`Totals::categories`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeCost {
+    /// Empty while it is unknown.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Requests that AWS has throttled.
+    pub throttled: [u64; 4],
+    /// For how long requests have waited for a token.
+    pub waited: [Duration; 4],
 }
 
 impl Totals {
@@ -65,6 +88,7 @@ pub(super) fn sum(context: &SyncContext) -> (ScopeCounts, Vec<TypeTotal>) {
             object,
             listed: 0,
             counts: Counts::default(),
+            deliveries: DeliveryCounts::default(),
             is_listed: is_admitted,
             has_ended: is_admitted,
             incomplete: 0,
@@ -73,6 +97,7 @@ pub(super) fn sum(context: &SyncContext) -> (ScopeCounts, Vec<TypeTotal>) {
             let has_ended = one.pending.is_empty();
             total.listed += one.statistics.planned.counts().objects;
             total.counts += one.statistics.counters.raw();
+            total.deliveries += one.statistics.deliveries.counts();
             total.is_listed &= has_ended || one.statistics.is_listed();
             total.has_ended &= has_ended;
             total.incomplete += usize::from(one.statistics.has_issue());
@@ -80,6 +105,23 @@ pub(super) fn sum(context: &SyncContext) -> (ScopeCounts, Vec<TypeTotal>) {
         total
     };
     (ScopeCounts { asked, ended }, wanted(&context.config).map(total).collect())
+}
+
+/// The requests of each category.
+pub(super) fn categories(caller: &Caller) -> [(&'static str, CategoryCalls); 4] {
+    let calls = caller.calls.by_category();
+    Category::ALL.map(|category| (category.name(), calls[category as usize]))
+}
+
+/// What limits have cost in each account and region. None if these are too many to be told apart.
+pub(super) fn costs(caller: &Caller) -> Option<Vec<ScopeCost>> {
+    let cost = |((account, region), costs): (AccountRegion, CategoryCosts)| ScopeCost {
+        account,
+        region,
+        throttled: costs.each_ref().map(LimitCost::throttled),
+        waited: costs.each_ref().map(LimitCost::waited),
+    };
+    Some(caller.limiters.costs().all()?.into_iter().map(cost).collect())
 }
 
 /// By object, for how long requests have waited for tokens in the life of the process.

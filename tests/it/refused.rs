@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ecs_sdm_producer::config::{Config, Headers, Tolerance};
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::kafka::Producer;
+use ecs_sdm_producer::observe::{Observers, TypeTrace};
 use ecs_sdm_producer::record::{EncodeError, RecordBatch, RecordContext};
 use ecs_sdm_producer::report::Outcome;
 use ecs_sdm_producer::report::{State, TypeStatistics};
@@ -122,6 +123,8 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             headers: vec![("ce_source", "/me".to_owned())],
             offsets: Arc::default(),
             token: pending.token(),
+            has_event_id: true,
+            trace: TypeTrace::default(),
             span: tracing::Span::none(),
         };
         let mut batch = RecordBatch::new(Arc::new(context), None, 1, [16, 16]);
@@ -130,7 +133,7 @@ async fn what_cannot_be_encoded_is_a_dead_letter_without_bytes() {
             id: "arn:1".to_owned(),
             reason: "no UID".to_owned(),
         });
-        let kafka = Producer::connect(&config).unwrap();
+        let kafka = Producer::connect(&config, &Observers::default()).unwrap();
         let sent = async {
             kafka.send(batch).await.unwrap();
             pending.close();

@@ -95,14 +95,24 @@ fn time(time: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ecs_sdm_producer::report::{CallCounts, Counts};
+    use std::collections::BTreeMap;
+
+    use ecs_sdm_producer::report::{CallCounts, Counts, DeliveryCounts};
     use ecs_sdm_producer::sync::ScopeCounts;
 
     use super::*;
 
     fn total(listed: u64, acknowledged: u64, is_listed: bool) -> TypeTotal {
         let counts = Counts { acknowledged, gone: 1, ..Counts::default() };
-        TypeTotal { object: "EcsCluster", listed, counts, is_listed, has_ended: false, incomplete: 0 }
+        TypeTotal {
+            object: "EcsCluster",
+            listed,
+            counts,
+            deliveries: DeliveryCounts::default(),
+            is_listed,
+            has_ended: false,
+            incomplete: 0,
+        }
     }
 
     fn totals(waited: Duration) -> Totals {
@@ -112,6 +122,9 @@ mod tests {
             types: Vec::new(),
             waited: vec![waited],
             calls: CallCounts { attempts: 1_234, throttled: 0, retried: 0 },
+            categories: Default::default(),
+            free: [0; 2],
+            channels: BTreeMap::default(),
             unacknowledged: 20_000,
             oldest: Some(Duration::from_secs(1)),
         }

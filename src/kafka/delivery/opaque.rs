@@ -1,10 +1,12 @@
 //! What librdkafka keeps beside each record in flight (its delivery opaque): context, in-flight permit, and how it was sent.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::error::KafkaError;
 
 use super::super::in_flight::InFlightPermit;
+use crate::observe::{Notable, ago};
 use crate::record::RecordContext;
 use crate::report::Counters;
 
@@ -49,7 +51,9 @@ impl Opaque {
 
     pub(super) fn acknowledge(&self, partition: i32, offset: i64) {
         // A refused record does not count as acknowledged, although the dead letter topic has it.
-        if self.mode != SendMode::DeadLetter {
+        if self.mode == SendMode::DeadLetter {
+            self.context.statistics.deliveries.add_dead_letter();
+        } else {
             self.context.offsets.add(partition, offset);
             Counters::add(&self.context.statistics.counters.acknowledged, 1);
         }
@@ -57,6 +61,8 @@ impl Opaque {
 
     /// The record is refused, and its type ends with it.
     pub(super) fn end_type(&self, key: &str, reason: &str) {
+        self.context.statistics.deliveries.add_refused();
+        self.note("refused");
         let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
@@ -67,6 +73,7 @@ impl Opaque {
 
     /// The record is refused, and its type goes on without it.
     pub(super) fn add_dead_letter(&self, key: &str, reason: &str, dead_letters: &str) {
+        self.note("dead_letter");
         let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.add_dead_letter() {
@@ -83,6 +90,8 @@ impl Opaque {
 
     /// The topic takes no record, and the type ends.
     pub(super) fn close_topic(&self, error: &str) {
+        self.context.statistics.deliveries.add_lost();
+        self.note("lost");
         let _scope = self.context.span.enter();
         let topic: &str = &self.context.topic;
         if self.context.statistics.end_by_refusal() {
@@ -93,6 +102,8 @@ impl Opaque {
 
     /// The record is not acknowledged, and will not be.
     pub(in crate::kafka) fn lose(&self, error: &KafkaError) {
+        self.context.statistics.deliveries.add_lost();
+        self.note("lost");
         let what = if self.mode == SendMode::DeadLetter {
             "refused, and not on the dead letter topic either"
         } else {
@@ -100,5 +111,12 @@ impl Opaque {
         };
         let topic = &self.context.topic;
         self.context.statistics.issue(&None, format!("{what}: {topic}: {error}"));
+    }
+
+    /// A record is not on its topic.
+    fn note(&self, error: &str) {
+        let (name, error) = (|| self.context.topic.to_string(), Some(error.to_owned()));
+        let took = Duration::ZERO;
+        self.context.trace.note(|| Notable { name: name(), is_call: false, began: ago(took), took, error });
     }
 }

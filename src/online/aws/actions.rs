@@ -7,6 +7,7 @@ use crate::aws::{Caller, Ecs, Fault, RequestContext};
 use crate::config::Config;
 use crate::contract::Parent;
 use crate::ecs::{Object, Options, ParentKind};
+use crate::observe::TypeTrace;
 use crate::online::aws::answer::{Answer, Listed, judge};
 use crate::online::{Check, CheckResult};
 
@@ -209,7 +210,9 @@ impl<'a> Actions<'a> {
         let parent: Parent = (O::PARENT == ParentKind::Cluster).then(|| cluster.into());
         let options = Options { fetch_stopped_tasks: self.config.operation_options.ecs_task.fetch_stopped_tasks };
         let limiter = self.scope.limiters.limiter(O::CATEGORY);
-        let context = RequestContext { credentials: &self.scope.credentials, limiter };
+        let action = if matches!(request, Request::List) { O::ACTIONS.list } else { O::ACTIONS.describe };
+        let (credentials, trace) = (&self.scope.credentials, TypeTrace::default());
+        let context = RequestContext { action, trace: &trace, credentials, limiter };
         match request {
             Request::List => {
                 let passes = O::passes(options);

@@ -36,9 +36,19 @@ struct Runs {
 #[derive(Serialize)]
 struct Nothing {}
 
+/// The format of Prometheus's text.
+const METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+/// An answer.
+pub(super) enum Answer {
+    Whole(Response<String>),
+    /// What [`metrics`] makes of the text, which takes a while.
+    Metrics,
+}
+
 /// Answers a request. Its body is not read: nothing that is asked for has one.
-pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> Response<String> {
-    match judge(request.method(), request.uri().path(), request.headers(), is_local) {
+pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> Answer {
+    Answer::Whole(match judge(request.method(), request.uri().path(), request.headers(), is_local) {
         Ok(Asked::Livez) => livez(board),
         Ok(Asked::Readyz) => {
             let readiness = board.readiness();
@@ -52,8 +62,22 @@ pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> 
                 json(StatusCode::SERVICE_UNAVAILABLE, &Error { error: "the program is being stopped" })
             }
         },
+        Ok(Asked::Metrics) => return Answer::Metrics,
         Err(refused) => refusal(refused),
-    }
+    })
+}
+
+/// The metrics, if there are any. None is that something has panicked.
+pub(super) fn metrics(text: Option<Option<String>>) -> Response<String> {
+    let text = match text {
+        Some(Some(text)) => text,
+        Some(None) => return json(StatusCode::NOT_FOUND, &Error { error: "OTEL_SDK_DISABLED turns metrics off" }),
+        None => return json(StatusCode::INTERNAL_SERVER_ERROR, &Error { error: "the metrics cannot be written" }),
+    };
+    let mut response = Response::new(text);
+    response.headers_mut().insert(CONTENT_TYPE, METRICS);
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 fn livez(board: &Board) -> Response<String> {
@@ -74,7 +98,7 @@ fn refusal(Refused { status, allow }: Refused) -> Response<String> {
         StatusCode::MISDIRECTED_REQUEST => "this server answers for localhost, 127.0.0.0/8 and [::1] alone",
         StatusCode::FORBIDDEN => "a page of another origin may not ask for this",
         StatusCode::METHOD_NOT_ALLOWED => "the method is not allowed here",
-        _ => "there is nothing here; /livez, /readyz, /status and /sync are",
+        _ => "there is nothing here; /livez, /readyz, /status, /metrics and /sync are",
     };
     let mut response = json(status, &Error { error });
     if let Some(allow) = allow {

@@ -18,6 +18,8 @@ pub(super) enum Asked {
     Readyz,
     /// The report so far.
     Status,
+    /// The metrics.
+    Metrics,
     /// A sync now.
     Sync,
 }
@@ -46,6 +48,7 @@ pub(super) fn judge(method: &Method, path: &str, headers: &HeaderMap, is_local: 
         "/livez" => (Asked::Livez, "GET, HEAD"),
         "/readyz" => (Asked::Readyz, "GET, HEAD"),
         "/status" => (Asked::Status, "GET, HEAD"),
+        "/metrics" => (Asked::Metrics, "GET, HEAD"),
         "/sync" => (Asked::Sync, "POST"),
         _ => return Err(Refused::with(StatusCode::NOT_FOUND)),
     };
@@ -168,7 +171,7 @@ mod tests {
     #[test]
     fn another_path_is_not_found_and_another_method_not_allowed() {
         let host = [("host", "localhost")];
-        for path in ["/livez", "/readyz", "/status"] {
+        for path in ["/livez", "/readyz", "/status", "/metrics"] {
             assert_eq!(status(&Method::GET, path, &host, true), 200);
             assert_eq!(status(&Method::HEAD, path, &host, true), 200);
             assert_eq!(status(&Method::POST, path, &host, true), 405);
@@ -176,6 +179,6 @@ mod tests {
         let refused = judge(&Method::GET, "/sync", &headers(&host), true).unwrap_err();
         assert_eq!((refused.status.as_u16(), refused.allow), (405, Some("POST")));
         assert_eq!(status(&Method::GET, "/livez/", &host, true), 404);
-        assert_eq!(status(&Method::GET, "/metrics", &host, true), 404, "not yet");
+        assert_eq!(status(&Method::GET, "/metrics/", &host, true), 404);
     }
 }

@@ -12,6 +12,7 @@ fn the_reference_is_current() {
     for (file, text) in [
         ("config/connector.toml", kit::reference::connector_toml()),
         ("docs/settings.md", kit::reference::settings_md()),
+        ("docs/metrics.md", kit::metrics::metrics_md()),
     ] {
         let current = std::fs::read_to_string(root.join(file)).is_ok_and(|found| found == text);
         assert!(current, "{file} is not what the table of settings says: cargo run --example generate");

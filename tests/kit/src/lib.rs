@@ -13,6 +13,9 @@
 //! | `jwt`, `token_endpoint` | tokens of OAuth 2.0, and who hands them out |
 //! | `server`, `folders` | how child processes live and end; where things lie |
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
+//! | `metrics` | `docs/metrics.md`, written from the table of metrics; what `/metrics` says |
+//! | `otlp` | who takes metrics and traces |
+//! | `promtool` | Prometheus's own judgement of metrics and rules |
 //! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
 //! | `bench` | clocks, tables and the sync of a bench |
 
@@ -28,8 +31,11 @@ mod folders;
 pub mod guard;
 pub mod judgement;
 pub mod jwt;
+pub mod metrics;
 pub mod oracle;
+pub mod otlp;
 pub mod program;
+pub mod promtool;
 pub mod proxy;
 pub mod reference;
 pub mod registry;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::metrics::Scrape;
 use crate::wait::{PATIENCE, wait_until};
 use crate::{registry, server};
 
@@ -95,6 +96,14 @@ impl Sidecar {
     /// Asks the health server: the status, and the JSON.
     pub fn ask(&self, method: &str, path: &str) -> (u16, Value) {
         registry::ask(method, &format!("http://{}{path}", self.address), None)
+    }
+
+    /// What `/metrics` says.
+    pub fn scrape(&self) -> Scrape {
+        let answer = self.raw(&format!("GET /metrics HTTP/1.1\r\nHost: {}", self.address));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        Scrape::read(body)
     }
 
     /// What `/status` says.

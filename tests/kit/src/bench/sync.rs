@@ -8,6 +8,7 @@ use std::sync::Arc;
 use ecs_sdm_producer::config::{Config, LogFormat, Secret, TopicsCreate};
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::kafka::Producer;
+use ecs_sdm_producer::observe::Observers;
 use ecs_sdm_producer::report::{Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
 use ecs_sdm_producer::telemetry::{self, Storms};
@@ -47,7 +48,7 @@ pub fn reading(endpoint: String, config: Config) -> Config {
 
 /// Makes the topics as the product makes them.
 pub fn make_topics(config: &Config) -> Result<()> {
-    let kafka = Arc::new(Producer::connect(config)?);
+    let kafka = Arc::new(Producer::connect(config, &Observers::default())?);
     runtime()?.block_on(kafka.topics(config))?;
     Ok(())
 }
