@@ -232,14 +232,8 @@ impl Caller {
             limiter.wait_for_token().await;
             let buffer = match buffer_permits {
                 Some(buffer_permits) => {
-                    let permit = match Arc::clone(buffer_permits).try_acquire_owned() {
-                        Ok(permit) => permit,
-                        Err(_) => {
-                            let _blocked = self.blocked.describe.start();
-                            Arc::clone(buffer_permits).acquire_owned().await.map_err(|_| concurrency::closed())?
-                        }
-                    };
-                    Some(BufferPermit { _permit: permit })
+                    let taken = self.blocked.describe.acquire(buffer_permits, 1).await;
+                    Some(BufferPermit { _permit: taken.map_err(|_| concurrency::closed())? })
                 }
                 None => None,
             };

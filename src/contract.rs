@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap, SerializeTuple, Serializer};
 
 pub use self::objects::OBJECTS;
-pub(crate) use self::objects::for_each_object;
+pub(crate) use self::objects::{for_each_object, place_of};
 pub(crate) use self::schema::{NAMESPACE, schema};
 pub use self::time::{millis, rfc3339};
 

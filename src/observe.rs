@@ -17,7 +17,7 @@ pub(crate) use self::librdkafka::LibrdkafkaSeen;
 pub(crate) use self::notable::Notable;
 pub use self::trace::Tracing;
 pub use self::trace::TypeTrace;
-pub(crate) use self::trace::{Said, Traced, ago};
+pub(crate) use self::trace::{Said, Traced, ago, counted};
 pub(crate) use self::wait_clock::WaitClock;
 
 /// Where durations are recorded, in seconds. Clones share it, and the default records nothing.

@@ -22,3 +22,8 @@ macro_rules! names {
     };
 }
 for_each_object!(names);
+
+/// The place of an object in the contract.
+pub(crate) fn place_of(object: &str) -> Option<usize> {
+    OBJECTS.iter().position(|known| *known == object)
+}

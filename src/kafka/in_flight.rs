@@ -67,14 +67,8 @@ impl InFlightLimit {
     async fn acquire(&self, records: usize, bytes: usize) -> InFlightPermit {
         let take = async |(semaphore, all): &(Arc<Semaphore>, usize), count: usize| {
             let count = u32::try_from(count.min(*all)).unwrap_or(u32::MAX);
-            match Arc::clone(semaphore).try_acquire_many_owned(count) {
-                Ok(permit) => Some(permit),
-                Err(_) => {
-                    let _blocked = self.observers.blocked.produce.start();
-                    // The semaphore is never closed.
-                    Arc::clone(semaphore).acquire_many_owned(count).await.ok()
-                }
-            }
+            // The semaphore is never closed.
+            self.observers.blocked.produce.acquire(semaphore, count).await.ok()
         };
         let records = take(&self.records, records).await;
         let bytes = take(&self.bytes, bytes).await;

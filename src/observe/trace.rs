@@ -157,7 +157,7 @@ impl Drop for TypeSpan {
             noted.all().for_each(|one| self.span(&parent, one));
         }
         let (mut attributes, state) = (self.counts)();
-        attributes.push(KeyValue::new("ecs_sdm.spans.omitted", i64::try_from(omitted).unwrap_or(i64::MAX)));
+        attributes.push(counted("ecs_sdm.spans.omitted", omitted as u64));
         self.traced.end(attributes, state);
     }
 }
@@ -186,6 +186,11 @@ impl TypeSpan {
         }
         span.end_with_timestamp(began + took);
     }
+}
+
+/// A count as an attribute. OpenTelemetry has no unsigned integers, and no count comes near 2^63.
+pub(crate) fn counted(name: &'static str, count: u64) -> KeyValue {
+    KeyValue::new(name, i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// A `traceparent` by W3C Trace Context, level 1: version, trace, parent, and whether it is sampled.

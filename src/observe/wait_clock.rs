@@ -1,8 +1,10 @@
 //! For how long something has waited: the time in which at least one waits.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// A clock that runs while anybody waits. Waits side by side count once, so that it never shows more time than has passed.
 #[derive(Debug, Default)]
@@ -28,6 +30,19 @@ impl WaitClock {
         waits.waiting += 1;
         waits.since.get_or_insert_with(Instant::now);
         Waiting(self)
+    }
+
+    /// Takes permits of a semaphore. The clock runs if there are too few.
+    pub(crate) async fn acquire(
+        &self,
+        semaphore: &Arc<Semaphore>,
+        permits: u32,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        if let Ok(taken) = Arc::clone(semaphore).try_acquire_many_owned(permits) {
+            return Ok(taken);
+        }
+        let _waiting = self.start();
+        Arc::clone(semaphore).acquire_many_owned(permits).await
     }
 
     /// The time in which anybody has waited until now.

@@ -78,11 +78,21 @@ pub enum State {
 /// A string in Avro too. The derived form would be an Avro enum.
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(match self {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl State {
+    /// All of them, in their order.
+    pub(crate) const ALL: [Self; 3] = [Self::Complete, Self::Partial, Self::Denied];
+
+    /// The word for it, everywhere.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
             Self::Complete => "complete",
             Self::Partial => "partial",
             Self::Denied => "denied",
-        })
+        }
     }
 }
 

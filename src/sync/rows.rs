@@ -19,7 +19,7 @@ use crate::aws::scope::Scope;
 use crate::config::Config;
 use crate::contract::{Parent, Stamp, rfc3339};
 use crate::ecs::{self, Object, Options, ParentKind, Visitor};
-use crate::observe::{Said, Traced};
+use crate::observe::{Said, Traced, counted};
 use crate::record::RecordBatch;
 use crate::report::{Listing, State, StopReason, TypeStatistics};
 use crate::stage::count::count;
@@ -250,22 +250,17 @@ impl Rows {
 /// What the span of a type says at its end.
 fn said(statistics: &TypeStatistics) -> Said {
     let counts = statistics.counters.raw();
-    let count = |name: &'static str, count: u64| KeyValue::new(name, i64::try_from(count).unwrap_or(i64::MAX));
-    let state = match statistics.judge().state {
-        State::Complete => None,
-        State::Partial => Some("partial"),
-        State::Denied => Some("denied"),
-    };
+    let state = statistics.judge().state;
     let attributes = vec![
-        KeyValue::new("ecs_sdm.state", state.unwrap_or("complete")),
-        count("ecs_sdm.listed", statistics.planned.counts().objects),
-        count("ecs_sdm.asked", counts.asked),
-        count("ecs_sdm.described", counts.described),
-        count("ecs_sdm.gone", counts.gone),
-        count("ecs_sdm.unanswered", counts.failed),
-        count("ecs_sdm.acknowledged", counts.acknowledged),
+        KeyValue::new("ecs_sdm.state", state.name()),
+        counted("ecs_sdm.listed", statistics.planned.counts().objects),
+        counted("ecs_sdm.asked", counts.asked),
+        counted("ecs_sdm.described", counts.described),
+        counted("ecs_sdm.gone", counts.gone),
+        counted("ecs_sdm.unanswered", counts.failed),
+        counted("ecs_sdm.acknowledged", counts.acknowledged),
     ];
-    (attributes, state)
+    (attributes, (state != State::Complete).then(|| state.name()))
 }
 
 /// What lines of a log say of a scope. It names its sync itself, so that one span says all.

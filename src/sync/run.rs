@@ -18,7 +18,7 @@ use crate::aws::{Access, Caller};
 use crate::config::{Config, Limits};
 use crate::contract::rfc3339;
 use crate::kafka::Producer;
-use crate::observe::{Traced, Tracing};
+use crate::observe::{Traced, Tracing, counted};
 use crate::registry::Registry;
 use crate::report::{CallCounts, Outcome, PlanCounts, Report, State, StopReason, TypeReport};
 
@@ -96,7 +96,7 @@ impl Run<'_> {
         let objects = report.types.iter().map(|one| one.counts.acknowledged).sum::<u64>();
         let attributes = vec![
             KeyValue::new("ecs_sdm.outcome", report.outcome.to_string()),
-            KeyValue::new("ecs_sdm.acknowledged", i64::try_from(objects).unwrap_or(i64::MAX)),
+            counted("ecs_sdm.acknowledged", objects),
         ];
         handle.trace.end(attributes, (report.outcome == Outcome::Failed).then_some("FAILED"));
         report
@@ -215,7 +215,7 @@ impl RunHandle {
         let waited = waited.map(|(now, before)| now.saturating_sub(*before)).collect();
         let (unacknowledged, oldest) = self.producer.as_ref().map(|producer| producer.backlog()).unwrap_or_default();
         let calls = context::calls(&self.caller);
-        let (categories, free) = (totals::categories(&self.caller), self.caller.free());
+        let (categories, free) = (self.caller.calls.by_category(), self.caller.free());
         let channels = self.context.get().map(|context| context.channels.depths()).unwrap_or_default();
         let phase = self.phase();
         Totals { phase, scopes, types, waited, calls, categories, free, channels, unacknowledged, oldest }

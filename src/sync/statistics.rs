@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use opentelemetry::KeyValue;
 use tokio_util::task::TaskTracker;
 
 use crate::aws::account::Account;
-use crate::contract::OBJECTS;
-use crate::observe::Traced;
+use crate::contract::place_of;
+use crate::observe::{Traced, counted};
 use crate::report::{Judgement, PlanCounts, State, TypeReport, TypeStatistics};
 
 /// The statistics of one scope: a role in a region. They are final once the last record is acknowledged or given up.
@@ -58,7 +57,7 @@ impl ScopeStatistics {
     /// Ends its span, unless that has ended.
     pub(super) fn end_trace(&self) {
         let incomplete = self.types.iter().filter(|one| one.statistics.judge().state != State::Complete).count();
-        let attributes = vec![KeyValue::new("ecs_sdm.types.incomplete", i64::try_from(incomplete).unwrap_or(i64::MAX))];
+        let attributes = vec![counted("ecs_sdm.types.incomplete", incomplete as u64)];
         self.trace.end(attributes, (incomplete > 0).then_some("incomplete"));
     }
 
@@ -69,7 +68,7 @@ impl ScopeStatistics {
 
     fn types_in_order(&self) -> Vec<&ScopeType> {
         let mut types: Vec<&ScopeType> = self.types.iter().collect();
-        types.sort_by_key(|one| position(one.object));
+        types.sort_by_key(|one| place_of(one.object));
         types
     }
 
@@ -124,9 +123,4 @@ fn in_order(mut scopes: Vec<Arc<ScopeStatistics>>) -> Vec<Arc<ScopeStatistics>> 
         (account(a), &a.region, &a.role).cmp(&(account(b), &b.region, &b.role))
     });
     scopes
-}
-
-/// The place of an object in the contract.
-fn position(object: &str) -> Option<usize> {
-    OBJECTS.iter().position(|known| *known == object)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::channels::ChannelDepth;
 use super::context::{SyncContext, wanted};
 use super::live::{Phase, ScopeCounts};
-use crate::aws::{AccountRegion, Caller, Category, CategoryCalls, CategoryCosts, LimitCost};
-use crate::contract::OBJECTS;
+use crate::aws::{AccountRegion, Caller, CategoryCalls, CategoryCosts, LimitCost};
+use crate::contract::{OBJECTS, place_of};
 use crate::ecs;
 use crate::report::{CallCounts, Counts, DeliveryCounts};
 
@@ -25,8 +25,8 @@ pub struct Totals {
     pub waited: Vec<Duration>,
     /// ECS requests.
     pub calls: CallCounts,
-    /// The same by category, by its name as a setting. No number ever falls.
-    pub categories: [(&'static str, CategoryCalls); 4],
+    /// The same by category, in their order. No number ever falls.
+    pub categories: [CategoryCalls; 4],
     /// How many permits are free: those of parallel requests, and those of Describe answers.
     pub free: [usize; 2],
     /// How full the channels are, by what flows in them.
@@ -72,8 +72,7 @@ pub struct ScopeCost {
 impl Totals {
     /// For how long requests of an object have waited for AWS's bucket.
     pub fn waited(&self, object: &str) -> Duration {
-        let place = OBJECTS.iter().position(|known| *known == object);
-        place.and_then(|place| self.waited.get(place)).copied().unwrap_or_default()
+        place_of(object).and_then(|place| self.waited.get(place)).copied().unwrap_or_default()
     }
 }
 
@@ -105,12 +104,6 @@ pub(super) fn sum(context: &SyncContext) -> (ScopeCounts, Vec<TypeTotal>) {
         total
     };
     (ScopeCounts { asked, ended }, wanted(&context.config).map(total).collect())
-}
-
-/// The requests of each category.
-pub(super) fn categories(caller: &Caller) -> [(&'static str, CategoryCalls); 4] {
-    let calls = caller.calls.by_category();
-    Category::ALL.map(|category| (category.name(), calls[category as usize]))
 }
 
 /// What limits have cost in each account and region. None if these are too many to be told apart.

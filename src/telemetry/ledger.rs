@@ -8,16 +8,12 @@ use parking_lot::Mutex;
 
 use super::freshness::{Freshness, seconds};
 use crate::aws::CategoryCalls;
-use crate::contract::OBJECTS;
-use crate::report::{Counts, DeliveryCounts, Outcome, Report, State};
+use crate::contract::{OBJECTS, place_of};
+use crate::report::{Counts, DeliveryCounts, Outcome, Report};
 use crate::sync::{Follower, RunHandle, ScopeCost, Totals};
 
 /// For how long a look is good. All instruments of a collection read one.
 const GOOD: Duration = Duration::from_millis(100);
-
-/// The states of types, each with its name.
-pub(super) const STATES: [(State, &str); 3] =
-    [(State::Complete, "complete"), (State::Partial, "partial"), (State::Denied, "denied")];
 
 /// The ends of syncs, each with its name. The last is a sync that could not begin.
 pub(super) const OUTCOMES: [&str; 5] = ["completed", "partial", "aborted", "failed", "not_begun"];
@@ -35,7 +31,7 @@ struct Books {
     run: Option<RunHandle>,
     /// In the order of [`OUTCOMES`].
     outcomes: [u64; 5],
-    /// Of the last sync that has ended: by object and state, in how many scopes.
+    /// Of the last sync that has ended: by object and [`State`](crate::report::State), in how many scopes.
     states: Option<[[u64; 3]; OBJECTS.len()]>,
     freshness: Freshness,
     /// What limits had cost when the last sync ended.
@@ -95,11 +91,11 @@ pub(super) struct Seen {
 impl Sums {
     fn add(&mut self, totals: &Totals) {
         for one in &totals.types {
-            let Some(place) = OBJECTS.iter().position(|object| *object == one.object) else { continue };
+            let Some(place) = place_of(one.object) else { continue };
             self.types[place].counts += one.counts;
             self.types[place].deliveries += one.deliveries;
         }
-        for (sum, (_, calls)) in self.categories.iter_mut().zip(totals.categories) {
+        for (sum, calls) in self.categories.iter_mut().zip(totals.categories) {
             *sum += calls;
         }
     }
@@ -193,10 +189,8 @@ impl Follower for Ledger {
 fn states(report: &Report) -> [[u64; 3]; OBJECTS.len()] {
     let mut states = [[0; 3]; OBJECTS.len()];
     for one in &report.types {
-        let object = OBJECTS.iter().position(|object| *object == one.object);
-        let state = STATES.iter().position(|(state, _)| *state == one.state);
-        if let (Some(object), Some(state)) = (object, state) {
-            states[object][state] += 1;
+        if let Some(object) = place_of(one.object) {
+            states[object][one.state as usize] += 1;
         }
     }
     states

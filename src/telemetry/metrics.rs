@@ -25,11 +25,6 @@ const MOST: usize = 4_096;
 /// For how long a look at the program is good.
 const GOOD: Duration = Duration::from_millis(100);
 
-/// Attribute sets of an instrument.
-fn limit(_: &sdk::Instrument) -> Option<Stream> {
-    Stream::builder().with_cardinality_limit(MOST).build().ok()
-}
-
 /// The scope of the instruments (OpenTelemetry's instrumentation scope).
 const SCOPE: &str = "ecs_sdm";
 
@@ -145,6 +140,11 @@ impl Drop for Metrics {
         // What is dropped without it says so in the log.
         self.providers.iter().for_each(|provider| _ = provider.shutdown());
     }
+}
+
+/// How many attribute sets an instrument may have.
+fn limit(_: &sdk::Instrument) -> Option<Stream> {
+    Stream::builder().with_cardinality_limit(MOST).build().ok()
 }
 
 /// The histogram of a row. None if there is no such row, which a test finds.

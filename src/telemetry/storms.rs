@@ -93,7 +93,7 @@ impl Storms {
     /// Tells from time to time what was held back. It never ends.
     pub async fn tell(&self) -> Infallible {
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(LOOK).await; // why: a storm that has ended tells nobody
             self.due(Instant::now()).iter().for_each(tell);
         }
     }

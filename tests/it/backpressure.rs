@@ -3,11 +3,10 @@
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use ecs_sdm_producer::config::{Config, LogFormat};
+use ecs_sdm_producer::config::Config;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, TypeReport};
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::telemetry::{self, Storms};
 use ecs_sim::{Fault, FaultHandle, Shape, Simulator, World};
 use kit::broker::Broker;
 use kit::dry::Paper;
@@ -80,15 +79,8 @@ async fn a_stalled_broker_stops_describes_then_lists_is_told_of_and_loses_nothin
     // Nothing else shows a stall: librdkafka goes on waiting without a word.
     stall.config.limits.stall = Duration::from_millis(100);
     let logs = Paper::default();
-    let paper = logs.clone();
     // What tells of it runs beside the sync, on this thread.
-    let _quiet = tracing::subscriber::set_default(telemetry::subscriber(
-        LogFormat::Text,
-        "info",
-        move || paper.clone(),
-        false,
-        &Storms::default(),
-    ));
+    let _quiet = logs.logs();
     let began = Instant::now();
     let mut engine = Engine::new(stall.config.clone(), REGION.to_owned()).unwrap();
     let mut sync = pin!(engine.start(Sink::Kafka).finish());

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ecs_sdm_producer::config::LogFormat;
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::{Outcome, Report, StopReason};
 use ecs_sdm_producer::sync::Sink;
-use ecs_sdm_producer::telemetry::{self, Storms};
 use ecs_sim::{Effect, Fault, Shape, Simulator, World};
 use kit::dry::Paper;
 use kit::report::COUNTS;
@@ -206,15 +204,8 @@ async fn a_stop_while_the_start_is_not_acknowledged_ends_in_time() {
     config.limits.stall = Duration::from_millis(300);
     let logs = Paper::default();
     let mut engine = Engine::new(config, REGION.to_owned()).unwrap();
-    let paper = logs.clone();
     // What tells of a stall runs beside the sync, on this thread.
-    let _quiet = tracing::subscriber::set_default(telemetry::subscriber(
-        LogFormat::Text,
-        "info",
-        move || paper.clone(),
-        false,
-        &Storms::default(),
-    ));
+    let _quiet = logs.logs();
     let stop = logs.wait_for_line(&["Kafka does not acknowledge"]);
     let report = stopped_by(engine.start(Sink::Kafka), stop).await;
     assert_eq!(

@@ -9,8 +9,9 @@ use super::{Look, Take};
 use crate::aws::{Category, CategoryCalls};
 use crate::contract::OBJECTS;
 use crate::observe::messaging;
+use crate::report::State;
 use crate::sync::ScopeCost;
-use crate::telemetry::ledger::{Costs, OUTCOMES, STATES, TypeSums};
+use crate::telemetry::ledger::{Costs, OUTCOMES, TypeSums};
 
 fn key(name: &'static str, value: impl Into<Value>) -> KeyValue {
     KeyValue::new(name, value)
@@ -58,8 +59,8 @@ pub(super) fn syncs(look: &Look<'_>, take: Take<'_>) {
 
 pub(super) fn types(look: &Look<'_>, take: Take<'_>) {
     for (object, states) in OBJECTS.into_iter().zip(look.seen.states.iter().flatten()) {
-        for ((_, state), count) in STATES.into_iter().zip(states) {
-            take(*count as f64, &[key("object", object), key("state", state)]);
+        for (state, count) in State::ALL.into_iter().zip(states) {
+            take(*count as f64, &[key("object", object), key("state", state.name())]);
         }
     }
 }

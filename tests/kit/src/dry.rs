@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use ecs_sdm_producer::config::Config;
+use ecs_sdm_producer::config::{Config, LogFormat};
 use ecs_sdm_producer::contract::rfc3339;
 use ecs_sdm_producer::engine::Engine;
 use ecs_sdm_producer::report::State;
 use ecs_sdm_producer::report::{Counts, Outcome, Report};
 use ecs_sdm_producer::sync::Sink;
+use ecs_sdm_producer::telemetry::{self, Storms};
 use ecs_sim::World;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::program::text;
 use crate::truth::{event_id, truth};
@@ -49,6 +51,12 @@ impl Write for Paper {
 }
 
 impl Paper {
+    /// Has logs of this thread written on it, until what it gives is dropped.
+    pub fn logs(&self) -> impl Sized + use<> {
+        let paper = self.clone();
+        telemetry::subscriber(LogFormat::Text, "info", move || paper.clone(), false, &Storms::default()).set_default()
+    }
+
     /// Waits until so many records stand there, those of one object left out.
     pub async fn wait_for_records(&self, count: usize, without: &str) {
         let left_out = format!(r#""ce_type":"sdm.ecs.{without}""#);
