@@ -99,7 +99,8 @@ Examples:
     curl localhost:7464/status
     curl -X POST localhost:7464/sync
 
-With `interval` a health server listens at telemetry.listen (127.0.0.1:7464): /livez, /readyz, /status, /metrics, POST /sync.
+With `interval` a health server listens at telemetry.listen (127.0.0.1:7464): / is a page for a browser; /livez, /readyz, /status,
+/metrics, POST /sync.
 Exit codes with `interval`: 0 stopped by a signal, 1 ended at once by a second one, 2 telemetry.listen is taken, 64 wrong settings or flags.";
 
 const HEALTHCHECK: &str = "\

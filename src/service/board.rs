@@ -25,6 +25,10 @@ pub(super) struct Board {
 
 struct State {
     readiness: Readiness,
+    /// Why the last try to begin a sync came to nothing. None once one has begun.
+    obstacle: Option<String>,
+    /// Why the producer has failed for good. None once a sync has begun with another.
+    fatal: Option<String>,
     /// When the scheduler last showed that it is alive.
     beat: Instant,
     next: Option<Instant>,
@@ -44,8 +48,13 @@ pub(super) struct Readiness {
     pub(super) reason: Option<String>,
 }
 
-/// All that `/status` shows.
+/// All that is shown of one moment.
 pub(super) struct Shown {
+    pub(super) readiness: Readiness,
+    pub(super) obstacle: Option<String>,
+    pub(super) fatal: Option<String>,
+    /// The service ends.
+    pub(super) is_stopped: bool,
     pub(super) run: Option<RunHandle>,
     pub(super) last: Option<Arc<Report>>,
     pub(super) next: Option<Instant>,
@@ -66,8 +75,17 @@ pub(super) enum Asked {
 impl Board {
     pub(super) fn new(name: &str) -> Self {
         let readiness = Readiness { is_ready: false, reason: Some("no sync has begun yet".to_owned()) };
-        let state =
-            State { readiness, beat: Instant::now(), next: None, skipped: 0, run: None, is_asked: false, last: None };
+        let state = State {
+            readiness,
+            obstacle: None,
+            fatal: None,
+            beat: Instant::now(),
+            next: None,
+            skipped: 0,
+            run: None,
+            is_asked: false,
+            last: None,
+        };
         let (stop, state) = (watch::Sender::new(false), Mutex::new(state));
         Self { name: name.to_owned(), stop, asks: Notify::new(), state, producer: OnceLock::new() }
     }
@@ -129,19 +147,23 @@ impl Board {
     pub(super) fn ready(&self) {
         let mut state = self.state.lock();
         (state.readiness, state.is_asked) = (Readiness { is_ready: true, reason: None }, false);
+        (state.obstacle, state.fatal) = (None, None);
     }
 
     /// The producer has failed for good.
     pub(super) fn unready(&self, reason: String) {
-        self.state.lock().readiness = Readiness { is_ready: false, reason: Some(reason) };
+        let mut state = self.state.lock();
+        state.readiness = Readiness { is_ready: false, reason: Some(reason.clone()) };
+        state.fatal = Some(reason);
     }
 
     /// A sync could not begin. Once ready, that alone changes nothing.
     pub(super) fn not_yet(&self, reason: String) {
-        let readiness = &mut self.state.lock().readiness;
-        if !readiness.is_ready {
-            readiness.reason = Some(reason);
+        let mut state = self.state.lock();
+        if !state.readiness.is_ready {
+            state.readiness.reason = Some(reason.clone());
         }
+        state.obstacle = Some(reason);
     }
 
     pub(super) fn readiness(&self) -> Readiness {
@@ -153,8 +175,18 @@ impl Board {
     }
 
     pub(super) fn show(&self) -> Shown {
+        let is_stopped = *self.stop.borrow();
         let state = self.state.lock();
-        Shown { run: state.run.clone(), last: state.last.clone(), next: state.next, skipped: state.skipped }
+        Shown {
+            readiness: state.readiness.clone(),
+            obstacle: state.obstacle.clone(),
+            fatal: state.fatal.clone(),
+            is_stopped,
+            run: state.run.clone(),
+            last: state.last.clone(),
+            next: state.next,
+            skipped: state.skipped,
+        }
     }
 
     /// Asks for a sync now. Asked twice before it begins, it is one.

@@ -1,7 +1,8 @@
-//! The health server: who is alive, who is ready, what runs, and a sync now. HTTP/1.1, one request a connection.
+//! The health server: who is alive, who is ready, what runs, a page that shows it, and a sync now. HTTP/1.1, one request a connection.
 
 mod answer;
 mod client;
+mod page;
 mod request;
 mod status;
 

@@ -337,7 +337,14 @@ FILES = {
     ),
     "docker-compose.yml": (
         compose,
-        [("depends_on:", "depend_on:"), ("condition: service_healthy", "condition: healthy"), ("target: simulator", "targets: simulator")],
+        [
+            ("depends_on:", "depend_on:"),
+            ("condition: service_healthy", "condition: healthy"),
+            ("target: simulator", "targets: simulator"),
+            ("healthcheck:", "healthCheck:"),
+            ("stop_grace_period: 30s", "stop_grace_time: 30s"),
+            ("cap_drop: [ALL]", "cap_drop: ALL"),
+        ],
     ),
 }
 

@@ -1,6 +1,8 @@
 //! What `/metrics` says: of a sync that runs, over several syncs, of many scopes, and in words that Prometheus takes.
 
 mod alerts;
+mod dashboard;
+mod situations;
 mod text;
 
 use std::process::Command;
@@ -116,7 +118,9 @@ fn what_goes_wrong_has_its_number() {
     drop(simulator.fault(Fault::throttling("DescribeServices").times(2)));
     drop(simulator.fault(Fault::server_error("ListTasks").times(1)));
     drop(simulator.fault(Fault::access_denied("ListTaskDefinitions")));
-    let mut sidecar = sidecar(program(Some(&simulator)), "metrics_wrong", &[]);
+    // Requests that come at once have to wait for each other.
+    let few = [("rates.service_read.burst", "2"), ("rates.service_read.per_second", "4")];
+    let mut sidecar = sidecar(program(Some(&simulator)), "metrics_wrong", &few);
     let report = sidecar.wait_for_reports(1).remove(0);
     sidecar.wait_for("the sync is over", |status| status["last"].is_object() && status["phase"].is_null());
     let scrape = sidecar.scrape();

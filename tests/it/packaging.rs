@@ -1,6 +1,7 @@
-//! The files with which others run the program: `config/examples` and the Dockerfile. What can be checked without their engines is that the
-//! program takes what they give it, and that what they name is there. Their form is checked by `tests/examples/run`.
+//! The files with which others run the program: `config/examples`, the Dockerfile and docker-compose.yml. What can be checked without their
+//! engines is that the program takes what they give it, and that what they name is there. Their form is checked by `tests/examples/run`.
 
+mod compose;
 mod cron;
 mod docker;
 mod ecs;

@@ -1,6 +1,7 @@
 //! `run` with an interval: the real program, its schedule, its health server, and its stops.
 
 mod health;
+mod page;
 mod schedule;
 mod starts;
 mod stops;

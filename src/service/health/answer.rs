@@ -5,7 +5,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use serde::Serialize;
 
 use super::request::{Asked, Refused, judge};
-use super::status;
+use super::{page, status};
 use crate::contract::rfc3339;
 use crate::service::board::{self, Board, Readiness};
 
@@ -49,6 +49,7 @@ pub(super) enum Answer {
 /// Answers a request. Its body is not read: nothing that is asked for has one.
 pub(super) fn answer<B>(request: &Request<B>, board: &Board, is_local: bool) -> Answer {
     Answer::Whole(match judge(request.method(), request.uri().path(), request.headers(), is_local) {
+        Ok(Asked::Page) => page(board, !request.uri().query().is_some_and(page::is_still)),
         Ok(Asked::Livez) => livez(board),
         Ok(Asked::Readyz) => {
             let readiness = board.readiness();
@@ -80,6 +81,15 @@ pub(super) fn metrics(text: Option<Option<String>>) -> Response<String> {
     response
 }
 
+fn page(board: &Board, refreshes: bool) -> Response<String> {
+    let mut response = Response::new(page::render(board, refreshes));
+    let headers = response.headers_mut();
+    for (name, value) in page::HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
 fn livez(board: &Board) -> Response<String> {
     let readiness = board.readiness();
     match board.standstill() {
@@ -98,7 +108,7 @@ fn refusal(Refused { status, allow }: Refused) -> Response<String> {
         StatusCode::MISDIRECTED_REQUEST => "this server answers for localhost, 127.0.0.0/8 and [::1] alone",
         StatusCode::FORBIDDEN => "a page of another origin may not ask for this",
         StatusCode::METHOD_NOT_ALLOWED => "the method is not allowed here",
-        _ => "there is nothing here; /livez, /readyz, /status, /metrics and /sync are",
+        _ => "there is nothing here; /, /livez, /readyz, /status, /metrics and /sync are",
     };
     let mut response = json(status, &Error { error });
     if let Some(allow) = allow {

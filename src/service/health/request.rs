@@ -12,6 +12,8 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
+    /// The page for people.
+    Page,
     /// Whether the scheduler is alive.
     Livez,
     /// Whether syncs can begin.
@@ -45,6 +47,7 @@ pub(super) fn judge(method: &Method, path: &str, headers: &HeaderMap, is_local: 
         return Err(Refused::with(StatusCode::MISDIRECTED_REQUEST));
     }
     let (asked, allow) = match path {
+        "/" => (Asked::Page, "GET, HEAD"),
         "/livez" => (Asked::Livez, "GET, HEAD"),
         "/readyz" => (Asked::Readyz, "GET, HEAD"),
         "/status" => (Asked::Status, "GET, HEAD"),
@@ -171,7 +174,7 @@ mod tests {
     #[test]
     fn another_path_is_not_found_and_another_method_not_allowed() {
         let host = [("host", "localhost")];
-        for path in ["/livez", "/readyz", "/status", "/metrics"] {
+        for path in ["/", "/livez", "/readyz", "/status", "/metrics"] {
             assert_eq!(status(&Method::GET, path, &host, true), 200);
             assert_eq!(status(&Method::HEAD, path, &host, true), 200);
             assert_eq!(status(&Method::POST, path, &host, true), 405);

@@ -6,12 +6,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use kit::broker::Broker;
 use kit::program::text;
 use kit::promtool::promtool;
-use kit::topic::limit;
 use kit::wait::wait_until;
 
+use super::situations::{self, Situation, has_ended};
 use super::*;
 
 const RULES: &str = "prometheus-alerts.yml";
@@ -100,15 +99,6 @@ impl Recorded {
     }
 }
 
-fn sum_of(scrape: &Scrape, result: &str) -> f64 {
-    scrape.sum("ecs_sdm_records_total", &[("result", result)])
-}
-
-/// Whether a sync has ended.
-fn has_ended(scrape: &Scrape) -> bool {
-    scrape.sum("ecs_sdm_syncs_total", &[]) > 0.0
-}
-
 #[test]
 fn the_rules_are_rules_and_each_names_a_section_that_is_there() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -131,57 +121,36 @@ fn the_rules_are_rules_and_each_names_a_section_that_is_there() {
     }
 }
 
+/// Judges what was recorded of a sidecar until its situation has come, and gives it.
+fn assert_fires(name: &str, situation: &Situation, expected: &[&str]) -> Recorded {
+    let recorded = Recorded::until(&situation.sidecar, name, situation.has_come);
+    recorded.assert_fires(name, expected);
+    recorded
+}
+
 #[test]
 fn nothing_fires_where_all_is_well() {
-    let simulator = simulator(SHAPE);
-    let sidecar = sidecar(program(Some(&simulator)), "alerts_well", &[]);
-    Recorded::until(&sidecar, "a sync has ended", has_ended).assert_fires("all is well", &[]);
+    assert_fires("all is well", &situations::well("alerts_well", |_| ()), &[]);
 }
 
 #[test]
 fn aws_that_throttles_fires_its_alert() {
-    let simulator = simulator(SHAPE);
-    drop(simulator.fault(Fault::throttling("DescribeTaskDefinition").times(20)));
-    let sidecar = sidecar(program(Some(&simulator)), "alerts_throttled", &[]);
-    Recorded::until(&sidecar, "a sync has ended", has_ended).assert_fires("throttled", &["EcsSdmThrottled"]);
+    assert_fires("throttled", &situations::throttled("alerts_throttled", |_| ()), &["EcsSdmThrottled"]);
 }
 
 #[test]
 fn a_broker_that_stands_still_fires_its_alert() {
-    let (broker, simulator) = (Broker::start().unwrap(), simulator(SHAPE));
-    let gate = simulator.fault(Fault::hold("DescribeTasks"));
-    let sidecar =
-        sidecar(program(Some(&simulator)), "alerts_slow", &[("kafka.bootstrap_servers", broker.bootstrap_servers())]);
-    wait_until("the tasks are held", || gate.met() > 0 && sum_of(&sidecar.scrape(), "acknowledged") > 60.0);
-    broker.pause();
-    gate.release();
-    let old = |scrape: &Scrape| scrape.get("ecs_sdm_kafka_oldest_age_seconds", &[]) > 32.0;
-    Recorded::until(&sidecar, "a record is old", old).assert_fires("slow broker", &["EcsSdmKafkaSlow"]);
-    broker.resume();
+    assert_fires("slow broker", &situations::slow_kafka("alerts_slow", |_| ()), &["EcsSdmKafkaSlow"]);
 }
 
 #[test]
 fn a_denied_role_fires_its_alert() {
-    let simulator = simulator(SHAPE);
-    drop(simulator.fault(Fault::access_denied("AssumeRole").role(&role(1))));
-    let roles = format!("{},{}", role(0), role(1));
-    let sidecar = sidecar(program(Some(&simulator)), "alerts_denied", &[("assume_role_arns", roles.as_str())]);
-    Recorded::until(&sidecar, "a sync has ended", has_ended).assert_fires("denied role", &["EcsSdmDenied"]);
+    assert_fires("denied role", &situations::denied("alerts_denied", |_| ()), &["EcsSdmDenied"]);
 }
 
 #[test]
 fn a_scope_that_is_complete_no_more_fires_its_alert() {
-    let simulator = simulator(SHAPE);
-    let sidecar = sidecar(program(Some(&simulator)), "alerts_stale", &[("interval", "2s"), ("maximum_retries", "0")]);
-    wait_until("a sync has ended", || has_ended(&sidecar.scrape()));
-    // Lists that break off make a type partial, and deny nothing.
-    drop(simulator.fault(Fault::server_error("ListTasks")));
-    let stale = |scrape: &Scrape| {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-        let tasks = scrape.all("ecs_sdm_last_complete_timestamp_seconds", &[("object", "EcsTask")]);
-        tasks.first().is_some_and(|(_, at)| now - at > 7.0)
-    };
-    Recorded::until(&sidecar, "the tasks are old", stale).assert_fires("stale scope", &["EcsSdmStale"]);
+    assert_fires("stale scope", &situations::stale("alerts_stale", |_| ()), &["EcsSdmStale"]);
 }
 
 /// One of two scopes: the other is fresh.
@@ -208,24 +177,9 @@ fn a_type_that_never_was_complete_is_stale_too() {
     Recorded::until(&sidecar, "two intervals are over", old).assert_fires("never complete", &["EcsSdmStale"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn records_that_are_refused_fire_their_alert() {
-    let simulator = simulator(SHAPE);
-    let prefix = unique("alerts_refused");
-    let settings = [
-        ("kafka.topic_prefix", prefix.as_str()),
-        ("errors.tolerance", "dlq"),
-        ("kafka.properties.compression.codec", "none"),
-    ];
-    let mut sidecar = sidecar(program(Some(&simulator)), "alerts_refused", &settings);
-    sidecar.wait_for_reports(1);
-    sidecar.wait_for("the first sync is over", |status| status["phase"].is_null());
-    // No task is as short as that.
-    limit(broker::bootstrap_servers().unwrap(), &format!("{prefix}.task"), 200).await;
-    assert_eq!(sidecar.ask("POST", "/sync").0, 202);
-    let refused = |scrape: &Scrape| scrape.sum("ecs_sdm_syncs_total", &[]) > 1.0;
-    let recorded = Recorded::until(&sidecar, "the second sync has ended", refused);
+#[test]
+fn records_that_are_refused_fire_their_alert() {
+    let recorded = assert_fires("refused", &situations::refused("alerts_refused", |_| ()), &["EcsSdmRecordsLost"]);
     let last = recorded.scrapes.values().last().unwrap();
     assert_eq!(last.get("ecs_sdm_records_total", &[("object", "EcsTask"), ("result", "dead_letter")]), 330.0);
-    recorded.assert_fires("refused", &["EcsSdmRecordsLost"]);
 }

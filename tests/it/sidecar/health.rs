@@ -83,7 +83,7 @@ fn only_who_may_is_answered() {
         ("GET /livez HTTP/1.0".to_owned(), "421"),
         (format!("POST /livez HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0"), "405"),
         (format!("GET /sync HTTP/1.1\r\nHost: {host}"), "405"),
-        (format!("GET / HTTP/1.1\r\nHost: {host}"), "404"),
+        (format!("GET /nothing HTTP/1.1\r\nHost: {host}"), "404"),
         (format!("POST /sync HTTP/1.1\r\nHost: {host}\r\nOrigin: http://evil.example\r\nContent-Length: 0"), "403"),
         (format!("POST /sync HTTP/1.1\r\nHost: {host}\r\nSec-Fetch-Site: cross-site\r\nContent-Length: 0"), "403"),
     ] {

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use crate::server::{self, run};
 
 /// The version of Kafka.
-pub(crate) const VERSION: &str = "4.4.0";
+pub const VERSION: &str = "4.4.0";
 pub(crate) const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set KAFKA_BOOTSTRAP_SERVERS";
 
 /// Small and quick to start. The log has warnings, and the one line that says the broker serves.

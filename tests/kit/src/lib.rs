@@ -15,7 +15,7 @@
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
 //! | `metrics` | `docs/metrics.md`, written from the table of metrics; what `/metrics` says |
 //! | `otlp` | who takes metrics and traces |
-//! | `promtool` | Prometheus's own judgement of metrics and rules |
+//! | `promtool`, `prometheus` | Prometheus's own judgement of metrics and rules; one that scrapes and is asked |
 //! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
 //! | `bench` | clocks, tables and the sync of a bench |
 
@@ -34,7 +34,9 @@ pub mod jwt;
 pub mod metrics;
 pub mod oracle;
 pub mod otlp;
+pub mod page;
 pub mod program;
+pub mod prometheus;
 pub mod promtool;
 pub mod proxy;
 pub mod reference;

@@ -1,4 +1,5 @@
-//! Prometheus's promtool: the one that PROMTOOL or PATH names, else Debian's, fetched once into the target folder.
+//! Prometheus's programs: those that PROMTOOL, PROMETHEUS or PATH name, else Debian's, whose package is fetched once into the target
+//! folder.
 
 use std::io::{Error, Result as IoResult, Write};
 use std::path::{Path, PathBuf};
@@ -7,9 +8,9 @@ use std::sync::LazyLock;
 
 use crate::server::made_once;
 
-static PROMTOOL: LazyLock<Result<PathBuf, String>> = LazyLock::new(find);
+static PROMTOOL: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| find("promtool", "PROMTOOL"));
 
-/// Runs it with this on its standard input.
+/// Runs promtool with this on its standard input.
 ///
 /// # Panics
 /// There is none.
@@ -22,18 +23,24 @@ pub fn promtool(arguments: &[&str], folder: &Path, input: &str) -> Output {
     process.wait_with_output().unwrap()
 }
 
-fn find() -> Result<PathBuf, String> {
-    if let Some(named) = std::env::var_os("PROMTOOL") {
+/// Where the program is that the variable may name.
+///
+/// # Errors
+/// One line with the reason and the way out.
+pub(crate) fn find(program: &str, variable: &str) -> Result<PathBuf, String> {
+    if let Some(named) = std::env::var_os(variable) {
         return Ok(named.into());
     }
-    let is_there = Command::new("promtool").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let is_there = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if is_there.is_ok_and(|status| status.success()) {
-        return Ok("promtool".into());
+        return Ok(program.into());
     }
     let unpacked = made_once("promtool", fetch).map_err(|why| {
-        format!("no promtool: {why}; install Prometheus (Debian: apt-get install prometheus), or name one by PROMTOOL")
+        format!(
+            "no {program}: {why}; install Prometheus (Debian: apt-get install prometheus), or name one by {variable}"
+        )
     })?;
-    Ok(unpacked.join("usr/bin/promtool"))
+    Ok(unpacked.join("usr/bin").join(program))
 }
 
 /// Debian's package, unpacked and not installed.

@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 
 use crate::{oracle, server};
 
-const VERSION: &str = "2.6.13.Final";
+/// The version of Apicurio.
+pub const VERSION: &str = "2.6.13.Final";
 const WAY_OUT: &str = "install a JDK 17 or newer and Maven, or set SCHEMA_REGISTRY_URL";
 
 /// Small and quick to start.
 const JVM: [&str; 4] = ["-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xlog:disable"];
 
 /// Where Confluent's API is.
-const CONFLUENT: &str = "/apis/ccompat/v7";
+pub const CONFLUENT: &str = "/apis/ccompat/v7";
 
 /// Where the tests of this process find a registry: SCHEMA_REGISTRY_URL, else one of our own, started for the first test
 /// that asks. Subjects are shared too: a test takes names of its own, or registers what all do.
