@@ -18,16 +18,22 @@ use rustls::{
 
 use crate::config::SecurityProtocol;
 
-/// How long a port may take for one answer. It is asked twice at most.
+/// How long a port may take for one answer.
 const ANSWER: Duration = Duration::from_secs(1);
 
 /// ApiVersions, version 0, correlation id 1, no client id: what every broker answers to everybody.
 const API_VERSIONS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff];
 
-/// What a port answers to ApiVersions.
+/// Metadata, version 4, correlation id 2, no client id, no topics: what a port with SASL answers to nobody before a sign-in.
+const METADATA: [u8; 19] = [0, 0, 0, 15, 0, 3, 0, 4, 0, 0, 0, 2, 0xff, 0xff, 0, 0, 0, 0, 0];
+
+/// What a port answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Answer {
+    /// A broker that answers ApiVersions alone.
     Kafka,
+    /// A broker that answers a client without SASL.
+    Open,
     Http,
     Nothing,
 }
@@ -125,15 +131,32 @@ fn connect(address: &str) -> Option<TcpStream> {
 }
 
 fn answer(port: &mut (impl Read + Write)) -> Answer {
+    let first = exchange(port, &API_VERSIONS);
+    let answer = judge(&first);
+    if answer != Answer::Kafka {
+        return answer;
+    }
+    // The correlation id has been read of what the length counts.
+    let length = first.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    let rest = u64::from(length.saturating_sub(4));
+    let is_read =
+        std::io::copy(&mut Read::by_ref(port).take(rest), &mut std::io::sink()).is_ok_and(|read| read == rest);
+    match exchange(port, &METADATA)[..] {
+        [_, _, _, _, 0, 0, 0, 2] if is_read => Answer::Open,
+        _ => Answer::Kafka,
+    }
+}
+
+/// Sends a request, and reads the beginning of its answer. What was read before an error counts.
+fn exchange(port: &mut (impl Read + Write), request: &[u8]) -> Vec<u8> {
     let mut read = Vec::new();
     let mut ask = || {
-        port.write_all(&API_VERSIONS)?;
+        port.write_all(request)?;
         port.flush()?;
-        port.take(8).read_to_end(&mut read)
+        Read::by_ref(port).take(8).read_to_end(&mut read)
     };
-    // What was read before an error counts.
     let _ = ask();
-    judge(&read)
+    read
 }
 
 /// A broker answers with a length and the correlation id.
@@ -155,7 +178,7 @@ fn finding(protocol: SecurityProtocol, at: &str, plain: Answer, handshake: Optio
         }
         (Some(_), _) if !tls => Some(format!("{at} speaks TLS, and the protocol is {name}; {set} to ssl or sasl_ssl")),
         (Some(Handshake { fault: Some(fault), .. }), _) => of_certificate(at, fault),
-        (None, Answer::Kafka) if tls => {
+        (None, Answer::Kafka | Answer::Open) if tls => {
             let protocols = if sasl { "sasl_plaintext" } else { "plaintext or sasl_plaintext" };
             Some(format!("{at} does not speak TLS, and the protocol is {name}; {set} to {protocols}"))
         }

@@ -174,7 +174,8 @@ impl Facts {
             last: status.last.as_ref().map(|last| self.last(last, &verdict)),
             verdict,
             runs: status.phase.map(|phase| self.runs(phase)),
-            next: status.next.filter(|_| !self.is_stopped).map(|next| self.when(next)),
+            // One that is due may not have begun yet.
+            next: status.next.filter(|_| !self.is_stopped).map(|At(next)| self.when(At(next.max(self.now)))),
             skipped: HumanCount(status.skipped),
             calls: status.calls.map(Calls::of),
             subject,

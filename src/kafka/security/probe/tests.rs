@@ -27,6 +27,10 @@ fn a_port_is_told_by_what_it_answers() {
         (Ssl, nothing, unknown(), None),
         (SaslSsl, nothing, kafka(), None),
         (SaslPlaintext, Answer::Kafka, None, None),
+        // It answers whom it left without an answer before: it stood still, and does so no more.
+        (Plaintext, Answer::Open, None, None),
+        (Ssl, nothing, speaks_tls(None, Answer::Open), None),
+        (Ssl, Answer::Open, None, Some("does not speak TLS, and the protocol is ssl")),
         (Plaintext, nothing, None, None),
     ];
     for (protocol, plain, handshake, words) in table {
@@ -39,4 +43,29 @@ fn a_port_is_told_by_what_it_answers() {
     assert_eq!(judge(&[0, 0, 1, 2, 0, 0, 0, 1]), Answer::Kafka);
     assert_eq!(judge(&[0x15, 3, 3, 0, 2, 2, 50]), Answer::Nothing);
     assert_eq!(judge(b""), Answer::Nothing);
+}
+
+/// A port that answers so many requests, and closes the connection at the next one.
+fn port(answers: u8) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        for number in 1..=answers {
+            let mut length = [0; 4];
+            client.read_exact(&mut length).unwrap();
+            client.read_exact(&mut vec![0; u32::from_be_bytes(length) as usize]).unwrap();
+            // A body of six bytes after the correlation id.
+            client.write_all(&[0, 0, 0, 10, 0, 0, 0, number, 9, 9, 9, 9, 9, 9]).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_port_that_answers_more_than_versions_wants_no_sasl() {
+    for (answers, expected) in [(0, Answer::Nothing), (1, Answer::Kafka), (2, Answer::Open)] {
+        let mut socket = TcpStream::connect(port(answers)).unwrap();
+        assert_eq!(answer(&mut socket), expected, "{answers}");
+    }
 }
