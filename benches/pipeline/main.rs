@@ -26,13 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame, meter};
 
-/// The allocator of ours and of the floors: with the feature it is a release's, else the system's.
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-#[cfg(not(feature = "jemalloc"))]
-#[global_allocator]
-static ALLOCATOR: std::alloc::System = std::alloc::System;
+kit::allocator!();
 
 /// Measures the pipeline between the ECS simulator and a real broker.
 #[derive(Debug, Parser)]

@@ -32,13 +32,7 @@ use clap::{Args, Parser, ValueEnum};
 use kit::bench::table::Bar;
 use kit::bench::{Result, frame};
 
-/// The program's allocator: with the feature it is a release's, else the system's. The feature is the program's too.
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-#[cfg(not(feature = "jemalloc"))]
-#[global_allocator]
-static ALLOCATOR: std::alloc::System = std::alloc::System;
+kit::allocator!();
 
 /// In the dev profile there is no more of anything than it takes to see that all holds together.
 const fn amount(release: u64, dev: u64) -> u64 {

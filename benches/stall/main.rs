@@ -27,13 +27,7 @@ use kit::broker::Broker;
 use crate::course::Course;
 use crate::series::FULL;
 
-/// The program's allocator: with the feature it is a release's, else the system's.
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-#[cfg(not(feature = "jemalloc"))]
-#[global_allocator]
-static ALLOCATOR: std::alloc::System = std::alloc::System;
+kit::allocator!();
 
 /// Half of them are on the topic when the broker stops.
 const TASKS: u64 = 100_000;

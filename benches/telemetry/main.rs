@@ -15,13 +15,7 @@ use kit::otlp::Collector;
 use kit::program::program;
 use kit::settings::unique;
 
-/// The program's allocator: with the feature it is a release's, else the system's.
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-#[cfg(not(feature = "jemalloc"))]
-#[global_allocator]
-static ALLOCATOR: std::alloc::System = std::alloc::System;
+kit::allocator!();
 
 /// In the dev profile as many as it takes to see that all holds together.
 const TASKS: u64 = if cfg!(debug_assertions) { 1_000 } else { 100_000 };

@@ -4,10 +4,10 @@ use std::process::Output;
 
 use ecs_sim::{Fault, Shape, Simulator, World};
 use kit::program::{code, program, text};
-use kit::settings::{role, unique};
+use kit::settings::role;
 use kit::sidecar::Sidecar;
 use kit::sync::SHAPE;
-use kit::{ACCOUNT, REGION, broker};
+use kit::{ACCOUNT, REGION};
 use serde_json::Value;
 
 fn simulator(shape: Shape) -> Simulator {
@@ -118,17 +118,9 @@ fn a_sidecar_logs_five_lines_a_sync_at_most() {
         if is_denied {
             drop(simulator.fault(Fault::access_denied("AssumeRole").role(&role(1))));
         }
-        let prefix = unique("quiet");
         let roles = format!("{},{}", role(0), role(1));
-        let settings = [
-            ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
-            ("kafka.topics_create", "if_missing"),
-            ("kafka.topic_prefix", prefix.as_str()),
-            ("assume_role_arns", roles.as_str()),
-            ("interval", "1h"),
-            ("rates.service_read.burst", "10000"),
-        ];
-        let mut sidecar = Sidecar::start(program(Some(&simulator)), &settings);
+        let settings = [("assume_role_arns", roles.as_str()), ("rates.service_read.burst", "10000")];
+        let mut sidecar = Sidecar::on_shared_broker(program(Some(&simulator)), "quiet", &settings);
         sidecar.wait_for_reports(1);
         for syncs in 2..=SYNCS {
             assert_eq!(sidecar.ask("POST", "/sync").0, 202);

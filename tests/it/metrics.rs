@@ -24,16 +24,8 @@ fn simulator(shape: Shape) -> Simulator {
 
 /// A sidecar on the shared broker, with these settings too.
 fn sidecar(program: Command, test: &str, settings: &[(&str, &str)]) -> Sidecar {
-    let prefix = unique(test);
-    let common = [
-        ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
-        ("kafka.topics_create", "if_missing"),
-        ("kafka.topic_prefix", prefix.as_str()),
-        ("interval", "1h"),
-        ("rates.service_read.burst", "10000"),
-        ("rates.task_definition_read.burst", "10000"),
-    ];
-    Sidecar::start(program, &[&common, settings].concat())
+    let quick = [("rates.service_read.burst", "10000"), ("rates.task_definition_read.burst", "10000")];
+    Sidecar::on_shared_broker(program, test, &[&quick, settings].concat())
 }
 
 /// The sum over all types of a report.

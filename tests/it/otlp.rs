@@ -6,7 +6,6 @@ mod trouble;
 use std::process::{Command, Output};
 
 use ecs_sim::{Simulator, World};
-use kit::broker;
 use kit::otlp::{Collector, Received};
 use kit::program::{code, program, text};
 use kit::server::Closed;
@@ -39,14 +38,7 @@ fn dry_run(simulator: &Simulator, variables: Variables<'_>) -> (Output, Value) {
 
 /// A sidecar on the shared broker, with an hour between its syncs.
 fn sidecar(simulator: &Simulator, test: &str, variables: Variables<'_>) -> Sidecar {
-    let prefix = unique(test);
-    let settings = [
-        ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
-        ("kafka.topics_create", "if_missing"),
-        ("kafka.topic_prefix", prefix.as_str()),
-        ("interval", "1h"),
-    ];
-    Sidecar::start(exporting(simulator, variables), &settings)
+    Sidecar::on_shared_broker(exporting(simulator, variables), test, &[])
 }
 
 /// The lines that say that something is not exported.

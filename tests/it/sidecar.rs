@@ -7,8 +7,6 @@ mod starts;
 mod stops;
 mod systemd;
 
-use std::process::Command;
-
 use ecs_sim::{Fault, Simulator, World};
 use kit::broker;
 use kit::program::program;
@@ -23,19 +21,7 @@ fn simulator() -> Simulator {
 
 /// A sidecar on the shared broker, with these settings too.
 fn sidecar(simulator: &Simulator, test: &str, settings: &[(&str, &str)]) -> Sidecar {
-    sidecar_of(program(Some(simulator)), test, settings)
-}
-
-/// The same of a program that was prepared.
-fn sidecar_of(program: Command, test: &str, settings: &[(&str, &str)]) -> Sidecar {
-    let prefix = unique(test);
-    let common = [
-        ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
-        ("kafka.topics_create", "if_missing"),
-        ("kafka.topic_prefix", prefix.as_str()),
-        ("interval", "1h"),
-    ];
-    Sidecar::start(program, &[&common, settings].concat())
+    Sidecar::on_shared_broker(program(Some(simulator)), test, settings)
 }
 
 /// The types of a status or report, by object.

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use kit::program::text;
+use kit::prometheus::now;
 use kit::promtool::promtool;
 use kit::wait::wait_until;
 
@@ -33,8 +34,7 @@ impl Recorded {
         wait_until(what, || {
             let scrape = sidecar.scrape();
             let uptime = scrape.get("process_uptime_seconds", &[]);
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
-            recorded.epoch = now - uptime;
+            recorded.epoch = now() - uptime;
             let so = is_so(&scrape);
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
             recorded.scrapes.insert((uptime * 10.0) as u64, scrape);

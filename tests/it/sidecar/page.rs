@@ -147,7 +147,7 @@ fn five_hundred_scopes_stay_readable() {
     }
     let mut command = program(Some(&simulator));
     command.env("ECS_SDM_ASSUME_ROLE_ARNS", (0..500).map(role).collect::<Vec<_>>().join(","));
-    let mut sidecar = sidecar_of(command, "page_scopes", &[("parallel_requests", "64")]);
+    let mut sidecar = Sidecar::on_shared_broker(command, "page_scopes", &[("parallel_requests", "64")]);
     sidecar.wait_for_reports(1);
     let page = wait_for_words(&sidecar, &["no sync runs"]);
     let scopes = page.between("<h3 id=\"scopes\"", "</table>");

@@ -121,15 +121,7 @@ fn credentials_and_an_aws_that_do_not_answer_yet_are_waited_for() {
     let to_aws = FaultProxy::start();
     let address = format!("127.0.0.1:{}", to_aws.port());
     command.env("PATH", path).env("AWS_ENDPOINT_URL", format!("http://{address}"));
-    let prefix = unique("credentials");
-    let settings = [
-        ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
-        ("kafka.topics_create", "if_missing"),
-        ("kafka.topic_prefix", prefix.as_str()),
-        ("interval", "1h"),
-        ("maximum_retries", "0"),
-    ];
-    let mut sidecar = Sidecar::start(command, &settings);
+    let mut sidecar = Sidecar::on_shared_broker(command, "credentials", &[("maximum_retries", "0")]);
     wait_for_reason(&mut sidecar, "credential_process");
     fs::write(&there, keys).unwrap();
     wait_for_reason(&mut sidecar, &address);

@@ -49,7 +49,7 @@ impl Systemd {
 fn it_is_told_when_the_service_is_ready_how_its_syncs_end_that_it_lives_and_that_it_stops() {
     let (simulator, mut systemd) = (simulator(), Systemd::new());
     let gate = simulator.fault(Fault::hold("DescribeTasks"));
-    let mut sidecar = sidecar_of(systemd.service(&simulator, "200000"), "systemd", &[]);
+    let mut sidecar = Sidecar::on_shared_broker(systemd.service(&simulator, "200000"), "systemd", &[]);
     wait_until("it is ready", || systemd.count("READY=1") == 1);
     assert!(systemd.told.iter().all(|told| !told.starts_with("STATUS=")), "no sync has ended: {:?}", systemd.told);
     // A sync that hangs is no matter of the watchdog.
@@ -68,7 +68,7 @@ fn it_is_told_when_the_service_is_ready_how_its_syncs_end_that_it_lives_and_that
 #[test]
 fn one_that_does_not_listen_holds_nothing_up() {
     let (simulator, systemd) = (simulator(), Systemd::new());
-    let mut sidecar = sidecar_of(systemd.service(&simulator, "2000"), "deaf", &[("interval", "1s")]);
+    let mut sidecar = Sidecar::on_shared_broker(systemd.service(&simulator, "2000"), "deaf", &[("interval", "1s")]);
     sidecar.wait_for_reports(3);
     assert_eq!(sidecar.ask("GET", "/livez").0, 200);
     let left = sidecar.stop();

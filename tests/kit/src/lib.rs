@@ -15,6 +15,7 @@
 //! | `cases`, `wait` | cases side by side; waiting for something that tells nobody |
 //! | `metrics` | `docs/metrics.md`, written from the table of metrics; what `/metrics` says |
 //! | `otlp` | who takes metrics and traces |
+//! | `http_server` | what those who are asked over HTTP have in common |
 //! | `promtool`, `prometheus` | Prometheus's own judgement of metrics and rules; one that scrapes and is asked |
 //! | `reference` | `config/connector.toml` and `docs/settings.md`, written from the table of settings |
 //! | `bench` | clocks, tables and the sync of a bench |
@@ -29,6 +30,7 @@ pub mod cluster;
 pub mod dry;
 mod folders;
 pub mod guard;
+mod http_server;
 pub mod judgement;
 pub mod jwt;
 pub mod metrics;

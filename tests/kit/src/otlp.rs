@@ -2,10 +2,8 @@
 
 mod received;
 
-use std::convert::Infallible;
 use std::io::Read;
-use std::net::{Ipv4Addr, TcpListener as StdListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
@@ -13,25 +11,19 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use opentelemetry_proto::tonic::collector::metrics::v1::{
     ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
 };
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 
 pub use received::{Attributes, Received, Span};
 
 use crate::certificates::Authority;
+use crate::http_server::{HttpServer, Serve, locked};
 use crate::wait::wait_until;
 
 /// The only content type of OTLP in protobuf.
@@ -39,10 +31,8 @@ const PROTOBUF: &str = "application/x-protobuf";
 
 /// A running collector. Dropping it ends it.
 pub struct Collector {
-    url: String,
-    ca: Option<String>,
+    server: HttpServer,
     shared: Arc<Shared>,
-    runtime: Option<Runtime>,
 }
 
 /// How a collector answers.
@@ -97,27 +87,18 @@ impl Collector {
     }
 
     fn serve(tls: Option<(TlsAcceptor, String)>, reply: Reply) -> Self {
-        let (acceptor, ca) = tls.unzip();
         let shared = Arc::new(Shared {
             reply: Mutex::new(reply),
             connections: Mutex::default(),
             asked: Mutex::default(),
             received: Mutex::default(),
         });
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        // Tests that have a runtime start it too, and so it waits for nothing in its own.
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        // The runtime owns it, and ends with the collector.
-        drop(runtime.spawn(accept(listener, acceptor, Arc::clone(&shared))));
-        Self { url, ca, shared, runtime: Some(runtime) }
+        Self { server: HttpServer::start(tls, &shared), shared }
     }
 
     /// Where it is, for OTEL_EXPORTER_OTLP_ENDPOINT.
     pub fn url(&self) -> &str {
-        &self.url
+        self.server.origin()
     }
 
     /// The certificate of its authority, in PEM.
@@ -125,7 +106,7 @@ impl Collector {
     /// # Panics
     /// It has none.
     pub fn ca(&self) -> &str {
-        self.ca.as_deref().expect("it is over HTTPS")
+        self.server.ca()
     }
 
     /// Changes how it answers from now on.
@@ -176,50 +157,11 @@ impl Collector {
     }
 }
 
-impl Drop for Collector {
-    fn drop(&mut self) {
-        // A plain drop waits, which a test that has a runtime must not.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+impl Serve for Shared {
+    fn connected(&self) {
+        *locked(&self.connections) += 1;
     }
-}
 
-async fn accept(listener: StdListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    let listener = TcpListener::from_std(listener).unwrap();
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                *locked(&shared.connections) += 1;
-                drop(connections.spawn(serve(accepted.unwrap().0, acceptor.clone(), Arc::clone(&shared))));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-/// A client that goes away, or that does not trust the certificate, ends its connection, which is no error of the collector.
-async fn serve(client: TcpStream, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    match acceptor {
-        None => converse(client, shared).await,
-        Some(acceptor) => {
-            if let Ok(client) = acceptor.accept(client).await {
-                converse(client, shared).await;
-            }
-        }
-    }
-}
-
-async fn converse(client: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
-    });
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(client), service).await;
-}
-
-impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let reply = *locked(&self.reply);
@@ -241,7 +183,9 @@ impl Shared {
         let Some(status) = status else { return std::future::pending().await };
         Response::builder().status(status).header(CONTENT_TYPE, PROTOBUF).body(Full::new(text.into())).unwrap()
     }
+}
 
+impl Shared {
     /// Keeps what a request holds. An error is what OTLP does not allow.
     fn take(&self, head: &Parts, body: &[u8]) -> Result<(), String> {
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -276,8 +220,4 @@ fn taken(reply: Reply) -> Vec<u8> {
     let Reply::Reject(rejected_data_points) = reply else { return Vec::new() };
     let partial = ExportMetricsPartialSuccess { rejected_data_points, error_message: "rejected CANARY".to_owned() };
     ExportMetricsServiceResponse { partial_success: Some(partial) }.encode_to_vec()
-}
-
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

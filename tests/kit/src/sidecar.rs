@@ -12,8 +12,9 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::metrics::Scrape;
+use crate::settings::unique;
 use crate::wait::{PATIENCE, wait_until};
-use crate::{registry, server};
+use crate::{broker, registry, server};
 
 /// A sidecar that runs. Dropping it kills it.
 pub struct Sidecar {
@@ -53,7 +54,19 @@ impl Sidecar {
         sidecar
     }
 
-    /// The same, without waiting for anything. There is no address to ask.
+    /// The same on the shared broker, with topics of its own that it may make, an hour between its syncs, and these settings too.
+    pub fn on_shared_broker(program: Command, test: &str, settings: &[(&str, &str)]) -> Self {
+        let prefix = unique(test);
+        let common = [
+            ("kafka.bootstrap_servers", broker::bootstrap_servers().unwrap()),
+            ("kafka.topics_create", "if_missing"),
+            ("kafka.topic_prefix", prefix.as_str()),
+            ("interval", "1h"),
+        ];
+        Self::start(program, &[&common, settings].concat())
+    }
+
+    /// As [`Sidecar::start`], without waiting for anything. There is no address to ask.
     pub fn spawn(mut program: Command, settings: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().unwrap();
         let file = |name: &str| fs::File::create(folder.path().join(name)).unwrap();

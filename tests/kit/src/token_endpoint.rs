@@ -3,9 +3,7 @@
 mod answers;
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::{Ipv4Addr, TcpListener as StdListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,20 +11,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::http::request::Parts;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 pub use answers::{Answers, ExpiresIn, Reply, Signature};
 
 use crate::certificates::Authority;
+use crate::http_server::{HttpServer, Serve, locked};
 
 /// Who asks for tokens.
 pub const CLIENT_ID: &str = "producer@example.com";
@@ -38,9 +30,8 @@ const PATH: &str = "/oauth/token";
 /// A running endpoint. Dropping it ends it.
 pub struct TokenEndpoint {
     url: String,
-    ca: Option<String>,
+    server: HttpServer,
     shared: Arc<Shared>,
-    runtime: Option<Runtime>,
 }
 
 /// What was asked for.
@@ -86,7 +77,7 @@ impl TokenEndpoint {
     /// # Panics
     /// It has none.
     pub fn ca(&self) -> &str {
-        self.ca.as_deref().expect("it is over HTTPS")
+        self.server.ca()
     }
 
     /// Changes how it answers from now on.
@@ -110,65 +101,15 @@ impl TokenEndpoint {
     }
 
     fn start(tls: Option<(TlsAcceptor, String)>, answers: Answers) -> Self {
-        let (acceptor, ca) = tls.unzip();
         let shared =
             Arc::new(Shared { answers: Mutex::new(answers), asked: Mutex::default(), issued: Mutex::default() });
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        // Tests that have a runtime start it too, and so it waits for nothing in its own.
-        let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let scheme = if acceptor.is_some() { "https" } else { "http" };
-        let url = format!("{scheme}://{}{PATH}", listener.local_addr().unwrap());
-        // The runtime owns it, and ends with the endpoint.
-        drop(runtime.spawn(accept(listener, acceptor, Arc::clone(&shared))));
-        Self { url, ca, shared, runtime: Some(runtime) }
+        let server = HttpServer::start(tls, &shared);
+        Self { url: format!("{}{PATH}", server.origin()), server, shared }
     }
 }
 
-impl Drop for TokenEndpoint {
-    fn drop(&mut self) {
-        // A plain drop waits, which a test that has a runtime must not.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-async fn accept(listener: StdListener, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    let listener = TcpListener::from_std(listener).unwrap();
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                drop(connections.spawn(serve(accepted.unwrap().0, acceptor.clone(), Arc::clone(&shared))));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-/// A client that goes away, or that does not trust the certificate, ends its connection, which is no error of the endpoint.
-async fn serve(client: TcpStream, acceptor: Option<TlsAcceptor>, shared: Arc<Shared>) {
-    match acceptor {
-        None => converse(client, shared).await,
-        Some(acceptor) => {
-            if let Ok(client) = acceptor.accept(client).await {
-                converse(client, shared).await;
-            }
-        }
-    }
-}
-
-async fn converse(client: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>) {
-    let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.reply(request).await) }
-    });
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(client), service).await;
-}
-
-impl Shared {
-    async fn reply(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+impl Serve for Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         // A body that breaks off is none.
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -184,7 +125,9 @@ impl Shared {
         let Some((status, kind, text)) = answer else { return std::future::pending().await };
         Response::builder().status(status).header(CONTENT_TYPE, kind).body(Full::new(text.into())).unwrap()
     }
+}
 
+impl Shared {
     fn judge(&self, answers: &Answers, head: &Parts, form: &BTreeMap<String, String>) -> (u16, &'static str, String) {
         match well_asked(head).and_then(|()| answers.granted(form)) {
             Ok((token, answer)) => {
@@ -215,8 +158,4 @@ fn well_asked(head: &Parts) -> Result<(), Refused> {
         return Err((401, "invalid_client", "client authentication failed"));
     }
     Ok(())
-}
-
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
